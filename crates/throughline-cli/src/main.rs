@@ -1,0 +1,2 @@
+//! The throughline binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Throughline over HTTP: the OpenAI-compatible proxy and the native API.

@@ -1,0 +1,1 @@
+//! Throughline's embedded store: one SQLite file is the truth.

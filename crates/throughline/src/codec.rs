@@ -1,0 +1,273 @@
+//! The bytes of what stores keep as opaque payloads: turn bodies, profiles, receipts.
+//!
+//! A payload is a format byte and the rest. Format 1 is JSON. Another format (compressed, encrypted under a user's
+//! key) takes the next number, and every format ever written stays readable.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::model::{
+    Content, DropReason, Profile, Receipt, ReceiptId, ReceiptItem, Section, SectionUse, SessionId, StageTiming,
+    Timestamp,
+};
+
+const FORMAT_JSON: u8 = 1;
+
+/// A payload that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CodecError {
+    /// Written by a newer version.
+    #[error("payload format {0} is not known to this version")]
+    UnknownFormat(u8),
+    /// Not what it should be.
+    #[error("payload is damaged: {0}")]
+    Damaged(String),
+}
+
+fn encode(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = vec![FORMAT_JSON];
+    // Maps with string keys, numbers, text: serde_json has no reason to fail on any of the types below.
+    serde_json::to_writer(&mut bytes, value).expect("payload types are always valid JSON");
+    bytes
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    match bytes.split_first() {
+        Some((&FORMAT_JSON, json)) => {
+            serde_json::from_slice(json).map_err(|error| CodecError::Damaged(error.to_string()))
+        }
+        Some((format, _)) => Err(CodecError::UnknownFormat(*format)),
+        None => Err(CodecError::Damaged("it is empty".into())),
+    }
+}
+
+/// The part of a turn that nothing is searched or ordered by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnBody {
+    /// The speaker's name.
+    pub name: Option<String>,
+    /// What was said.
+    pub content: Content,
+    /// The caller's JSON object.
+    pub metadata: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TurnBodyJson {
+    #[serde(rename = "t")]
+    text: String,
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
+    json: Option<String>,
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    metadata: Option<String>,
+}
+
+/// A turn body as bytes.
+pub fn encode_turn(body: TurnBody) -> Vec<u8> {
+    let TurnBody { name, content: Content { text, json }, metadata } = body;
+    encode(&TurnBodyJson { text, name, json, metadata })
+}
+
+/// A turn body from its bytes.
+pub fn decode_turn(bytes: &[u8]) -> Result<TurnBody, CodecError> {
+    let TurnBodyJson { text, name, json, metadata } = decode(bytes)?;
+    Ok(TurnBody { name, content: Content { text, json }, metadata })
+}
+
+#[derive(Serialize, Deserialize)]
+struct ProfileJson {
+    epoch: u64,
+    changed: Option<i64>,
+    #[serde(default)]
+    goals: Vec<String>,
+    #[serde(default)]
+    preferences: Vec<String>,
+    #[serde(default)]
+    past_mistakes: Vec<String>,
+    #[serde(default)]
+    summary: Option<String>,
+    #[serde(default)]
+    own: BTreeMap<String, Value>,
+}
+
+/// A profile as bytes.
+pub fn encode_profile(profile: &Profile) -> Vec<u8> {
+    let Profile { epoch, changed, goals, preferences, past_mistakes, summary, own } = profile.clone();
+    let changed = changed.map(Timestamp::as_millisecond);
+    encode(&ProfileJson { epoch, changed, goals, preferences, past_mistakes, summary, own })
+}
+
+/// A profile from its bytes.
+pub fn decode_profile(bytes: &[u8]) -> Result<Profile, CodecError> {
+    let ProfileJson { epoch, changed, goals, preferences, past_mistakes, summary, own } = decode(bytes)?;
+    Ok(Profile { epoch, changed: changed.map(time).transpose()?, goals, preferences, past_mistakes, summary, own })
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReceiptJson {
+    id: uuid::Uuid,
+    session: Option<String>,
+    time: i64,
+    query: String,
+    identity: Option<u32>,
+    identity_hash: Option<String>,
+    profile_epoch: u64,
+    budget_tokens: u32,
+    used_tokens: u32,
+    sections: Vec<(u8, u32, u32)>,
+    items: Vec<ItemJson>,
+    context_hash: String,
+    degraded: Option<String>,
+    timings_us: Vec<(String, u64)>,
+}
+
+/// turn, first byte, byte after the last, score, tokens, why dropped
+type ItemJson = (u64, u32, u32, f32, u32, Option<u8>);
+
+const SECTIONS: [Section; 4] = [Section::Identity, Section::Profile, Section::Recalled, Section::Summary];
+const REASONS: [DropReason; 3] = [DropReason::Budget, DropReason::AlreadyInRequest, DropReason::NotRelevant];
+
+/// A value's place in its table of stored numbers; every value stands in its table.
+fn code<T: PartialEq>(table: &[T], value: &T) -> u8 {
+    table.iter().position(|known| known == value).and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
+}
+
+fn known<T: Copy>(table: &[T], code: u8) -> Result<T, CodecError> {
+    table.get(usize::from(code)).copied().ok_or_else(|| CodecError::Damaged(format!("unknown code {code}")))
+}
+
+fn time(millisecond: i64) -> Result<Timestamp, CodecError> {
+    Timestamp::from_millisecond(millisecond).map_err(|error| CodecError::Damaged(error.to_string()))
+}
+
+/// A receipt as bytes.
+pub fn encode_receipt(receipt: &Receipt) -> Vec<u8> {
+    encode(&ReceiptJson {
+        id: receipt.id.0,
+        session: receipt.session.as_ref().map(|session| session.as_str().to_owned()),
+        time: receipt.time.as_millisecond(),
+        query: receipt.query.clone(),
+        identity: receipt.identity,
+        identity_hash: receipt.identity_hash.clone(),
+        profile_epoch: receipt.profile_epoch,
+        budget_tokens: receipt.budget_tokens,
+        used_tokens: receipt.used_tokens,
+        sections: receipt
+            .sections
+            .iter()
+            .map(|s| (code(&SECTIONS, &s.section), s.budget_tokens, s.used_tokens))
+            .collect(),
+        items: receipt
+            .items
+            .iter()
+            .map(|i| (i.turn, i.bytes.0, i.bytes.1, i.score, i.tokens, i.dropped.map(|reason| code(&REASONS, &reason))))
+            .collect(),
+        context_hash: receipt.context_hash.clone(),
+        degraded: receipt.degraded.clone(),
+        timings_us: receipt
+            .timings
+            .iter()
+            .map(|t| (t.stage.clone(), u64::try_from(t.took.as_micros()).unwrap_or(u64::MAX)))
+            .collect(),
+    })
+}
+
+/// A receipt from its bytes.
+pub fn decode_receipt(bytes: &[u8]) -> Result<Receipt, CodecError> {
+    let json: ReceiptJson = decode(bytes)?;
+    let damaged = |error: crate::model::NameError| CodecError::Damaged(error.to_string());
+    Ok(Receipt {
+        id: ReceiptId(json.id),
+        session: json.session.map(SessionId::new).transpose().map_err(damaged)?,
+        time: time(json.time)?,
+        query: json.query,
+        identity: json.identity,
+        identity_hash: json.identity_hash,
+        profile_epoch: json.profile_epoch,
+        budget_tokens: json.budget_tokens,
+        used_tokens: json.used_tokens,
+        sections: json
+            .sections
+            .into_iter()
+            .map(|(section, budget_tokens, used_tokens)| {
+                Ok(SectionUse { section: known(&SECTIONS, section)?, budget_tokens, used_tokens })
+            })
+            .collect::<Result<_, CodecError>>()?,
+        items: json
+            .items
+            .into_iter()
+            .map(|(turn, from, to, score, tokens, dropped)| {
+                let dropped = dropped.map(|reason| known(&REASONS, reason)).transpose()?;
+                Ok(ReceiptItem { turn, bytes: (from, to), score, tokens, dropped })
+            })
+            .collect::<Result<_, CodecError>>()?,
+        context_hash: json.context_hash,
+        degraded: json.degraded,
+        timings: json
+            .timings_us
+            .into_iter()
+            .map(|(stage, us)| StageTiming { stage, took: Duration::from_micros(us) })
+            .collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_receipt_reads_back_as_it_was_written() {
+        let receipt = Receipt {
+            id: ReceiptId(uuid::Uuid::from_u128(7)),
+            session: Some(SessionId::new("s").unwrap()),
+            time: Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
+            query: "where do I live".into(),
+            identity: Some(3),
+            identity_hash: Some("ab".into()),
+            profile_epoch: 2,
+            budget_tokens: 2000,
+            used_tokens: 77,
+            sections: vec![SectionUse { section: Section::Recalled, budget_tokens: 1200, used_tokens: 77 }],
+            items: vec![ReceiptItem {
+                turn: 4,
+                bytes: (0, 12),
+                score: 1.25,
+                tokens: 0,
+                dropped: Some(DropReason::NotRelevant),
+            }],
+            context_hash: "cd".into(),
+            degraded: Some("embed_deadline".into()),
+            timings: vec![StageTiming { stage: "search".into(), took: Duration::from_micros(120) }],
+        };
+        assert_eq!(decode_receipt(&encode_receipt(&receipt)), Ok(receipt));
+    }
+
+    #[test]
+    fn a_format_of_a_newer_version_is_named() {
+        assert_eq!(decode_turn(&[9, 1]), Err(CodecError::UnknownFormat(9)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_turn_body_reads_back_as_it_was_written(text: String, name: Option<String>, json: Option<String>, metadata: Option<String>) {
+            let body = TurnBody { name, content: Content { text, json }, metadata };
+            prop_assert_eq!(decode_turn(&encode_turn(body.clone())), Ok(body));
+        }
+
+        #[test]
+        fn no_bytes_make_reading_panic(bytes: Vec<u8>) {
+            let _ = decode_turn(&bytes);
+            let _ = decode_profile(&bytes);
+            let _ = decode_receipt(&bytes);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The Throughline engine: recall, context, learning and forgetting over ports.
+//!
+//! Synchronous, and knows no HTTP, no SQL, no environment variable and no wall clock.
+
+pub mod codec;
+pub mod model;
+pub mod ports;

@@ -1,0 +1,27 @@
+//! The domain types: what is remembered, of whom, and what was made of it.
+//!
+//! Nothing here is `Serialize`: a serialisable type is a promise, and each outer crate makes its own.
+
+mod chain;
+mod identity;
+mod names;
+mod profile;
+mod receipt;
+mod scope;
+mod turn;
+
+pub use chain::{ChainHash, MessageHash};
+pub use identity::{Identity, IdentityVersion};
+pub use names::{AgentId, AppId, NAME_BYTES_MAX, NameError, RunId, SessionId, TenantId, UserId};
+pub use profile::{Profile, ProfileEpoch, ProfilePatch, Slot};
+pub use receipt::{DropReason, Receipt, ReceiptId, ReceiptItem, Section, SectionUse, StageTiming};
+pub use scope::{Generation, Revision, Scope, UserKey};
+pub use turn::{Content, Role, Turn, TurnId, TurnIdError};
+
+/// A moment, in UTC, kept to the millisecond.
+pub type Timestamp = jiff::Timestamp;
+
+/// Drops what a store does not keep: everything below a millisecond.
+pub fn to_millisecond(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
+}

@@ -1,0 +1,49 @@
+//! A model that turns text into vectors.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Which model made a vector. Vectors of two models are never compared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EmbeddingModel {
+    /// Its public name, such as `all-MiniLM-L6-v2`.
+    pub name: String,
+    /// Components of a vector.
+    pub dimensions: usize,
+}
+
+/// What a text is to the search; some models embed the two differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EmbedRole {
+    /// Something asked: somebody waits for it.
+    Query,
+    /// Something to be found later.
+    Passage,
+}
+
+/// Why there are no vectors. In each case the turn is kept and found by its words, and its vector is added later.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EmbedError {
+    /// The model cannot be reached or is not there yet.
+    #[error("the embedding model is unavailable: {0}")]
+    Unavailable(String),
+    /// No answer in the time given.
+    #[error("the embedding model gave no answer in time")]
+    DeadlineExceeded,
+    /// It refused these texts; asking again will not help.
+    #[error("the embedding model refused the text: {0}")]
+    Rejected(String),
+    /// It answered with something that is no set of vectors.
+    #[error("the embedding model's answer makes no sense: {0}")]
+    Malformed(String),
+}
+
+/// A model that turns text into vectors; used from many threads at once.
+pub trait Embedder: Send + Sync {
+    /// Which one it is.
+    fn model(&self) -> &EmbeddingModel;
+
+    /// One vector of length 1 for each text, in their order. Blocks, for `deadline` at the longest.
+    fn embed(&self, role: EmbedRole, texts: &[&str], deadline: Duration) -> Result<Vec<Vec<f32>>, EmbedError>;
+}

@@ -1,0 +1,18 @@
+//! What the engine needs from outside, as traits: a store, an embedding model, a clock.
+//!
+//! Implementations live in crates of their own; the engine never names one.
+
+mod clock;
+mod embedder;
+mod store;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use clock::Clock;
+pub use embedder::{EmbedError, EmbedRole, Embedder, EmbeddingModel};
+pub use store::{
+    ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, Erased, Idempotency, KeyStore, KnownTurn, ModelNumber, Parent,
+    PassageDraft, ReadStore, SearchRow, SessionSummary, Store, StoreError, TurnDraft, TurnsPage, UnembeddedRow,
+    WriteStore,
+};

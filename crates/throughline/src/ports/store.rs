@@ -1,0 +1,382 @@
+//! Where memory is kept. Reading and writing are traits apart, so that search cannot change anything.
+//!
+//! Every method takes a [`Scope`], or a user or document with its tenant: there is no way to ask for a user alone.
+//! Methods block. A write has happened, durably and whole, when its method returns `Ok`; after an error it has
+//! happened whole or not at all, and repeating it is safe.
+
+use thiserror::Error;
+
+use crate::model::{
+    AgentId, ChainHash, Content, Generation, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch, Receipt,
+    ReceiptId, Revision, Role, Scope, SessionId, TenantId, Timestamp, Turn, UserKey,
+};
+use crate::ports::EmbeddingModel;
+
+/// Why a store could not do it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// Cannot be reached, or too busy: the same call may work later.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// No room left.
+    #[error("the store is full: {0}")]
+    Full(String),
+    /// Opened, but cannot be written to.
+    #[error("the store cannot be written to: {0}")]
+    ReadOnly(String),
+    /// What is kept there cannot be understood.
+    #[error("the store is damaged: {0}")]
+    Corrupt(String),
+    /// Made by a newer version of this software.
+    #[error("the store has schema {found}, this version knows up to {known}; use a newer version of throughline")]
+    NewerSchema {
+        /// Its schema.
+        found: u32,
+        /// The newest one this code can read.
+        known: u32,
+    },
+    /// Somebody else changed it first; read again and repeat.
+    #[error("somebody else changed it in the meantime")]
+    Conflict,
+    /// An idempotency key came with two different bodies.
+    #[error("the idempotency key was used before with another body")]
+    IdempotencyMismatch,
+}
+
+/// The number under which a store keeps an embedding model; each row names the one its vector is of.
+pub type ModelNumber = u16;
+
+/// What a new turn follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parent {
+    /// The newest turn of the session, whichever that is when the write happens.
+    Head,
+    /// The turn of the session with this chain; [`ChainHash::ROOT`] begins the conversation (again).
+    Chain(ChainHash),
+}
+
+/// A passage about to be written: the search row's body, which only the engine reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassageDraft {
+    /// The encoded row.
+    pub body: Vec<u8>,
+    /// Whether it has a vector; if not, the store lists it in [`ReadStore::unembedded`].
+    pub embedded: bool,
+}
+
+/// A turn about to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnDraft {
+    /// Who said it.
+    pub role: Role,
+    /// The speaker's name.
+    pub name: Option<String>,
+    /// What was said.
+    pub content: Content,
+    /// When it was said.
+    pub time: Timestamp,
+    /// The caller's JSON object.
+    pub metadata: Option<String>,
+    /// Its search rows.
+    pub passages: Vec<PassageDraft>,
+}
+
+/// Makes a repeated append harmless: the second one returns what the first did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The caller's key, unique in the scope.
+    pub key: String,
+    /// A hash of what was asked; another one under the same key is refused.
+    pub body: [u8; 16],
+}
+
+/// Turns of one session, written in one step with all that belongs to them: search rows, the session's learning
+/// job in the outbox, the receipt of the context they were answered with.
+///
+/// A turn whose chain the session has already is not written again; its number is returned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Append {
+    /// The conversation.
+    pub session: SessionId,
+    /// What the first turn follows; each other turn follows the one before.
+    pub parent: Parent,
+    /// In order.
+    pub turns: Vec<TurnDraft>,
+    /// Set where the caller may repeat the call.
+    pub idempotency: Option<Idempotency>,
+    /// Kept with the turns.
+    pub receipt: Option<Receipt>,
+    /// The time of writing.
+    pub now: Timestamp,
+}
+
+/// One turn of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AppendedTurn {
+    /// Its number in the scope.
+    pub seq: u64,
+    /// Whether it was there before.
+    pub known: bool,
+}
+
+/// What an append did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// The scope's generation, for turn ids.
+    pub generation: Generation,
+    /// In the order of the draft.
+    pub turns: Vec<AppendedTurn>,
+}
+
+/// A search row: one passage of a turn. Rows of a scope are a log: a changed row gets a new number, so reading what
+/// came after a number brings a copy up to date. A row replaces any earlier one of the same turn and passage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchRow {
+    /// Its number in the scope, from 1, rising.
+    pub number: u64,
+    /// The turn's number.
+    pub turn: u64,
+    /// The passage's number in the turn, from 0.
+    pub passage: u32,
+    /// The session's number in the scope, from 1.
+    pub session: u32,
+    /// The encoded row.
+    pub body: Vec<u8>,
+}
+
+/// A row without a vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnembeddedRow {
+    /// Whose.
+    pub scope: Scope,
+    /// The row.
+    pub row: SearchRow,
+}
+
+/// A row that got its vector. It is dropped silently if the row it replaces is no longer there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbeddedRow {
+    /// Whose.
+    pub scope: Scope,
+    /// The row it replaces.
+    pub number: u64,
+    /// The new body.
+    pub body: Vec<u8>,
+}
+
+/// A turn's place in its conversation, without its words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownTurn {
+    /// Its number.
+    pub seq: u64,
+    /// The number of the turn it follows.
+    pub parent: Option<u64>,
+    /// The conversation.
+    pub session: SessionId,
+    /// The chain up to and with it.
+    pub chain: ChainHash,
+    /// Role and content.
+    pub message: MessageHash,
+    /// Who said it.
+    pub role: Role,
+    /// When it was written.
+    pub recorded: Timestamp,
+}
+
+/// Which turns to list, by rising number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnsPage {
+    /// Only this conversation's.
+    pub session: Option<SessionId>,
+    /// Only turns with a higher number.
+    pub after: u64,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A conversation, in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSummary {
+    /// Its name.
+    pub session: SessionId,
+    /// Its number in the scope: sessions are listed by it, rising.
+    pub number: u32,
+    /// How many turns it has.
+    pub turns: u64,
+    /// The earliest time of a turn.
+    pub first: Timestamp,
+    /// The latest time of a turn.
+    pub last: Timestamp,
+}
+
+/// What an erasure took away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Erased {
+    /// Scopes of the user.
+    pub scopes: u64,
+    /// Conversations.
+    pub sessions: u64,
+    /// Turns of the journal.
+    pub turns: u64,
+    /// Search rows.
+    pub passages: u64,
+    /// Versions of the profile.
+    pub profiles: u64,
+    /// Receipts.
+    pub receipts: u64,
+    /// Learning jobs that were waiting.
+    pub jobs: u64,
+}
+
+/// Reads.
+pub trait ReadStore: Send + Sync {
+    /// How far the scope's search rows have come; none if nothing was ever written to it.
+    fn revision(&self, scope: &Scope) -> Result<Option<Revision>, StoreError>;
+
+    /// Hands over the rows after number `after` in rising order and returns the revision they lead to, read in one
+    /// consistent view. None if the scope does not exist.
+    fn search_rows(
+        &self,
+        scope: &Scope,
+        after: u64,
+        sink: &mut dyn FnMut(SearchRow),
+    ) -> Result<Option<Revision>, StoreError>;
+
+    /// Turns by number, in the order asked; one that is not there is left out.
+    fn turns(&self, scope: &Scope, seqs: &[u64]) -> Result<Vec<Turn>, StoreError>;
+
+    /// Turns by rising number.
+    fn turns_page(&self, scope: &Scope, page: &TurnsPage) -> Result<Vec<Turn>, StoreError>;
+
+    /// Conversations by rising number, those after number `after`.
+    fn sessions(&self, scope: &Scope, after: u32, limit: usize) -> Result<Vec<SessionSummary>, StoreError>;
+
+    /// The newest turn of a session.
+    fn session_head(&self, scope: &Scope, session: &SessionId) -> Result<Option<KnownTurn>, StoreError>;
+
+    /// For each chain the newest turn that has it, in `session` if one is given.
+    fn turns_by_chain(
+        &self,
+        scope: &Scope,
+        session: Option<&SessionId>,
+        chains: &[ChainHash],
+    ) -> Result<Vec<Option<KnownTurn>>, StoreError>;
+
+    /// Turns with this role and content, newest first.
+    fn turns_by_message(
+        &self,
+        scope: &Scope,
+        session: Option<&SessionId>,
+        message: MessageHash,
+        limit: usize,
+    ) -> Result<Vec<KnownTurn>, StoreError>;
+
+    /// The turn and those before it in its conversation, nearest first, at most `limit`.
+    fn lineage(&self, scope: &Scope, seq: u64, limit: usize) -> Result<Vec<KnownTurn>, StoreError>;
+
+    /// The profile: its newest version, or the one of an epoch. The empty profile if there is none.
+    fn profile(&self, scope: &Scope, epoch: Option<ProfileEpoch>) -> Result<Profile, StoreError>;
+
+    /// A tenant's identity, or the one of an agent of its own: the newest, or a version.
+    fn identity(
+        &self,
+        tenant: &TenantId,
+        agent: Option<&AgentId>,
+        version: Option<IdentityVersion>,
+    ) -> Result<Option<Identity>, StoreError>;
+
+    /// A receipt and the scope it belongs to.
+    fn receipt(&self, tenant: &TenantId, id: ReceiptId) -> Result<Option<(Scope, Receipt)>, StoreError>;
+
+    /// The JSON Schema of the tenant's own profile slots.
+    fn slot_schema(&self, tenant: &TenantId) -> Result<Option<String>, StoreError>;
+
+    /// Rows that wait for a vector, oldest first, of any tenant: for the back-fill alone.
+    fn unembedded(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError>;
+
+    /// How many rows wait for a vector.
+    fn unembedded_count(&self) -> Result<u64, StoreError>;
+
+    /// How many sessions wait to be learned from.
+    fn outbox_count(&self) -> Result<u64, StoreError>;
+
+    /// The model whose vectors are in force.
+    fn embedding_model(&self) -> Result<Option<(ModelNumber, EmbeddingModel)>, StoreError>;
+
+    /// 32 random bytes, made with the store: the key of fence marks and of key hashes.
+    fn secret(&self) -> Result<[u8; 32], StoreError>;
+}
+
+/// Writes.
+pub trait WriteStore: Send + Sync {
+    /// Appends turns to the journal, see [`Append`]. Creates scope and session where needed.
+    fn append(&self, scope: &Scope, append: Append) -> Result<Appended, StoreError>;
+
+    /// Adds vectors to rows, each a new row in place of the old.
+    fn put_embedded(&self, rows: Vec<EmbeddedRow>) -> Result<(), StoreError>;
+
+    /// Writes a profile's next version if the newest is still `profile.epoch`, else [`StoreError::Conflict`].
+    /// Returns the new epoch. Creates the scope where needed.
+    fn put_profile(&self, scope: &Scope, profile: Profile, now: Timestamp) -> Result<ProfileEpoch, StoreError>;
+
+    /// Adds a version of the identity; the same text as the newest version adds none.
+    fn put_identity(
+        &self,
+        tenant: &TenantId,
+        agent: Option<&AgentId>,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<Identity, StoreError>;
+
+    /// Keeps a receipt of a context without an exchange. Creates the scope where needed.
+    fn put_receipt(&self, scope: &Scope, receipt: Receipt) -> Result<(), StoreError>;
+
+    /// Sets or takes away the JSON Schema of the tenant's own profile slots.
+    fn put_slot_schema(&self, tenant: &TenantId, schema: Option<&str>) -> Result<(), StoreError>;
+
+    /// Puts the first embedding model of the store in force; if there is one already, changes nothing and returns it.
+    fn claim_embedding_model(&self, model: &EmbeddingModel) -> Result<(ModelNumber, EmbeddingModel), StoreError>;
+
+    /// Puts another model in force under a new number: every row waits for a vector again.
+    fn switch_embedding_model(&self, model: &EmbeddingModel) -> Result<ModelNumber, StoreError>;
+
+    /// Takes away everything of a user, in every scope. When it returns, no file of the store holds any of it.
+    fn erase_user(&self, user: &UserKey) -> Result<Erased, StoreError>;
+}
+
+/// A credential of a tenant. The key itself is never kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its public part, by which it is listed and revoked.
+    pub id: String,
+    /// Whom it speaks for.
+    pub tenant: TenantId,
+    /// What people call it.
+    pub label: String,
+    /// Keyed hash of the secret part.
+    pub hash: [u8; 32],
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it stopped being accepted.
+    pub revoked: Option<Timestamp>,
+}
+
+/// Credentials.
+pub trait KeyStore: Send + Sync {
+    /// Adds a key.
+    fn put_key(&self, key: ApiKey) -> Result<(), StoreError>;
+
+    /// A key by its id, revoked ones too.
+    fn key(&self, id: &str) -> Result<Option<ApiKey>, StoreError>;
+
+    /// All keys, oldest first.
+    fn keys(&self) -> Result<Vec<ApiKey>, StoreError>;
+
+    /// Stops accepting a key. False if there is none of that id, or it was revoked before.
+    fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError>;
+}
+
+/// All a program needs of one store.
+pub trait Store: ReadStore + WriteStore + KeyStore {}
+
+impl<T: ReadStore + WriteStore + KeyStore> Store for T {}
