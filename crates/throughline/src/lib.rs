@@ -3,5 +3,7 @@
 //! Synchronous, and knows no HTTP, no SQL, no environment variable and no wall clock.
 
 pub mod codec;
+pub mod context;
 pub mod model;
 pub mod ports;
+pub mod text;

@@ -1,0 +1,104 @@
+//! Turns made ready for the journal: cut into passages, their terms counted, their vectors made.
+
+use std::time::Duration;
+
+use crate::model::{Content, Role, SessionId, Timestamp};
+use crate::ports::{EmbedRole, Embedder, ModelNumber, PassageDraft, TurnDraft};
+use crate::recall::{PassageRow, metadata_tags, session_tag};
+use crate::text::{passages, terms};
+
+/// The most text of one turn.
+pub(crate) const SEARCHED_TEXT_BYTES_MAX: usize = 1024 * 1024;
+
+/// A turn that is not yet in the journal.
+pub(crate) struct NewTurn {
+    pub(crate) role: Role,
+    pub(crate) name: Option<String>,
+    pub(crate) content: Content,
+    pub(crate) time: Timestamp,
+    pub(crate) metadata: Option<String>,
+}
+
+/// Makes search rows of turns.
+pub(crate) struct Indexer<'a> {
+    /// The model in use and its number in the store.
+    pub(crate) model: Option<(&'a dyn Embedder, ModelNumber)>,
+    /// How long to wait for it.
+    pub(crate) deadline: Duration,
+}
+
+/// A passage as it is searched: behind its speaker's name, for people ask "what did Ana say".
+pub(crate) fn searched_text(name: Option<&str>, text: &str, (from, to): (u32, u32)) -> String {
+    let passage = text.get(from as usize..to as usize).unwrap_or(text);
+    match name {
+        Some(name) => format!("{name}: {passage}"),
+        None => passage.to_owned(),
+    }
+}
+
+impl Indexer<'_> {
+    /// Without vectors where the model is missing, late or failing: those rows get theirs by back-fill.
+    pub(crate) fn drafts(&self, session: &SessionId, turns: Vec<NewTurn>) -> Vec<TurnDraft> {
+        let mut rows: Vec<Vec<PassageRow>> = turns.iter().map(|turn| rows(session, turn)).collect();
+        let texts: Vec<String> = turns
+            .iter()
+            .zip(&rows)
+            .flat_map(|(turn, rows)| {
+                rows.iter().map(|row| searched_text(turn.name.as_deref(), &turn.content.text, row.bytes))
+            })
+            .collect();
+        if let Some((model, vectors)) = self.vectors(&texts) {
+            for (row, vector) in rows.iter_mut().flatten().zip(vectors) {
+                *row = std::mem::take(row).with_vector(model, &vector);
+            }
+        }
+        turns.into_iter().zip(rows).map(|(turn, rows)| draft(turn, &rows)).collect()
+    }
+
+    fn vectors(&self, texts: &[String]) -> Option<(ModelNumber, Vec<Vec<f32>>)> {
+        let (embedder, number) = self.model?;
+        if texts.is_empty() {
+            return None;
+        }
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        match embedder.embed(EmbedRole::Passage, &texts, self.deadline) {
+            Ok(vectors) => Some((number, vectors)),
+            Err(error) => {
+                tracing::warn!(%error, passages = texts.len(), "turns are kept without vectors; they are added later");
+                None
+            }
+        }
+    }
+}
+
+fn rows(session: &SessionId, turn: &NewTurn) -> Vec<PassageRow> {
+    let text = &turn.content.text;
+    let mut tags = turn.metadata.as_deref().map(metadata_tags).unwrap_or_default();
+    tags.push(session_tag(session));
+    passages::split(text)
+        .into_iter()
+        .map(|range| {
+            let bytes = (to_u32(range.start), to_u32(range.end));
+            let terms = terms::terms(&searched_text(turn.name.as_deref(), text, bytes));
+            PassageRow {
+                role: turn.role.code(),
+                time_ms: turn.time.as_millisecond(),
+                bytes,
+                terms,
+                tags: tags.clone(),
+                vector: None,
+            }
+        })
+        .collect()
+}
+
+fn to_u32(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+fn draft(turn: NewTurn, rows: &[PassageRow]) -> TurnDraft {
+    let NewTurn { role, name, content, time, metadata } = turn;
+    let passages =
+        rows.iter().map(|row| PassageDraft { embedded: row.vector.is_some(), body: row.encode() }).collect();
+    TurnDraft { role, name, content, time, metadata, passages }
+}

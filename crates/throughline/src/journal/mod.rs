@@ -1,0 +1,8 @@
+//! Writing to the journal: which conversation a list of messages continues, and what is written of it.
+
+mod draft;
+mod lineage;
+
+pub(crate) use draft::{Indexer, NewTurn, SEARCHED_TEXT_BYTES_MAX, searched_text};
+pub use lineage::{Said, Thread};
+pub(crate) use lineage::locate;

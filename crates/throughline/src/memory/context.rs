@@ -1,0 +1,226 @@
+//! Building the context of a request, and building it again from its receipt.
+
+use std::time::Duration;
+
+use jiff::tz::Offset;
+use uuid::{NoContext, Uuid};
+
+use crate::context::{ComposeInput, Composed, ContextBudget, RecalledPassage, compose};
+use crate::journal::{Said, Thread, locate};
+use crate::model::{
+    DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, SessionId, TenantId, Timestamp, Turn,
+};
+use crate::recall::{RecallRequest, passage_text};
+
+use super::recall::timed;
+use super::{Memory, MemoryError};
+
+/// The longest text a context is searched for: the end of a long message says what is wanted.
+const QUERY_BYTES_MAX: usize = 4_096;
+
+/// What a context is built for.
+#[derive(Debug, Clone)]
+pub struct ContextRequest {
+    /// The conversation, if the caller names it; else it is found from the messages.
+    pub session: Option<SessionId>,
+    /// The request's messages, system messages left out.
+    pub messages: Vec<Said>,
+    /// What to search for; the last user message if not given.
+    pub query: Option<String>,
+    /// The most tokens of the whole context; the configured budget if not given.
+    pub budget_tokens: Option<u32>,
+    /// The most time to wait for the query's vector.
+    pub embed_deadline: Duration,
+}
+
+/// What is added to a request.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Where the messages stand in the journal.
+    pub thread: Thread,
+    /// Identity and profile: a message of its own before all others.
+    pub prefix: Option<String>,
+    /// What was recalled: goes to the end of the last user message.
+    pub block: Option<String>,
+    /// The record of it. It is kept when the exchange is recorded, or by [`Memory::keep_receipt`].
+    pub receipt: Receipt,
+}
+
+/// A context built again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// The record it was built from.
+    pub receipt: Receipt,
+    /// Identity and profile.
+    pub prefix: Option<String>,
+    /// What was recalled.
+    pub block: Option<String>,
+    /// Whether it is the same to the byte.
+    pub same: bool,
+}
+
+impl Memory {
+    /// Finds what helps with the request and renders it within the budget.
+    pub fn context(&self, scope: &Scope, request: &ContextRequest) -> Result<Context, MemoryError> {
+        let now = self.now();
+        let id = receipt_id(now);
+        let mut timings = Vec::new();
+        let thread = timed(&mut timings, "locate", || {
+            let new = || SessionId::new(format!("session_{}", id.0.simple()));
+            let new = new().expect("hex digits are a name");
+            locate(&*self.store, scope, request.session.as_ref(), &request.messages, now, || new)
+        })?;
+        let query = request.query.clone().or_else(|| last_user_text(&request.messages)).unwrap_or_default();
+        let query = end_of(&query, QUERY_BYTES_MAX).to_owned();
+        let recalled = self.recall(
+            scope,
+            &RecallRequest {
+                limit: self.settings.context_candidates_max + thread.visible.len(),
+                embed_deadline: request.embed_deadline,
+                ..RecallRequest::new(query.clone())
+            },
+        )?;
+        timings.extend(recalled.timings);
+
+        let identity = self.identity_of(scope)?;
+        let profile = self.store.profile(scope, None)?;
+        let budget = match request.budget_tokens {
+            Some(tokens) => self.settings.budget.scaled_to(tokens),
+            None => self.settings.budget,
+        };
+        budget.validate().map_err(|error| MemoryError::Invalid(error.to_string()))?;
+        let passages: Vec<RecalledPassage<'_>> = recalled
+            .items
+            .iter()
+            .map(|item| RecalledPassage {
+                already_in_request: thread.visible.contains(&item.turn.id.seq),
+                relevant: item.relevant,
+                ..passage(&item.turn, item.bytes, item.score)
+            })
+            .collect();
+        let composed = timed(&mut timings, "compose", || {
+            self.compose(scope.tenant(), identity.as_ref(), &profile, &passages, now, &budget)
+        });
+        let receipt = Receipt {
+            id,
+            session: Some(thread.session.clone()),
+            time: now,
+            query,
+            identity: identity.as_ref().map(|identity| identity.version),
+            identity_hash: identity.as_ref().map(Identity::hash),
+            profile_epoch: profile.epoch,
+            budget_tokens: budget.total_tokens,
+            used_tokens: composed.used_tokens,
+            sections: composed.sections,
+            items: composed.items,
+            context_hash: composed.context_hash,
+            degraded: recalled.degraded.map(|degraded| degraded.as_str().to_owned()),
+            timings,
+        };
+        Ok(Context { thread, prefix: composed.prefix, block: composed.block, receipt })
+    }
+
+    /// Keeps the receipt of a context that no exchange will be recorded for.
+    pub fn keep_receipt(&self, scope: &Scope, receipt: Receipt) -> Result<(), MemoryError> {
+        Ok(self.store.put_receipt(scope, receipt)?)
+    }
+
+    /// Builds a context again from its receipt. None if the tenant has no such receipt.
+    pub fn replay(&self, tenant: &TenantId, id: ReceiptId) -> Result<Option<Replay>, MemoryError> {
+        let Some((scope, receipt)) = self.store.receipt(tenant, id)? else { return Ok(None) };
+        let identity = self.identity_of_receipt(&scope, &receipt)?;
+        let profile = self.store.profile(&scope, Some(receipt.profile_epoch))?;
+        let seqs: Vec<u64> = receipt.items.iter().map(|item| item.turn).collect();
+        let turns = self.store.turns(&scope, &seqs)?;
+        let passages: Vec<RecalledPassage<'_>> = receipt
+            .items
+            .iter()
+            .filter_map(|item| {
+                let turn = turns.iter().find(|turn| turn.id.seq == item.turn)?;
+                Some(RecalledPassage {
+                    already_in_request: item.dropped == Some(DropReason::AlreadyInRequest),
+                    relevant: item.dropped != Some(DropReason::NotRelevant),
+                    ..passage(turn, item.bytes, item.score)
+                })
+            })
+            .collect();
+        let budget = ContextBudget::of_receipt(receipt.budget_tokens, &receipt.sections);
+        let Composed { prefix, block, context_hash, .. } =
+            self.compose(tenant, identity.as_ref(), &profile, &passages, receipt.time, &budget);
+        Ok(Some(Replay { same: context_hash == receipt.context_hash, receipt, prefix, block }))
+    }
+
+    fn compose(
+        &self,
+        tenant: &TenantId,
+        identity: Option<&Identity>,
+        profile: &Profile,
+        recalled: &[RecalledPassage<'_>],
+        now: Timestamp,
+        budget: &ContextBudget,
+    ) -> Composed {
+        let input = ComposeInput {
+            identity,
+            profile,
+            recalled,
+            now,
+            offset: Offset::UTC,
+            budget,
+            key: &self.fence_key,
+            tenant,
+        };
+        compose(&input, &|text| self.settings.token_encoding.count(text))
+    }
+
+    /// The agent's own identity, else the tenant's.
+    fn identity_of(&self, scope: &Scope) -> Result<Option<Identity>, MemoryError> {
+        if let Some(agent) = &scope.agent {
+            let own = self.store.identity(scope.tenant(), Some(agent), None)?;
+            if own.is_some() {
+                return Ok(own);
+            }
+        }
+        Ok(self.store.identity(scope.tenant(), None, None)?)
+    }
+
+    /// The identity a receipt names. Versions of an agent and of its tenant are counted apart, so the hash decides.
+    fn identity_of_receipt(&self, scope: &Scope, receipt: &Receipt) -> Result<Option<Identity>, MemoryError> {
+        for agent in [scope.agent.as_ref(), None] {
+            let found = self.store.identity(scope.tenant(), agent, receipt.identity)?;
+            if found.as_ref().map(Identity::hash) == receipt.identity_hash {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+}
+
+fn receipt_id(now: Timestamp) -> ReceiptId {
+    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+    let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
+    ReceiptId(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds)))
+}
+
+fn passage(turn: &Turn, bytes: (u32, u32), score: f32) -> RecalledPassage<'_> {
+    RecalledPassage {
+        turn: turn.id.seq,
+        bytes,
+        role: turn.role,
+        name: turn.name.as_deref(),
+        time: turn.time,
+        text: passage_text(turn, bytes),
+        score,
+        already_in_request: false,
+        relevant: true,
+    }
+}
+
+fn last_user_text(messages: &[Said]) -> Option<String> {
+    messages.iter().rev().find(|said| said.role == Role::User).map(|said| said.content.text.clone())
+}
+
+/// The last `bytes_max` bytes of the text, from a character's beginning.
+fn end_of(text: &str, bytes_max: usize) -> &str {
+    &text[text.ceil_char_boundary(text.len().saturating_sub(bytes_max))..]
+}

@@ -1,0 +1,103 @@
+//! Finding what was said.
+
+use std::time::Instant;
+
+use crate::model::{Scope, StageTiming};
+use crate::ports::{EmbedError, EmbedRole, ModelNumber};
+use crate::recall::{Degraded, RecallRequest, Recalled, RecalledItem, Ranking, rank};
+
+use super::{Memory, MemoryError};
+
+/// Items one recall may return.
+pub(super) const RECALL_LIMIT_MAX: usize = 1_000;
+
+impl Memory {
+    /// The passages of the scope that answer the query, best first. A scope never written to has none.
+    pub fn recall(&self, scope: &Scope, request: &RecallRequest) -> Result<Recalled, MemoryError> {
+        if request.limit > RECALL_LIMIT_MAX {
+            return Err(MemoryError::Invalid(format!(
+                "a limit of {} items; at most {RECALL_LIMIT_MAX} are returned",
+                request.limit
+            )));
+        }
+        let mut timings = Vec::with_capacity(3);
+        let (model, vector, degraded) =
+            timed(&mut timings, "embed", || self.query_vector(&request.query, request.embed_deadline));
+        let ranked = timed(&mut timings, "search", || {
+            self.shards.with(&*self.store, scope, model, |shard| {
+                let ranking = Ranking {
+                    query: &request.query,
+                    vector: vector.as_deref(),
+                    filters: &request.filters,
+                    limit: request.limit,
+                };
+                rank(shard, &ranking)
+            })
+        })?
+        .unwrap_or_default();
+        let items = timed(&mut timings, "fetch", || -> Result<_, MemoryError> {
+            let seqs: Vec<u64> = ranked.iter().map(|ranked| ranked.turn).collect();
+            let mut turns = self.store.turns(scope, &seqs)?.into_iter().peekable();
+            // Both lists are in one order; a turn erased in between is simply missing from the second.
+            Ok(ranked
+                .into_iter()
+                .filter_map(|ranked| {
+                    let turn = turns.next_if(|turn| turn.id.seq == ranked.turn)?;
+                    let (bytes, score, scores, relevant) =
+                        (ranked.bytes, ranked.score, ranked.scores, ranked.relevant);
+                    Some(RecalledItem { turn, bytes, score, scores, relevant })
+                })
+                .filter(|item| request.filters.confirms(&item.turn))
+                .collect::<Vec<_>>())
+        })?;
+        let items = match request.budget_tokens {
+            Some(budget) => self.within(items, budget),
+            None => items,
+        };
+        Ok(Recalled { items, degraded, timings })
+    }
+
+    /// Items from the best on while their text fits; one that does not is passed over for smaller ones after it.
+    fn within(&self, items: Vec<RecalledItem>, budget_tokens: usize) -> Vec<RecalledItem> {
+        let mut left = budget_tokens;
+        items
+            .into_iter()
+            .filter(|item| {
+                let tokens = self.settings.token_encoding.count(item.text());
+                let fits = tokens <= left;
+                if fits {
+                    left -= tokens;
+                }
+                fits
+            })
+            .collect()
+    }
+
+    fn query_vector(
+        &self,
+        query: &str,
+        deadline: std::time::Duration,
+    ) -> (Option<ModelNumber>, Option<Vec<f32>>, Option<Degraded>) {
+        let Some(attached) = self.attached() else { return (None, None, Some(Degraded::NoModel)) };
+        let number = Some(attached.number);
+        if query.trim().is_empty() {
+            return (number, None, None);
+        }
+        match attached.embedder.embed(EmbedRole::Query, &[query], deadline) {
+            Ok(mut vectors) => (number, vectors.pop(), None),
+            Err(EmbedError::DeadlineExceeded) => (number, None, Some(Degraded::ModelLate)),
+            Err(error) => {
+                tracing::warn!(%error, "a query is answered by words alone");
+                (number, None, Some(Degraded::ModelFailed))
+            }
+        }
+    }
+}
+
+/// Runs a stage and notes how long it took.
+pub(super) fn timed<T>(timings: &mut Vec<StageTiming>, stage: &str, run: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let value = run();
+    timings.push(StageTiming { stage: stage.to_owned(), took: start.elapsed() });
+    value
+}

@@ -1,0 +1,33 @@
+//! What can be set about the engine.
+
+use std::time::Duration;
+
+use crate::context::ContextBudget;
+use crate::text::tokens::TokenEncoding;
+
+/// Settings of the engine, with defaults that suit one machine.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Bytes of shards kept in memory.
+    pub shard_cache_bytes_max: usize,
+    /// How the tokens of a context are counted.
+    pub token_encoding: TokenEncoding,
+    /// The budget of a context that asks for none.
+    pub budget: ContextBudget,
+    /// Items looked at for a context.
+    pub context_candidates_max: usize,
+    /// How long a write waits for vectors before it goes on without.
+    pub passage_embed_deadline: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            shard_cache_bytes_max: 256 * 1024 * 1024,
+            token_encoding: TokenEncoding::O200k,
+            budget: ContextBudget::default(),
+            context_candidates_max: 40,
+            passage_embed_deadline: Duration::from_secs(20),
+        }
+    }
+}

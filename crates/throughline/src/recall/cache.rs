@@ -1,0 +1,120 @@
+//! Hot shards, within a budget of bytes, each as new as the store whenever it is used.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use lru::LruCache;
+
+use crate::model::{Scope, UserKey};
+use crate::ports::{ModelNumber, ReadStore, StoreError};
+
+use super::shard::Shard;
+
+type Shared = Arc<RwLock<Shard>>;
+
+struct Cached {
+    shard: Shared,
+    bytes: usize,
+}
+
+struct Hot {
+    shards: LruCache<Scope, Cached>,
+    bytes: usize,
+}
+
+/// Shards by scope, the least recently used dropped first.
+pub(crate) struct ShardCache {
+    hot: Mutex<Hot>,
+    bytes_max: usize,
+}
+
+impl ShardCache {
+    /// An empty cache. A single shard larger than the budget is still searched, and dropped afterwards.
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self { hot: Mutex::new(Hot { shards: LruCache::unbounded(), bytes: 0 }), bytes_max }
+    }
+
+    /// Bytes the shards take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.hot().bytes
+    }
+
+    /// Runs `search` on the scope's shard, brought up to the store's revision. None if the scope does not exist.
+    ///
+    /// Searches of one scope run side by side; only catching up excludes them. No lock is held on the cache
+    /// while the store is read.
+    pub(crate) fn with<T>(
+        &self,
+        store: &dyn ReadStore,
+        scope: &Scope,
+        model: Option<ModelNumber>,
+        search: impl FnOnce(&Shard) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(revision) = store.revision(scope)? else {
+            self.forget(scope);
+            return Ok(None);
+        };
+        let cached = self.hot().shards.get(scope).map(|cached| cached.shard.clone());
+        let shard = cached.unwrap_or_else(|| Arc::new(RwLock::new(Shard::new(revision.generation, model))));
+        {
+            let read = shard.read().unwrap_or_else(PoisonError::into_inner);
+            let same = read.revision.generation == revision.generation && read.model == model;
+            if same && read.revision.row >= revision.row {
+                return Ok(Some(search(&read)));
+            }
+        }
+        let (found, bytes) = {
+            let mut write = shard.write().unwrap_or_else(PoisonError::into_inner);
+            if write.revision.generation != revision.generation || write.model != model {
+                *write = Shard::new(revision.generation, model);
+            }
+            let after = write.revision.row;
+            let now = store.search_rows(scope, after, &mut |row| write.apply(&row))?;
+            if now.is_none_or(|now| now.generation != write.revision.generation) {
+                // Erased (and perhaps made again) between the two reads: nothing of it may be shown.
+                drop(write);
+                self.forget(scope);
+                return Ok(None);
+            }
+            (search(&write), write.heap_bytes())
+        };
+        self.keep(scope, shard, bytes);
+        Ok(Some(found))
+    }
+
+    /// Drops the shards of a user.
+    pub(crate) fn forget_user(&self, user: &UserKey) {
+        let mut hot = self.hot();
+        let scopes: Vec<Scope> =
+            hot.shards.iter().map(|(scope, _)| scope).filter(|scope| scope.user == *user).cloned().collect();
+        for scope in scopes {
+            hot.drop_shard(&scope);
+        }
+    }
+
+    fn forget(&self, scope: &Scope) {
+        self.hot().drop_shard(scope);
+    }
+
+    fn keep(&self, scope: &Scope, shard: Shared, bytes: usize) {
+        let mut hot = self.hot();
+        hot.drop_shard(scope);
+        hot.bytes += bytes;
+        hot.shards.put(scope.clone(), Cached { shard, bytes });
+        while hot.bytes > self.bytes_max {
+            let Some((_, dropped)) = hot.shards.pop_lru() else { break };
+            hot.bytes -= dropped.bytes;
+        }
+    }
+
+    fn hot(&self) -> MutexGuard<'_, Hot> {
+        self.hot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hot {
+    fn drop_shard(&mut self, scope: &Scope) {
+        if let Some(dropped) = self.shards.pop(scope) {
+            self.bytes -= dropped.bytes;
+        }
+    }
+}

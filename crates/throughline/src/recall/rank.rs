@@ -1,0 +1,111 @@
+//! The ranking: which passages of a shard answer a query, and how well.
+//!
+//! The score of a passage is the sum of the z-scores of its arms over all passages that pass the filters: BM25 for
+//! the words in common, the cosine for the meaning. A z-score puts both on one scale without a weight that would
+//! have to be tuned to a kind of text.
+
+use std::collections::HashMap;
+
+use crate::text::terms;
+
+use super::filter::Filters;
+use super::fusion::z_scores;
+use super::request::ArmScores;
+use super::shard::{Entry, Shard};
+use super::top;
+
+/// The cosine from which a passage counts as being about the same thing, words in common or not.
+/// Of all-MiniLM-L6-v2, unrelated sentences stay below 0.2 and paraphrases are above 0.5.
+const RELEVANT_COSINE: f32 = 0.3;
+
+/// The part of the best BM25 this query could have had from which a passage counts as being about the same thing:
+/// enough to need more than one common word of a longer question.
+const RELEVANT_LEXICAL: f32 = 0.15;
+
+/// A passage and its scores.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ranked {
+    pub(crate) turn: u64,
+    pub(crate) bytes: (u32, u32),
+    pub(crate) score: f32,
+    pub(crate) scores: ArmScores,
+    pub(crate) relevant: bool,
+}
+
+/// What is ranked and by what.
+pub(crate) struct Ranking<'a> {
+    pub(crate) query: &'a str,
+    pub(crate) vector: Option<&'a [f32]>,
+    pub(crate) filters: &'a Filters,
+    /// At most so many turns.
+    pub(crate) limit: usize,
+}
+
+/// The best passages of the shard, one a turn, best first; among equals the later said.
+pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>) -> Vec<Ranked> {
+    let wanted = candidates(shard, ranking.filters);
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let query = terms::terms(ranking.query);
+    let mut lexical = vec![0.0; shard.entries.len()];
+    shard.lexical.score(&query, &mut lexical);
+    let lexical_best = shard.lexical.best_possible(&query);
+    let dense = ranking.vector.map(|vector| {
+        let mut cosines = vec![f32::NAN; shard.entries.len()];
+        shard.dense.score(vector, &mut cosines);
+        cosines
+    });
+
+    let pick = |all: &[f32]| wanted.iter().map(|&place| all[place as usize]).collect::<Vec<f32>>();
+    let mut scores = pick(&lexical);
+    z_scores(&mut scores);
+    if let Some(cosines) = &dense {
+        let mut arm = pick(cosines);
+        z_scores(&mut arm);
+        scores.iter_mut().zip(arm).for_each(|(score, z)| *score += z);
+    }
+
+    let best = best_passage_of_each_turn(shard, &wanted, &scores);
+    top::top(best, ranking.limit)
+        .into_iter()
+        .map(|(score, place)| {
+            let entry = &shard.entries[place as usize];
+            let arms = ArmScores {
+                lexical: lexical[place as usize],
+                dense: dense.as_ref().map(|cosines| cosines[place as usize]).filter(|cosine| !cosine.is_nan()),
+            };
+            let relevant = arms.dense.is_some_and(|cosine| cosine >= RELEVANT_COSINE)
+                || (lexical_best > 0.0 && arms.lexical >= RELEVANT_LEXICAL * lexical_best);
+            Ranked { turn: entry.turn, bytes: entry.bytes, score, scores: arms, relevant }
+        })
+        .collect()
+}
+
+fn candidates(shard: &Shard, filters: &Filters) -> Vec<u32> {
+    let tags = filters.tags();
+    let sessions = filters.session_tags();
+    let roles: Vec<u8> = filters.roles.iter().map(|role| role.code()).collect();
+    let from = filters.from.map(crate::model::Timestamp::as_millisecond);
+    let until = filters.until.map(crate::model::Timestamp::as_millisecond);
+    let passes = |entry: &Entry| {
+        (roles.is_empty() || roles.contains(&entry.role))
+            && from.is_none_or(|from| entry.time_ms >= from)
+            && until.is_none_or(|until| entry.time_ms < until)
+            && (sessions.is_empty() || sessions.iter().any(|tag| entry.tags.contains(tag)))
+            && tags.iter().all(|tag| entry.tags.contains(tag))
+    };
+    (0_u32..).zip(&shard.entries).filter(|(_, entry)| passes(entry)).map(|(place, _)| place).collect()
+}
+
+/// `(score, place)` of each turn's best passage.
+fn best_passage_of_each_turn(shard: &Shard, wanted: &[u32], scores: &[f32]) -> Vec<(f32, u32)> {
+    let mut best: HashMap<u64, (f32, u32)> = HashMap::with_capacity(wanted.len());
+    for (&place, &score) in wanted.iter().zip(scores) {
+        let of_turn = best.entry(shard.entries[place as usize].turn).or_insert((score, place));
+        if score > of_turn.0 {
+            *of_turn = (score, place);
+        }
+    }
+    best.into_values().collect()
+}

@@ -1,0 +1,77 @@
+//! What is added to a request.
+
+use std::time::Duration;
+
+use throughline::memory::ProfileChange;
+use throughline::model::{Profile, TenantId};
+
+use crate::support::{World, assistant, scope, user};
+
+#[test]
+fn a_context_holds_identity_profile_and_what_was_found() {
+    let (world, ana) = (World::new(), scope("ana"));
+    world.memory.store().put_identity(&TenantId::single(), None, "You are Tessa.", world.memory.now()).unwrap();
+    let profile = Profile { goals: vec!["run a marathon".into()], ..Profile::default() };
+    world.memory.change_profile(&ana, &ProfileChange::Replace(profile)).unwrap();
+    world.tell(&ana, "s", &["I moved to Berlin"]);
+    world.wait(Duration::from_secs(86_400));
+
+    let context = world.context(&ana, None, &[user("did I move to Berlin?")]);
+    let prefix = context.prefix.unwrap();
+    assert!(prefix.starts_with("You are Tessa.") && prefix.contains("run a marathon"), "{prefix}");
+    assert!(context.block.unwrap().contains("I moved to Berlin"));
+    assert_eq!(context.receipt.identity, Some(1));
+    assert!(context.receipt.used_tokens <= context.receipt.budget_tokens);
+}
+
+#[test]
+fn a_question_that_memory_knows_nothing_about_adds_nothing() {
+    let (world, ana) = (World::new(), scope("ana"));
+    world.tell(&ana, "s", &["I moved to Berlin"]);
+    let context = world.context(&ana, None, &[user("please translate this sentence")]);
+    assert_eq!((context.prefix, context.block), (None, None));
+    assert_eq!(context.receipt.used_tokens, 0);
+}
+
+#[test]
+fn the_prefix_stays_the_same_to_the_byte_over_fifty_turns() {
+    let (world, ana) = (World::new(), scope("ana"));
+    world.memory.store().put_identity(&TenantId::single(), None, "You are Tessa.", world.memory.now()).unwrap();
+    let profile = Profile { preferences: vec!["short answers".into()], ..Profile::default() };
+    world.memory.change_profile(&ana, &ProfileChange::Replace(profile)).unwrap();
+    world.tell(&ana, "before", &["my project is called Atlas", "Atlas is written in Rust"]);
+
+    let mut history = Vec::new();
+    let mut prefixes = Vec::new();
+    for n in 0..50 {
+        history.push(user(&format!("question {n} about Atlas")));
+        prefixes.push(world.context(&ana, None, &history).prefix.unwrap());
+        world.chat(&ana, None, &history, &format!("answer {n}"));
+        history.push(assistant(&format!("answer {n}")));
+        world.wait(Duration::from_secs(3_600));
+    }
+    assert!(prefixes.iter().all(|prefix| *prefix == prefixes[0]));
+}
+
+#[test]
+fn a_receipt_rebuilds_the_same_bytes_whatever_happened_since() {
+    let (world, ana) = (World::new(), scope("ana"));
+    let tenant = TenantId::single();
+    world.memory.store().put_identity(&tenant, None, "You are Tessa.", world.memory.now()).unwrap();
+    world.tell(&ana, "s", &["I moved to Berlin", "Berlin is cold in winter", "I like tea"]);
+    let context = world.context(&ana, None, &[user("how is Berlin?")]);
+    let id = context.receipt.id;
+    world.memory.keep_receipt(&ana, context.receipt).unwrap();
+
+    world.memory.store().put_identity(&tenant, None, "You are somebody else.", world.memory.now()).unwrap();
+    let profile = Profile { goals: vec!["learn to sail".into()], ..Profile::default() };
+    world.memory.change_profile(&ana, &ProfileChange::Replace(profile)).unwrap();
+    world.tell(&ana, "s2", &["Berlin is warm in summer"]);
+    world.wait(Duration::from_secs(86_400 * 30));
+    let world = world.restarted();
+
+    let replay = world.memory.replay(&tenant, id).unwrap().unwrap();
+    assert!(replay.same);
+    assert_eq!((replay.prefix, replay.block), (context.prefix, context.block));
+    assert!(world.memory.replay(&TenantId::new("other").unwrap(), id).unwrap().is_none());
+}
