@@ -25,7 +25,7 @@ pub(super) fn check(repository: &Repository) -> Result<Vec<Problem>> {
         }
     }
     let libraries = direct_dependencies(&repository.metadata()?);
-    problems.extend(undocumented(&libraries, &repository.read("docs/dependencies.md")?));
+    problems.extend(documentation_problems(&libraries, &repository.read("docs/dependencies.md")?));
     Ok(problems)
 }
 
@@ -79,11 +79,17 @@ fn direct_dependencies(metadata: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-fn undocumented(libraries: &BTreeSet<String>, document: &str) -> Vec<Problem> {
-    let missing = libraries.iter().filter(|library| !document.contains(&format!("`{library}`")));
-    missing
-        .map(|library| format!("docs/dependencies.md: say what `{library}` saves us and what was considered"))
-        .collect()
+/// Compares the libraries with the rows of the document's tables, which begin with "| `name` |".
+fn documentation_problems(libraries: &BTreeSet<String>, document: &str) -> Vec<Problem> {
+    let row = |line: &str| Some(line.strip_prefix("| `")?.split_once("` |")?.0.to_owned());
+    let rows: BTreeSet<String> = document.lines().filter_map(row).collect();
+    let missing = libraries.difference(&rows);
+    let missing = missing
+        .map(|name| format!("docs/dependencies.md: say what `{name}` saves us and what was considered"));
+    let stale = rows.difference(libraries);
+    let stale =
+        stale.map(|name| format!("docs/dependencies.md: `{name}` is no longer used, remove its line"));
+    missing.chain(stale).collect()
 }
 
 #[cfg(test)]
@@ -127,11 +133,12 @@ mod tests {
     }
 
     #[test]
-    fn a_library_without_a_line_in_the_document_is_found() {
+    fn a_library_without_a_line_in_the_document_is_found_and_a_line_without_a_library() {
         let libraries = BTreeSet::from(["serde".to_owned(), "axum".to_owned()]);
-        let problems = undocumented(&libraries, "| `axum` | routing | |");
-        assert_eq!(problems.len(), 1);
-        assert!(problems[0].contains("`serde`"));
+        let problems = documentation_problems(&libraries, "| `axum` | routing | |\n| `time` | | |\n");
+        assert_eq!(problems.len(), 2);
+        assert!(problems[0].contains("`serde` saves"), "{problems:?}");
+        assert!(problems[1].contains("`time` is no longer used"), "{problems:?}");
     }
 
     #[test]

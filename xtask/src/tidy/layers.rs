@@ -38,17 +38,16 @@ const MAY_USE: [(&str, &[&str]); 9] = [
 ];
 
 /// Libraries that only the named crates may use directly.
-const OWNED: [(&str, &[&str]); 14] = [
+const OWNED: [(&str, &[&str]); 13] = [
     ("anyhow", &[PROGRAM, "xtask"]),
     ("axum", &["throughline-server"]),
-    ("candle-core", &["throughline-embed"]),
-    ("candle-nn", &["throughline-embed"]),
-    ("candle-transformers", &["throughline-embed"]),
     ("clap", &[PROGRAM]),
+    ("gemm", &["throughline-embed"]),
     ("hyper", &[]),
     ("indicatif", &[PROGRAM]),
     ("reqwest", &["throughline-llm", "throughline-embed", PROGRAM]),
     ("rusqlite", &["throughline-sqlite"]),
+    ("safetensors", &["throughline-embed"]),
     ("tokenizers", &["throughline-embed"]),
     ("tower", &["throughline-server"]),
     ("tower-http", &["throughline-server"]),
