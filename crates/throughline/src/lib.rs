@@ -4,6 +4,9 @@
 
 pub mod codec;
 pub mod context;
+pub mod journal;
+pub mod memory;
 pub mod model;
 pub mod ports;
+pub mod recall;
 pub mod text;

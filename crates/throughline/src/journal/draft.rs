@@ -8,7 +8,11 @@ use crate::recall::{PassageRow, metadata_tags, session_tag};
 use crate::text::{passages, terms};
 
 /// The most text of one turn.
-pub(crate) const SEARCHED_TEXT_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const TURN_TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The passages of one turn that are searched, from its beginning; about 200,000 characters. Whatever comes after
+/// stays in the journal unsearched: a pasted archive must not crowd out what was said.
+const PASSAGES_A_TURN_MAX: usize = 512;
 
 /// A turn that is not yet in the journal.
 pub(crate) struct NewTurn {
@@ -77,6 +81,7 @@ fn rows(session: &SessionId, turn: &NewTurn) -> Vec<PassageRow> {
     tags.push(session_tag(session));
     passages::split(text)
         .into_iter()
+        .take(PASSAGES_A_TURN_MAX)
         .map(|range| {
             let bytes = (to_u32(range.start), to_u32(range.end));
             let terms = terms::terms(&searched_text(turn.name.as_deref(), text, bytes));

@@ -3,6 +3,6 @@
 mod draft;
 mod lineage;
 
-pub(crate) use draft::{Indexer, NewTurn, SEARCHED_TEXT_BYTES_MAX, searched_text};
-pub use lineage::{Said, Thread};
+pub(crate) use draft::{Indexer, NewTurn, TURN_TEXT_BYTES_MAX, searched_text};
 pub(crate) use lineage::locate;
+pub use lineage::{Said, Thread};

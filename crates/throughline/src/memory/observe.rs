@@ -1,9 +1,7 @@
 //! Writing what was said: batches of turns, and exchanges of a chat.
 
-use crate::journal::{Indexer, NewTurn, SEARCHED_TEXT_BYTES_MAX, Said, Thread};
-use crate::model::{
-    Content, MessageHash, Receipt, Role, Scope, SessionId, Timestamp, TurnId, to_millisecond,
-};
+use crate::journal::{Indexer, NewTurn, Said, TURN_TEXT_BYTES_MAX, locate};
+use crate::model::{Content, MessageHash, Receipt, Role, Scope, SessionId, Timestamp, TurnId, to_millisecond};
 use crate::ports::{Append, Appended, Idempotency, Parent};
 
 use super::{Memory, MemoryError};
@@ -52,11 +50,16 @@ pub struct Observed {
 }
 
 /// One request of a chat and the model's answer.
+///
+/// Where it belongs is found when it is written, not when the request came: by then what came before it is written.
+/// Write the exchanges of one scope one after the other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exchange {
-    /// Where the request stands in the journal.
-    pub thread: Thread,
-    /// Its messages, system messages left out.
+    /// The conversation, if the client names it.
+    pub session: Option<SessionId>,
+    /// Its name if it turns out to be a new one.
+    pub new_session: SessionId,
+    /// The request's messages, system messages left out.
     pub messages: Vec<Said>,
     /// What the model said; none if nothing came.
     pub reply: Option<Said>,
@@ -73,6 +76,15 @@ impl Memory {
         let Observation { session, turns, idempotency_key } = observation;
         if turns.is_empty() {
             return Err(MemoryError::Invalid("there are no turns to write".into()));
+        }
+        if turns.len() > TURNS_A_WRITE_MAX {
+            return Err(MemoryError::Invalid(format!(
+                "{} turns in one write; at most {TURNS_A_WRITE_MAX} are taken, send the rest in further calls",
+                turns.len()
+            )));
+        }
+        if let Some(at) = turns.iter().position(|turn| turn.content.text.trim().is_empty()) {
+            return Err(MemoryError::Invalid(format!("turn {at} has no text")));
         }
         let idempotency = idempotency_key.map(|key| Idempotency { key, body: body_hash(&session, &turns) });
         let turns = turns
@@ -92,29 +104,40 @@ impl Memory {
     /// Writes what a request said that the journal does not have yet, and the model's answer, in one step.
     pub fn record(&self, scope: &Scope, exchange: Exchange) -> Result<Observed, MemoryError> {
         let now = self.now();
-        let Exchange { thread, messages, reply, outcome, receipt } = exchange;
-        let metadata = outcome.map(|outcome| serde_json::json!({ "outcome": outcome }).to_string());
-        let said = |said: Said, metadata| NewTurn {
-            role: said.role,
-            name: said.name,
-            content: said.content,
-            time: now,
-            metadata,
-        };
-        let turns = messages
-            .into_iter()
-            .skip(thread.recorded)
-            .map(|message| said(message, None))
-            .chain(reply.map(|reply| said(reply, metadata)))
-            .collect::<Vec<_>>();
-        if turns.is_empty() {
-            if let Some(receipt) = receipt {
-                self.store.put_receipt(scope, receipt)?;
-            }
-            return Ok(Observed { turns: Vec::new() });
+        let Exchange { session, new_session, messages, reply, outcome, mut receipt } = exchange;
+        let thread = locate(&*self.store, scope, session.as_ref(), &messages, now, || new_session)?;
+        if let Some(receipt) = &mut receipt {
+            receipt.session = Some(thread.session.clone());
         }
-        let appended = self.append(scope, thread.session, thread.parent, turns, None, receipt)?;
-        Ok(Observed { turns: ids(&appended) })
+        let metadata = outcome.map(|outcome| serde_json::json!({ "outcome": outcome }).to_string());
+        let unrecorded = messages.into_iter().skip(thread.recorded).map(|said| (said, None));
+        let turns: Vec<NewTurn> = unrecorded
+            .chain(reply.map(|reply| (reply, metadata)))
+            .map(|(said, metadata)| NewTurn {
+                role: said.role,
+                name: said.name,
+                content: said.content,
+                time: now,
+                metadata,
+            })
+            .collect();
+        let mut written = Observed { turns: Vec::with_capacity(turns.len()) };
+        let mut parent = thread.parent;
+        let mut turns = turns.into_iter().peekable();
+        // A client may arrive with a long history that was never seen: it is written in several steps, each whole,
+        // and a crash between two leaves a beginning that the next request goes on from.
+        while turns.peek().is_some() {
+            let part: Vec<NewTurn> = turns.by_ref().take(TURNS_A_WRITE_MAX).collect();
+            let receipt = if turns.peek().is_none() { receipt.take() } else { None };
+            let after = chain_after(parent, &part);
+            let appended = self.append(scope, thread.session.clone(), parent, part, None, receipt)?;
+            written.turns.extend(ids(&appended));
+            parent = after;
+        }
+        if let Some(receipt) = receipt {
+            self.store.put_receipt(scope, receipt)?;
+        }
+        Ok(written)
     }
 
     fn append(
@@ -126,15 +149,9 @@ impl Memory {
         idempotency: Option<Idempotency>,
         receipt: Option<Receipt>,
     ) -> Result<Appended, MemoryError> {
-        if turns.len() > TURNS_A_WRITE_MAX {
+        if let Some(at) = turns.iter().position(|turn| turn.content.text.len() > TURN_TEXT_BYTES_MAX) {
             return Err(MemoryError::Invalid(format!(
-                "{} turns in one write; at most {TURNS_A_WRITE_MAX} are taken, send the rest in further calls",
-                turns.len()
-            )));
-        }
-        if let Some(at) = turns.iter().position(|turn| turn.content.text.len() > SEARCHED_TEXT_BYTES_MAX) {
-            return Err(MemoryError::Invalid(format!(
-                "turn {at} has {} bytes of text; at most {SEARCHED_TEXT_BYTES_MAX} are kept",
+                "turn {at} has {} bytes of text; at most {TURN_TEXT_BYTES_MAX} are kept",
                 turns[at].content.text.len()
             )));
         }
@@ -146,6 +163,16 @@ impl Memory {
         let turns = indexer.drafts(&session, turns);
         let append = Append { session, parent, turns, idempotency, receipt, now: self.now() };
         Ok(self.store.append(scope, append)?)
+    }
+}
+
+/// What a turn written after these follows.
+fn chain_after(parent: Parent, turns: &[NewTurn]) -> Parent {
+    match parent {
+        Parent::Head => Parent::Head,
+        Parent::Chain(chain) => Parent::Chain(
+            turns.iter().fold(chain, |chain, turn| chain.then(MessageHash::of(turn.role, turn.content.hashed()))),
+        ),
     }
 }
 

@@ -53,7 +53,7 @@ impl Filters {
 
 /// A 32-bit hash for each top-level field of a metadata object, kept in the search row. Text that is not a JSON
 /// object has none.
-pub fn metadata_tags(metadata: &str) -> Vec<u32> {
+pub(crate) fn metadata_tags(metadata: &str) -> Vec<u32> {
     match serde_json::from_str(metadata) {
         Ok(Value::Object(fields)) => fields.iter().map(|(key, value)| tag(key, value)).collect(),
         _ => Vec::new(),

@@ -17,8 +17,6 @@ use super::passage_row::PassageRow;
 pub(crate) struct Entry {
     /// The turn's number in the scope.
     pub(crate) turn: u64,
-    /// The passage's number in the turn.
-    pub(crate) passage: u32,
     /// Its part of the turn's text, in bytes.
     pub(crate) bytes: (u32, u32),
     /// Who said it, as a stored code.
@@ -79,7 +77,6 @@ impl Shard {
         self.tag_bytes += size_of_val(passage.tags.as_slice());
         self.entries.push(Entry {
             turn: row.turn,
-            passage: row.passage,
             bytes: passage.bytes,
             role: passage.role,
             time_ms: passage.time_ms,

@@ -10,7 +10,11 @@ use crate::support::{World, assistant, scope, user};
 #[test]
 fn a_context_holds_identity_profile_and_what_was_found() {
     let (world, ana) = (World::new(), scope("ana"));
-    world.memory.store().put_identity(&TenantId::single(), None, "You are Tessa.", world.memory.now()).unwrap();
+    world
+        .memory
+        .store()
+        .put_identity(&TenantId::single(), None, "You are Tessa.", world.memory.now())
+        .unwrap();
     let profile = Profile { goals: vec!["run a marathon".into()], ..Profile::default() };
     world.memory.change_profile(&ana, &ProfileChange::Replace(profile)).unwrap();
     world.tell(&ana, "s", &["I moved to Berlin"]);
@@ -36,7 +40,11 @@ fn a_question_that_memory_knows_nothing_about_adds_nothing() {
 #[test]
 fn the_prefix_stays_the_same_to_the_byte_over_fifty_turns() {
     let (world, ana) = (World::new(), scope("ana"));
-    world.memory.store().put_identity(&TenantId::single(), None, "You are Tessa.", world.memory.now()).unwrap();
+    world
+        .memory
+        .store()
+        .put_identity(&TenantId::single(), None, "You are Tessa.", world.memory.now())
+        .unwrap();
     let profile = Profile { preferences: vec!["short answers".into()], ..Profile::default() };
     world.memory.change_profile(&ana, &ProfileChange::Replace(profile)).unwrap();
     world.tell(&ana, "before", &["my project is called Atlas", "Atlas is written in Rust"]);

@@ -97,7 +97,8 @@ fn an_exchange_delivered_twice_is_recorded_once() {
     let (world, ana) = (World::new(), scope("ana"));
     let context = world.context(&ana, None, &[user("hello")]);
     let exchange = throughline::memory::Exchange {
-        thread: context.thread,
+        session: None,
+        new_session: context.thread.session,
         messages: vec![user("hello")],
         reply: Some(assistant("hi")),
         outcome: None,

@@ -104,10 +104,7 @@ fn filters_are_exact() {
         turn("the launch is in July", Role::User, Some("borealis")),
         turn("the launch is in August", Role::User, None),
     ];
-    world
-        .memory
-        .observe(&ana, Observation { session: session("a"), turns, idempotency_key: None })
-        .unwrap();
+    world.memory.observe(&ana, Observation { session: session("a"), turns, idempotency_key: None }).unwrap();
     world.tell(&ana, "b", &["the launch is in September"]);
 
     let find = |filters: Filters| {
@@ -123,7 +120,10 @@ fn filters_are_exact() {
     assert_eq!(find(Filters { metadata: metadata.clone(), ..Filters::default() }), ["June", "May"]);
     assert_eq!(find(Filters { metadata, roles: vec![Role::User], ..Filters::default() }), ["May"]);
     assert_eq!(find(Filters { sessions: vec![session("b")], ..Filters::default() }), ["September"]);
-    assert_eq!(find(Filters { from: Some(jiff::Timestamp::MAX), ..Filters::default() }), Vec::<String>::new());
+    assert_eq!(
+        find(Filters { from: Some(jiff::Timestamp::MAX), ..Filters::default() }),
+        Vec::<String>::new()
+    );
 }
 
 #[test]

@@ -80,17 +80,18 @@ impl World {
         reply: &str,
     ) -> (SessionId, usize) {
         let before = self.turns(scope);
+        let named = session.map(self::session);
         let Context { thread, receipt, .. } = self.context(scope, session, messages);
-        let named = thread.session.clone();
         let exchange = Exchange {
-            thread,
+            session: named,
+            new_session: thread.session.clone(),
             messages: messages.to_vec(),
             reply: Some(assistant(reply)),
             outcome: None,
             receipt: Some(receipt),
         };
         self.memory.record(scope, exchange).unwrap();
-        (named, self.turns(scope) - before)
+        (thread.session, self.turns(scope) - before)
     }
 
     pub(crate) fn turns(&self, scope: &Scope) -> usize {
@@ -131,7 +132,8 @@ impl Concepts {
     pub(crate) fn new(name: &str) -> Arc<Self> {
         let concepts: [&[&str]; 4] =
             [&["dog", "puppy", "terrier"], &["berlin", "city", "live"], &["tea", "drink"], &["code", "rust"]];
-        let axis = concepts.iter().enumerate().flat_map(|(axis, words)| words.iter().map(move |word| (*word, axis)));
+        let axis =
+            concepts.iter().enumerate().flat_map(|(axis, words)| words.iter().map(move |word| (*word, axis)));
         let model = EmbeddingModel { name: name.to_owned(), dimensions: 5 };
         Arc::new(Self { model, axis: axis.collect(), failure: Mutex::new(None) })
     }

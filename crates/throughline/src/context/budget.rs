@@ -1,0 +1,204 @@
+//! How many tokens the context may have, in all and by section, and which lines are chosen to fit.
+//!
+//! The total is hard. The sections are served in order of priority (identity, profile, recalled, summary); each may
+//! use its cap or what the ones before it left, whichever is less. Nothing here knows how tokens are counted.
+
+use thiserror::Error;
+
+use crate::model::{Section, SectionUse};
+
+/// The total of [`ContextBudget::default`], in tokens.
+pub const TOTAL_TOKENS_DEFAULT: u32 = 2_000;
+
+/// The largest total that can be asked for, in tokens.
+pub const TOTAL_TOKENS_MAX: u32 = 200_000;
+
+/// A budget that cannot be meant.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BudgetError {
+    /// More than [`TOTAL_TOKENS_MAX`].
+    #[error("the context budget is {0} tokens; at most {TOTAL_TOKENS_MAX} are allowed")]
+    TotalTooLarge(u32),
+    /// A section's cap is above the total, so it could never be used up.
+    #[error(
+        "the budget of the section `{}` is {cap_tokens} tokens, above the total of {total_tokens}; raise the total or lower it",
+        section.as_str()
+    )]
+    CapAboveTotal {
+        /// Which section.
+        section: Section,
+        /// Its cap.
+        cap_tokens: u32,
+        /// The total.
+        total_tokens: u32,
+    },
+}
+
+/// Tokens for the whole context and the cap of each section. Caps need not add up to the total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContextBudget {
+    /// Never exceeded. 0 means that nothing is added.
+    pub total_tokens: u32,
+    /// The identity, which is used whole or not at all.
+    pub identity_tokens: u32,
+    /// The profile without its summary.
+    pub profile_tokens: u32,
+    /// The block of recalled passages, its fence included.
+    pub recalled_tokens: u32,
+    /// The profile's summary.
+    pub summary_tokens: u32,
+}
+
+impl Default for ContextBudget {
+    fn default() -> Self {
+        Self::of_total(TOTAL_TOKENS_DEFAULT)
+    }
+}
+
+impl ContextBudget {
+    /// The usual shares of a total: the identity may take all of it, the profile a fifth, recalled passages three
+    /// fifths, the summary a tenth.
+    pub fn of_total(total_tokens: u32) -> Self {
+        Self {
+            total_tokens,
+            identity_tokens: total_tokens,
+            profile_tokens: share(total_tokens, 1, 5),
+            recalled_tokens: share(total_tokens, 3, 5),
+            summary_tokens: share(total_tokens, 1, 10),
+        }
+    }
+
+    /// The same shares of another total, for a request that names its own.
+    #[must_use]
+    pub fn scaled_to(self, total_tokens: u32) -> Self {
+        if self.total_tokens == 0 {
+            return Self::of_total(total_tokens);
+        }
+        let scaled = |cap| share(cap, total_tokens, self.total_tokens);
+        Self {
+            total_tokens,
+            identity_tokens: scaled(self.identity_tokens),
+            profile_tokens: scaled(self.profile_tokens),
+            recalled_tokens: scaled(self.recalled_tokens),
+            summary_tokens: scaled(self.summary_tokens),
+        }
+    }
+
+    /// The budget of a receipt. Composing with it again gives the same bytes as with the budget it was made with,
+    /// though a receipt keeps what each section might have used, not its cap.
+    pub fn of_receipt(total_tokens: u32, sections: &[SectionUse]) -> Self {
+        let tokens = |section| sections.iter().find(|s| s.section == section).map_or(0, |s| s.budget_tokens);
+        Self {
+            total_tokens,
+            identity_tokens: tokens(Section::Identity),
+            profile_tokens: tokens(Section::Profile),
+            recalled_tokens: tokens(Section::Recalled),
+            summary_tokens: tokens(Section::Summary),
+        }
+    }
+
+    /// Checks a budget that came from outside.
+    pub fn validate(&self) -> Result<(), BudgetError> {
+        let total_tokens = self.total_tokens;
+        if total_tokens > TOTAL_TOKENS_MAX {
+            return Err(BudgetError::TotalTooLarge(total_tokens));
+        }
+        let caps = [
+            (Section::Identity, self.identity_tokens),
+            (Section::Profile, self.profile_tokens),
+            (Section::Recalled, self.recalled_tokens),
+            (Section::Summary, self.summary_tokens),
+        ];
+        match caps.into_iter().find(|(_, cap)| *cap > total_tokens) {
+            Some((section, cap_tokens)) => {
+                Err(BudgetError::CapAboveTotal { section, cap_tokens, total_tokens })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// `tokens × of / whole`, rounded down; what does not fit 32 bits is the largest number, which no total allows.
+fn share(tokens: u32, of: u32, whole: u32) -> u32 {
+    u32::try_from(u64::from(tokens) * u64::from(of) / u64::from(whole)).unwrap_or(u32::MAX)
+}
+
+/// Chooses lines, best first, so that the whole fits: each that fits what is left is taken, one too large is passed
+/// over. `costs` are the tokens of the single lines and `frame` those of what stands around them. They do not add up
+/// exactly to the tokens of the whole, so the whole is counted in the end, and the last chosen is given up until it fits.
+///
+/// `fits` is asked about the chosen lines, by their places in `costs`. The answer may be empty without being asked about.
+pub(super) fn choose(
+    costs: &[usize],
+    frame: usize,
+    allowance: usize,
+    fits: impl Fn(&[usize]) -> bool,
+) -> Vec<usize> {
+    let mut used = frame;
+    let mut chosen = Vec::new();
+    for (line, cost) in costs.iter().enumerate() {
+        if used.saturating_add(*cost) <= allowance {
+            used += cost;
+            chosen.push(line);
+        }
+    }
+    while !chosen.is_empty() && !fits(&chosen) {
+        chosen.pop();
+    }
+    chosen
+}
+
+/// A count as receipts keep it.
+pub(super) fn tokens(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_two_thousand_tokens_shared_by_priority() {
+        let budget = ContextBudget::default();
+        assert_eq!(
+            budget,
+            ContextBudget {
+                total_tokens: 2000,
+                identity_tokens: 2000,
+                profile_tokens: 400,
+                recalled_tokens: 1200,
+                summary_tokens: 200
+            }
+        );
+        assert_eq!(budget.validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_request_with_its_own_total_gets_the_same_shares_of_it() {
+        let configured = ContextBudget { recalled_tokens: 1000, ..ContextBudget::default() };
+        assert_eq!(configured.scaled_to(2000), configured);
+        assert_eq!(configured.scaled_to(500).recalled_tokens, 250);
+        assert_eq!(ContextBudget::of_total(0).scaled_to(2000), ContextBudget::default());
+        assert_eq!(configured.scaled_to(u32::MAX).validate(), Err(BudgetError::TotalTooLarge(u32::MAX)));
+    }
+
+    #[test]
+    fn a_section_above_the_total_is_named() {
+        let budget = ContextBudget { summary_tokens: 2001, ..ContextBudget::default() };
+        assert_eq!(
+            budget.validate().unwrap_err().to_string(),
+            "the budget of the section `summary` is 2001 tokens, above the total of 2000; raise the total or lower it"
+        );
+    }
+
+    #[test]
+    fn a_line_too_large_is_passed_over_and_smaller_ones_after_it_are_taken() {
+        assert_eq!(choose(&[5, 90, 5], 10, 20, |_| true), [0, 2]);
+    }
+
+    #[test]
+    fn when_the_whole_is_larger_than_its_parts_the_last_chosen_is_given_up() {
+        assert_eq!(choose(&[5, 5, 5], 0, 20, |chosen| chosen.len() < 3), [0, 1]);
+        assert!(choose(&[5], 0, 20, |_| false).is_empty());
+    }
+}
