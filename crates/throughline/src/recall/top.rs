@@ -9,14 +9,14 @@ pub(crate) fn top(mut scored: Vec<(f32, u32)>, count: usize) -> Vec<(f32, u32)> 
         return Vec::new();
     }
     if count < scored.len() {
-        scored.select_nth_unstable_by(count - 1, better_first);
+        scored.select_nth_unstable_by(count - 1, |a, b| better_first(*a, *b));
         scored.truncate(count);
     }
-    scored.sort_unstable_by(better_first);
+    scored.sort_unstable_by(|a, b| better_first(*a, *b));
     scored
 }
 
-fn better_first(a: &(f32, u32), b: &(f32, u32)) -> Ordering {
+fn better_first(a: (f32, u32), b: (f32, u32)) -> Ordering {
     by_score(b.0, a.0).then(b.1.cmp(&a.1))
 }
 

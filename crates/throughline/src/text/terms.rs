@@ -111,7 +111,8 @@ fn parts(word: &str) -> impl Iterator<Item = &str> {
         while let Some((at, character)) = characters.next() {
             let joins = character.is_alphanumeric() || character == '\'' || is_mark(character);
             let after_is_digit = characters.peek().is_some_and(|(_, next)| next.is_numeric());
-            if !joins && !(before_is_digit && after_is_digit) {
+            let in_number = before_is_digit && after_is_digit;
+            if !joins && !in_number {
                 let part = &word[start..at];
                 start = at + character.len_utf8();
                 before_is_digit = false;
@@ -230,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_text_of_countless_words_gives_a_bounded_list() {
-        let text = (0..20_000).map(|n| format!("w{n} ")).collect::<String>();
+        let text = (0..20_000).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
         assert_eq!(terms(&text).len(), TERMS_MAX);
     }
 
@@ -249,7 +250,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2048))]
+        #![proptest_config(ProptestConfig::with_cases(1024))]
 
         #[test]
         fn any_text_gives_sorted_distinct_terms_no_more_than_it_has_characters(text in any_text()) {
@@ -259,6 +260,9 @@ mod tests {
             prop_assert!(length(&terms) as usize <= text.nfkc().count());
         }
 
+    }
+
+    proptest! {
         #[test]
         fn the_order_of_words_does_not_matter(mut words in prop::collection::vec("[a-zé]{1,8}|[0-9]{1,4}", 0..30)) {
             let before = terms(&words.join(" "));
