@@ -20,7 +20,7 @@ const TAIL_CANDIDATES_MAX: usize = 4;
 const VISIBLE_TURNS_MAX: usize = 512;
 /// A first message sent again within this time is the same conversation (a retry, a regeneration); later it is
 /// another one that happens to begin with the same words.
-const SAME_OPENING_WITHIN: Duration = Duration::from_secs(10 * 60);
+const SAME_OPENING_WITHIN: Duration = Duration::from_mins(10);
 
 /// One message of a request. System messages are not part of a conversation and are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,7 +25,8 @@ impl Memory {
             return Ok(0);
         }
         let count = waiting.len();
-        let rows = match self.embed(&attached, waiting.iter().map(|waiting| waiting.text.as_str()).collect()) {
+        let texts: Vec<&str> = waiting.iter().map(|waiting| waiting.text.as_str()).collect();
+        let rows = match self.embed(&attached, &texts) {
             Ok(vectors) => waiting
                 .into_iter()
                 .zip(vectors)
@@ -55,7 +56,7 @@ impl Memory {
     }
 
     fn one_by_one(&self, attached: &Attached, waiting: Waiting) -> Result<EmbeddedRow, EmbedError> {
-        match self.embed(attached, vec![&waiting.text]) {
+        match self.embed(attached, &[&waiting.text]) {
             Ok(vectors) => {
                 let vector = vectors.into_iter().next().unwrap_or_default();
                 Ok(with_vector(attached, waiting, &vector))
@@ -68,8 +69,8 @@ impl Memory {
         }
     }
 
-    fn embed(&self, attached: &Attached, texts: Vec<&str>) -> Result<Vec<Vec<f32>>, EmbedError> {
-        attached.embedder.embed(EmbedRole::Passage, &texts, self.settings.passage_embed_deadline)
+    fn embed(&self, attached: &Attached, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        attached.embedder.embed(EmbedRole::Passage, texts, self.settings.passage_embed_deadline)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::model::{Scope, StageTiming};
 use crate::ports::{EmbedError, EmbedRole, ModelNumber};
-use crate::recall::{Degraded, RecallRequest, Recalled, RecalledItem, Ranking, rank};
+use crate::recall::{Degraded, Ranked, Ranking, RecallRequest, Recalled, RecalledItem, rank};
 
 use super::{Memory, MemoryError};
 
@@ -43,8 +43,7 @@ impl Memory {
                 .into_iter()
                 .filter_map(|ranked| {
                     let turn = turns.next_if(|turn| turn.id.seq == ranked.turn)?;
-                    let (bytes, score, scores, relevant) =
-                        (ranked.bytes, ranked.score, ranked.scores, ranked.relevant);
+                    let Ranked { bytes, score, scores, relevant, .. } = ranked;
                     Some(RecalledItem { turn, bytes, score, scores, relevant })
                 })
                 .filter(|item| request.filters.confirms(&item.turn))

@@ -16,6 +16,6 @@ pub use dense::QuantizedVector;
 pub use filter::Filters;
 pub(crate) use filter::{metadata_tags, session_tag};
 pub use passage_row::PassageRow;
-pub(crate) use rank::{Ranking, rank};
+pub(crate) use rank::{Ranked, Ranking, rank};
 pub(crate) use request::passage_text;
 pub use request::{ArmScores, Degraded, RecallRequest, Recalled, RecalledItem};
