@@ -64,16 +64,21 @@ struct Memory {
     relevant: bool,
 }
 
+impl Memory {
+    fn passage(&self, turn: u64) -> RecalledPassage<'_> {
+        RecalledPassage {
+            role: self.role,
+            name: self.name.as_deref(),
+            already_in_request: self.already_in_request,
+            relevant: self.relevant,
+            ..said(turn, self.time, &self.text)
+        }
+    }
+}
+
 impl World {
     fn passages(&self) -> Vec<RecalledPassage<'_>> {
-            let passage = |(memory, turn): (&'_ Memory, u64)| RecalledPassage {
-            role: memory.role,
-            name: memory.name.as_deref(),
-            already_in_request: memory.already_in_request,
-            relevant: memory.relevant,
-            ..said(turn, memory.time, &memory.text)
-        };
-        self.recalled.iter().zip(1..).map(passage).collect()
+            self.recalled.iter().zip(1..).map(|(memory, turn)| memory.passage(turn)).collect()
     }
 
     fn compose(&self, count: &dyn Fn(&str) -> usize) -> Composed {

@@ -8,7 +8,7 @@ use uuid::{NoContext, Uuid};
 use crate::context::{ComposeInput, Composed, ContextBudget, RecalledPassage, compose};
 use crate::journal::{Said, Thread, locate};
 use crate::model::{
-    DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, SessionId, TenantId, Timestamp, Turn,
+    Content, DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, SessionId, TenantId, Timestamp, Turn,
 };
 use crate::recall::{RecallRequest, passage_text};
 
@@ -31,6 +31,19 @@ pub struct ContextRequest {
     pub budget_tokens: Option<u32>,
     /// The most time to wait for the query's vector.
     pub embed_deadline: Duration,
+}
+
+impl ContextRequest {
+    /// A conversation that begins with this question; half a second for its vector.
+    pub fn asking(question: impl Into<String>) -> Self {
+        Self {
+            session: None,
+            messages: vec![Said { role: Role::User, name: None, content: Content::text(question) }],
+            query: None,
+            budget_tokens: None,
+            embed_deadline: Duration::from_millis(500),
+        }
+    }
 }
 
 /// What is added to a request.

@@ -42,6 +42,13 @@ pub struct Observation {
     pub idempotency_key: Option<String>,
 }
 
+impl Observation {
+    /// Turns of a session, to be sent once.
+    pub fn new(session: SessionId, turns: Vec<TurnToObserve>) -> Self {
+        Self { session, turns, idempotency_key: None }
+    }
+}
+
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {

@@ -14,9 +14,10 @@ pub struct MessageHash(pub [u8; 16]);
 pub struct ChainHash(pub [u8; 16]);
 
 impl MessageHash {
-    /// `content` is the message as the client would send it again: its text, or the JSON of its parts.
+    /// `content` is the message as the client would send it again: its text, or the JSON of its parts. White space
+    /// around it does not count, since clients trim what models answer.
     pub fn of(role: Role, content: &str) -> Self {
-        Self(hash("throughline 2026-11 message", &[&[role.code()], content.as_bytes()]))
+        Self(hash("throughline 2026-11 message", &[&[role.code()], content.trim().as_bytes()]))
     }
 }
 

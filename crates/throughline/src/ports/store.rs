@@ -28,8 +28,10 @@ pub enum StoreError {
     #[error("the store is damaged: {0}")]
     Corrupt(String),
     /// Made by a newer version of this software.
-    #[error("the store has schema {found}, this version knows up to {known}; use a newer version of throughline")]
+    #[error("{store} has schema {found}, this version knows up to {known}; use a newer version of throughline")]
     NewerSchema {
+        /// Which store, such as its file.
+        store: String,
         /// Its schema.
         found: u32,
         /// The newest one this code can read.

@@ -50,8 +50,7 @@ impl World {
 
     pub(crate) fn tell(&self, scope: &Scope, name: &str, texts: &[&str]) -> Vec<TurnId> {
         let turns = texts.iter().map(|text| TurnToObserve::new(Role::User, *text)).collect();
-        let observation = Observation { session: session(name), turns, idempotency_key: None };
-        self.memory.observe(scope, observation).unwrap().turns
+        self.memory.observe(scope, Observation::new(session(name), turns)).unwrap().turns
     }
 
     pub(crate) fn ask(&self, scope: &Scope, query: &str) -> Recalled {
