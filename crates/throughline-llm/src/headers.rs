@@ -53,7 +53,7 @@ pub(crate) fn for_client(from_upstream: &HeaderMap) -> HeaderMap {
 }
 
 /// Whether the content type says `text/event-stream`.
-pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+pub fn is_event_stream(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = value.split(';').next().unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("text/event-stream")

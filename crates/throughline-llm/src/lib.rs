@@ -7,8 +7,20 @@
 //! - [`RawObject`] and [`RawArray`] take a JSON request apart and put it together again without touching a byte of what
 //!   nobody asked to change.
 //!
-//! This crate must never change a frame that passes, retry a request that may have reached the provider, read the
-//! clock of the wall or an environment variable, or know anything about memory.
+//! ```no_run
+//! # async fn forward(body: bytes::Bytes, headers: http::HeaderMap) -> Result<(), Box<dyn std::error::Error>> {
+//! use throughline_llm::{Upstream, UpstreamConfig, UpstreamRequest, observe};
+//!
+//! let upstream = Upstream::new(UpstreamConfig::new("https://api.openai.com".parse()?))?;
+//! let path_and_query = "chat/completions".to_owned();
+//! let reply = upstream.send(UpstreamRequest { method: http::Method::POST, path_and_query, headers, body }).await?;
+//! // A response for the client, and what the assistant said for the record.
+//! let reply = observe(reply, |exchange| println!("{:?}: {}", exchange.outcome, exchange.reply.text));
+//! # Ok(()) }
+//! ```
+//!
+//! This crate must never change a frame that passes, send a request again that may have reached the provider, or know
+//! anything about memory.
 
 mod assemble;
 mod base_url;
@@ -29,6 +41,7 @@ pub use body::UpstreamBody;
 pub use chat::ChatError;
 pub use error::UpstreamError;
 pub use exchange::{Exchange, Outcome, Reply, ToolCall, Usage};
+pub use headers::is_event_stream;
 pub use json::{RawArray, RawObject};
 pub use last_event::ErrorAsLastEvent;
 pub use observe::{ObservedBody, observe};

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 
 /// One step of a [`Script`].
 #[derive(Debug, Clone)]
@@ -25,10 +25,16 @@ pub struct Script {
     pub(crate) steps: Vec<Step>,
 }
 
-/// Lets a test hold a script at a step until it says so. Clones are the same signal; each
-/// [`fire`](Signal::fire) lets one waiting script (now or later) pass.
-#[derive(Debug, Clone, Default)]
-pub struct Signal(Arc<Notify>);
+/// Lets a test hold scripts at a step until it says so. Clones are the same signal; each
+/// [`fire`](Signal::fire) lets one script pass, now or when it gets there.
+#[derive(Debug, Clone)]
+pub struct Signal(Arc<Semaphore>);
+
+impl Default for Signal {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+}
 
 impl Signal {
     /// A signal nobody fired yet.
@@ -38,11 +44,11 @@ impl Signal {
 
     /// Lets one script pass.
     pub fn fire(&self) {
-        self.0.notify_one();
+        self.0.add_permits(1);
     }
 
     pub(crate) async fn wait(&self) {
-        self.0.notified().await;
+        self.0.acquire().await.expect("a signal is never closed").forget();
     }
 }
 

@@ -70,6 +70,17 @@ impl ScriptedUpstream {
     /// If no port of 127.0.0.1 can be bound.
     pub async fn start(script_for: impl Fn(&RecordedRequest) -> Script + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port on 127.0.0.1");
+        Self::listen(listener, script_for)
+    }
+
+    /// Like [`start`](Self::start), on a port the test has chosen.
+    ///
+    /// # Panics
+    /// If the listener has no address.
+    pub fn listen(
+        listener: TcpListener,
+        script_for: impl Fn(&RecordedRequest) -> Script + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().expect("a bound listener has an address");
         let shared = Arc::new(Shared {
             script_for: Box::new(script_for),
