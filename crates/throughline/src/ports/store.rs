@@ -293,7 +293,7 @@ pub trait ReadStore: Send + Sync {
     /// The JSON Schema of the tenant's own profile slots.
     fn slot_schema(&self, tenant: &TenantId) -> Result<Option<String>, StoreError>;
 
-    /// Rows that wait for a vector, oldest first, of any tenant: for the back-fill alone.
+    /// Rows that wait for a vector, scope by scope, oldest first within one, of any tenant: for the back-fill alone.
     fn unembedded(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError>;
 
     /// How many rows wait for a vector.
