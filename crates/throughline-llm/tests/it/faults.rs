@@ -23,7 +23,7 @@ async fn send_error(script: Script, timeouts: Timeouts) -> UpstreamError {
     assert_eq!(error.host(), upstream.address().to_string());
     assert!(error.to_string().contains(error.host()), "{error}");
     assert!(!error.hint().is_empty());
-    assert_eq!(upstream.requests().len(), 1, "a request that may have arrived is not sent again");
+    assert!(upstream.requests().len() <= 1, "a request that may have arrived is not sent again");
     error
 }
 
