@@ -1,0 +1,164 @@
+//! What is counted and measured, in one place: names, labels, buckets, and `/metrics` in the format of Prometheus.
+//!
+//! Labels are from fixed sets (routes, statuses, stages, reasons). A user id, a session or a text must never become one.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use axum::extract::State;
+use http::header::{CONTENT_TYPE, HeaderName};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use throughline::memory::{Memory, MemoryError};
+use throughline::model::StageTiming;
+
+use crate::error::{ApiError, ErrorCode};
+use crate::state::AppState;
+
+const HTTP_REQUESTS: &str = "throughline_http_requests_total";
+const HTTP_SECONDS: &str = "throughline_http_request_seconds";
+const STAGE_SECONDS: &str = "throughline_stage_seconds";
+const WRITE_TO_RECALL_SECONDS: &str = "throughline_write_to_recall_seconds";
+const RECALLS: &str = "throughline_recalls_total";
+const HITS: &str = "throughline_recall_hits_total";
+const DEGRADED: &str = "throughline_degraded_total";
+const TURNS: &str = "throughline_turns_written_total";
+const RECORDS_DROPPED: &str = "throughline_records_dropped_total";
+const UPSTREAM_ERRORS: &str = "throughline_upstream_errors_total";
+const RECORD_QUEUE: &str = "throughline_record_queue";
+const UNEMBEDDED: &str = "throughline_unembedded_passages";
+const OUTBOX: &str = "throughline_outbox_jobs";
+const SHARD_BYTES: &str = "throughline_shard_bytes";
+
+/// Upper ends of the buckets of every latency, in seconds.
+const SECONDS_BUCKETS: &[f64] = &[
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+    10.0, 30.0, 120.0,
+];
+
+/// Samples are folded into their buckets this often, so that a server nobody scrapes does not collect them for ever.
+pub(crate) const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// The recorder of this process. Metrics are the process's, not a server's: two servers in one share them.
+fn recorder() -> Option<&'static PrometheusHandle> {
+    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    HANDLE
+        .get_or_init(|| {
+            let builder = PrometheusBuilder::new().set_buckets(SECONDS_BUCKETS).ok()?;
+            let recorder = builder.build_recorder();
+            let handle = recorder.handle();
+            // If somebody else in this process records already, that recorder has our numbers, and /metrics says so.
+            metrics::set_global_recorder(recorder).ok()?;
+            describe();
+            Some(handle)
+        })
+        .as_ref()
+}
+
+/// Puts the recorder in place; before that, what is measured is lost.
+pub(crate) fn install() {
+    recorder();
+}
+
+/// Folds samples into buckets.
+pub(crate) fn upkeep() {
+    if let Some(handle) = recorder() {
+        handle.run_upkeep();
+    }
+}
+
+fn describe() {
+    describe_counter!(HTTP_REQUESTS, "Requests by route, method and status.");
+    describe_histogram!(HTTP_SECONDS, "Time until the response head, by route.");
+    describe_histogram!(
+        STAGE_SECONDS,
+        "Time of a stage: embed, search, fetch, compose, record, upstream_first_byte, overhead."
+    );
+    describe_histogram!(WRITE_TO_RECALL_SECONDS, "From a turn's arrival until recall finds it.");
+    describe_counter!(RECALLS, "Recalls, whoever asked.");
+    describe_counter!(HITS, "Passages that recalls returned.");
+    describe_counter!(DEGRADED, "Answers with less memory than there could be, by reason.");
+    describe_counter!(TURNS, "Turns written to the journal.");
+    describe_counter!(RECORDS_DROPPED, "Exchanges that were not recorded because too many were waiting.");
+    describe_counter!(UPSTREAM_ERRORS, "Failures of the upstream, by class.");
+    describe_gauge!(RECORD_QUEUE, "Exchanges waiting to be recorded.");
+    describe_gauge!(UNEMBEDDED, "Passages waiting for a vector.");
+    describe_gauge!(OUTBOX, "Sessions waiting to be learned from.");
+    describe_gauge!(SHARD_BYTES, "Bytes of search data in memory.");
+}
+
+/// A request was answered. `route` is the pattern, never the path.
+pub(crate) fn request(route: &str, method: &http::Method, status: http::StatusCode, took: Duration) {
+    let method = match method.as_str() {
+        known @ ("GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS") => known.to_owned(),
+        _ => "other".to_owned(),
+    };
+    let status = status.as_str().to_owned();
+    counter!(HTTP_REQUESTS, "route" => route.to_owned(), "method" => method, "status" => status).increment(1);
+    histogram!(HTTP_SECONDS, "route" => route.to_owned()).record(took);
+}
+
+/// A stage took so long.
+pub(crate) fn stage(stage: &'static str, took: Duration) {
+    histogram!(STAGE_SECONDS, "stage" => stage).record(took);
+}
+
+/// The engine's stages.
+pub(crate) fn stages(timings: &[StageTiming]) {
+    for timing in timings {
+        histogram!(STAGE_SECONDS, "stage" => timing.stage.clone()).record(timing.took);
+    }
+}
+
+/// A recall or a context found so many passages.
+pub(crate) fn recalled(hits: usize) {
+    counter!(RECALLS).increment(1);
+    counter!(HITS).increment(hits as u64);
+}
+
+/// An answer has less memory than it could. `reason` is one of a fixed set.
+pub(crate) fn degraded(reason: &str) {
+    counter!(DEGRADED, "reason" => reason.to_owned()).increment(1);
+}
+
+/// Turns were written, and recall has found them since; `took` counts from their arrival.
+pub(crate) fn written(turns: usize, took: Duration) {
+    counter!(TURNS).increment(turns as u64);
+    histogram!(WRITE_TO_RECALL_SECONDS).record(took);
+}
+
+/// An exchange was not recorded, since too many were waiting.
+pub(crate) fn record_dropped() {
+    counter!(RECORDS_DROPPED).increment(1);
+}
+
+/// The upstream failed. `class` is one of a fixed set, such as `429`, `5xx`, `timeout`, `unreachable`.
+pub(crate) fn upstream_error(class: &'static str) {
+    counter!(UPSTREAM_ERRORS, "class" => class).increment(1);
+}
+
+/// Metrics of this process, in the text format of Prometheus.
+#[utoipa::path(
+    get, path = "/metrics", tag = "server",
+    responses((status = 200, description = "Metrics of this process.", content_type = "text/plain", body = String))
+)]
+pub(crate) async fn metrics(
+    State(state): State<AppState>,
+) -> Result<([(HeaderName, &'static str); 1], String), ApiError> {
+    let handle = recorder().ok_or_else(|| {
+        ApiError::new(ErrorCode::Internal, "this process has a metrics recorder that is not the server's")
+    })?;
+    gauge!(RECORD_QUEUE).set(state.background.depth() as f64);
+    // What the store cannot tell just now keeps its last value; the rest of the page is worth having.
+    if let Err(error) = state.engine.call(gauges).await {
+        tracing::warn!(error = error.message, "the store's gauges are stale");
+    }
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()))
+}
+
+fn gauges(memory: &Memory) -> Result<(), MemoryError> {
+    gauge!(SHARD_BYTES).set(memory.shard_bytes() as f64);
+    gauge!(UNEMBEDDED).set(memory.store().unembedded_count()? as f64);
+    gauge!(OUTBOX).set(memory.store().outbox_count()? as f64);
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! From a listening socket to a clean end.
+
+use std::future::Future;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use crate::app::App;
+use crate::metrics;
+
+/// Why serving ended without being asked to.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The listening socket failed.
+    #[error("the server's socket failed: {0}")]
+    Socket(#[from] std::io::Error),
+}
+
+/// Serves until `shutdown` is done. Then takes no new connection, finishes what is in flight and being recorded, for
+/// at most [`shutdown_grace_ms_max`](crate::ServerConfig::shutdown_grace_ms_max), and returns.
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let upkeep = tokio::spawn(async {
+        loop {
+            tokio::time::sleep(metrics::UPKEEP_EVERY).await;
+            metrics::upkeep();
+        }
+    });
+    let server =
+        axum::serve(listener, app.router()).with_graceful_shutdown(async move { drop(stopped.await) });
+    let mut server = std::pin::pin!(server.into_future());
+    tokio::select! {
+        ended = &mut server => ended?,
+        () = shutdown => {
+            let most = app.state.config.shutdown_grace_ms_max;
+            let deadline = Instant::now() + Duration::from_millis(most);
+            drop(stop);
+            let in_flight = timeout_at(deadline, server).await;
+            let recorded = timeout_at(deadline, app.state.background.idle()).await;
+            if in_flight.is_err() || recorded.is_err() {
+                tracing::warn!(waited_ms = most, "stopped before everything in flight was finished");
+            }
+        }
+    }
+    upkeep.abort();
+    Ok(())
+}

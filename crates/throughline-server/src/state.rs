@@ -1,0 +1,72 @@
+//! What every handler can reach: the engine, the settings, the state of the embedding model.
+
+use std::ops::Deref;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use throughline::memory::Memory;
+
+use crate::auth::Gate;
+use crate::config::ServerConfig;
+use crate::engine::{Background, Engine};
+
+/// How far the embedding model is. Until it is ready, recall goes by words alone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ModelState {
+    /// On its way.
+    #[default]
+    Loading,
+    /// In use.
+    Ready,
+    /// Not there; the text says what to do.
+    Missing(String),
+    /// It cannot be used; the text says why.
+    Failed(String),
+}
+
+/// Where the program that loads the model tells the server how far it is.
+#[derive(Debug, Clone, Default)]
+pub struct ModelStatus(Arc<RwLock<ModelState>>);
+
+impl ModelStatus {
+    /// Tells the server.
+    pub fn set(&self, state: ModelState) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// What it was told last.
+    pub fn get(&self) -> ModelState {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Shared by all requests; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct AppState(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) config: ServerConfig,
+    pub(crate) gate: Gate,
+    pub(crate) background: Background,
+    pub(crate) model: ModelStatus,
+}
+
+impl AppState {
+    pub(crate) fn new(memory: Arc<Memory>, config: ServerConfig) -> Self {
+        Self(Arc::new(Shared {
+            engine: Engine::new(memory, config.engine_calls_max),
+            gate: Gate::new(config.auth),
+            background: Background::new(config.records_waiting_max),
+            model: ModelStatus::default(),
+            config,
+        }))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
