@@ -1,0 +1,95 @@
+//! The default embedder: all-MiniLM-L6-v2 in this process.
+//!
+//! It reads a verified [`ModelPackage`](crate::package) once (about 90 MB stay in memory) and is then shared by all
+//! threads. It never touches the network; fetching the files is `pull`'s work.
+
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use throughline::ports::{EmbedError, EmbedRole, Embedder, EmbeddingModel};
+
+use crate::encoder::SentenceEncoder;
+use crate::lane::Lane;
+use crate::package::{ModelPackage, PackageError};
+use crate::text::head;
+
+/// Texts that are tokenised and queued at a time, so that a call with very many of them needs little memory.
+const CALL_TEXTS_MAX: usize = 256;
+
+/// A call ends after this time even if its deadline is later.
+const CALL_TIME_MAX: Duration = Duration::from_hours(1);
+
+/// all-MiniLM-L6-v2, 384 dimensions, mean pooling over the first 256 tokens of a text.
+pub struct MiniLm {
+    model: EmbeddingModel,
+    encoder: Arc<SentenceEncoder>,
+    queries: Lane,
+    passages: Lane,
+}
+
+/// Why the model could not be started.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// Its files are missing or are not the right ones.
+    #[error("{0}\n  hint: fetch it with `throughline model pull`")]
+    Package(#[from] PackageError),
+    /// A file is whole but is not what this program can run.
+    #[error("the model file {file} cannot be used: {reason}")]
+    Unusable {
+        /// The file, by its name in the model folder.
+        file: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The operating system refused a thread.
+    #[error("the embedding threads could not be started: {0}")]
+    Threads(#[source] std::io::Error),
+}
+
+impl MiniLm {
+    /// Loads and verifies the model in `dir`, and starts its threads: one for queries and one for passages on each
+    /// core. Takes about 0.3 s, most of it for hashing the weights.
+    pub fn load(dir: &Path) -> Result<Self, LoadError> {
+        let package = ModelPackage::MINILM;
+        let files = package.read(dir)?;
+        let encoder = SentenceEncoder::load(&files.config, &files.tokenizer, &files.weights)
+            .map_err(|bad| LoadError::Unusable { file: bad.file, reason: bad.reason })?;
+        drop(files);
+        let encoder = Arc::new(encoder);
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let lane = |name| Lane::start(name, &encoder, threads).map_err(LoadError::Threads);
+        let (queries, passages) = (lane("embed-query")?, lane("embed-passage")?);
+        let model = EmbeddingModel { name: package.name.to_owned(), dimensions: encoder.dimensions() };
+        Ok(Self { model, encoder, queries, passages })
+    }
+}
+
+impl Embedder for MiniLm {
+    fn model(&self) -> &EmbeddingModel {
+        &self.model
+    }
+
+    fn embed(
+        &self,
+        role: EmbedRole,
+        texts: &[&str],
+        deadline: Duration,
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let until = Instant::now() + deadline.min(CALL_TIME_MAX);
+        let lane = match role {
+            EmbedRole::Query => &self.queries,
+            EmbedRole::Passage => &self.passages,
+        };
+        let mut vectors = Vec::with_capacity(texts.len());
+        for part in texts.chunks(CALL_TEXTS_MAX) {
+            let tokens =
+                part.iter().map(|text| self.encoder.tokens(head(text))).collect::<Result<Vec<_>, _>>()?;
+            vectors.extend(lane.embed(tokens, until)?);
+        }
+        Ok(vectors)
+    }
+}
