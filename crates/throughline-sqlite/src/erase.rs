@@ -1,0 +1,33 @@
+//! Erasing a user: taking every row away. Wiping what the file still holds afterwards is [`crate::scrub`]'s part.
+
+use rusqlite::Connection;
+use throughline::model::UserKey;
+use throughline::ports::Erased;
+
+use crate::error::Fault;
+use crate::scopes;
+
+/// Takes away every row of a user's scopes, and notes that the file is to be scrubbed: the note survives a crash
+/// between the two. Returns the note's number.
+pub(crate) fn erase_user(connection: &Connection, user: &UserKey) -> Result<(Erased, i64), Fault> {
+    let mut erased = Erased::default();
+    for scope in scopes::of_user(connection, user)? {
+        let [lowest, highest] = scope.keys();
+        let delete = |table: &str, key: &str| {
+            let sql = format!("DELETE FROM {table} WHERE {key} BETWEEN ? AND ?");
+            Ok::<_, Fault>(connection.execute(&sql, [lowest, highest])? as u64)
+        };
+        erased.scopes += 1;
+        erased.sessions += delete("sessions", "session")?;
+        erased.turns += delete("turns", "turn")?;
+        erased.passages += delete("search", "row")?;
+        erased.jobs += delete("outbox", "session")?;
+        erased.profiles += delete("profiles", "profile")?;
+        delete("unembedded", "row")?;
+        delete("idempotency", "number")?;
+        erased.receipts += connection.execute("DELETE FROM receipts WHERE scope = ?", [scope.0])? as u64;
+        connection.execute("DELETE FROM scopes WHERE scope = ?", [scope.0])?;
+    }
+    connection.execute("INSERT INTO pending_scrubs DEFAULT VALUES", [])?;
+    Ok((erased, connection.last_insert_rowid()))
+}

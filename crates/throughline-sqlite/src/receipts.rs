@@ -1,0 +1,33 @@
+//! Receipts: found by id, kept with the scope they belong to.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use throughline::codec::{decode_receipt, encode_receipt};
+use throughline::model::{Receipt, ReceiptId, Scope, TenantId};
+
+use crate::error::Fault;
+use crate::number::ScopeNumber;
+use crate::scopes;
+
+/// Keeps a receipt. One that is there already stays as it is: receipts never change.
+pub(crate) fn put(connection: &Connection, scope: ScopeNumber, receipt: &Receipt) -> Result<(), Fault> {
+    let mut statement = connection
+        .prepare_cached("INSERT INTO receipts (id, scope, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING")?;
+    statement.execute(params![receipt.id.0.as_bytes(), scope.0, encode_receipt(receipt)])?;
+    Ok(())
+}
+
+pub(crate) fn receipt(
+    connection: &Connection,
+    tenant: &TenantId,
+    id: ReceiptId,
+) -> Result<Option<(Scope, Receipt)>, Fault> {
+    let mut statement = connection.prepare_cached("SELECT scope, body FROM receipts WHERE id = ?")?;
+    let found: Option<(i64, Vec<u8>)> =
+        statement.query_row([id.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((number, body)) = found else { return Ok(None) };
+    // Whose it is is looked up, not believed: another tenant's receipt is none.
+    match scopes::of_number(connection, ScopeNumber(number))? {
+        Some(scope) if scope.tenant() == tenant => Ok(Some((scope, decode_receipt(&body)?))),
+        _ => Ok(None),
+    }
+}

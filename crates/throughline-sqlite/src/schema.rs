@@ -1,0 +1,126 @@
+//! The schema and its migrations: numbered SQL files, each applied in one transaction and never changed once released.
+
+use std::path::Path;
+
+use rand::RngCore;
+use rusqlite::{Connection, TransactionBehavior};
+use throughline::ports::StoreError;
+
+use crate::error::Fault;
+
+/// Marks the file as ours: `Thrl`.
+pub(crate) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Thrl");
+
+const MIGRATIONS: &[&str] = &[include_str!("schema/001_journal.sql")];
+
+/// What a file is, by its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    /// Nothing in it yet.
+    Empty,
+    /// A store with this schema.
+    Store(u32),
+    /// Some other program's.
+    Foreign,
+}
+
+/// The schema this code writes.
+pub(crate) fn newest() -> u32 {
+    count(MIGRATIONS)
+}
+
+fn count(migrations: &[&str]) -> u32 {
+    u32::try_from(migrations.len()).unwrap_or(u32::MAX)
+}
+
+/// Looks at the header and the list of tables; changes nothing.
+pub(crate) fn file_kind(connection: &Connection) -> Result<FileKind, rusqlite::Error> {
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(match (application, u32::try_from(version), tables) {
+        (APPLICATION_ID, Ok(version @ 1..), 1..) => FileKind::Store(version),
+        (0, Ok(0), 0) => FileKind::Empty,
+        _ => FileKind::Foreign,
+    })
+}
+
+/// Brings the file to the newest schema. Several processes may do so at once: each step looks again, inside its
+/// transaction, whether it is still to be done.
+pub(crate) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), Fault> {
+    migrate_with(connection, file, MIGRATIONS)
+}
+
+fn migrate_with(connection: &mut Connection, file: &Path, migrations: &[&str]) -> Result<(), Fault> {
+    loop {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let found = known(file_kind(&transaction)?, file, count(migrations))?;
+        let Some(sql) = usize::try_from(found).ok().and_then(|found| migrations.get(found)) else {
+            return Ok(());
+        };
+        transaction.execute_batch(sql)?;
+        if found == 0 {
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            let mut secret = [0_u8; 32];
+            rand::rng().fill_bytes(&mut secret);
+            transaction.execute("INSERT INTO meta (name, value) VALUES ('secret', ?)", [&secret[..]])?;
+        }
+        transaction.pragma_update(None, "user_version", found + 1)?;
+        transaction.commit()?;
+        tracing::info!(file = %file.display(), schema = found + 1, "store schema written");
+    }
+}
+
+/// The schema of a file that this code can work with; an empty one has schema 0.
+pub(crate) fn known(kind: FileKind, file: &Path, newest: u32) -> Result<u32, StoreError> {
+    match kind {
+        FileKind::Empty => Ok(0),
+        FileKind::Store(found) if found <= newest => Ok(found),
+        FileKind::Store(found) => {
+            Err(StoreError::NewerSchema { store: file.display().to_string(), found, known: newest })
+        }
+        FileKind::Foreign => Err(StoreError::Corrupt(format!(
+            "{} is another program's SQLite file; move it away or choose another data directory",
+            file.display()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &str = "CREATE TABLE meta (name TEXT, value BLOB)";
+
+    fn migrated(connection: &mut Connection, migrations: &[&str]) -> Result<(), Fault> {
+        migrate_with(connection, Path::new("test.sqlite"), migrations)
+    }
+
+    #[test]
+    fn an_older_schema_is_brought_to_the_newest_step_by_step() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrated(&mut connection, &[FIRST]).unwrap();
+        let later = [FIRST, "CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y"];
+        migrated(&mut connection, &later).unwrap();
+        connection.execute("INSERT INTO a (x, y) VALUES (1, 2)", []).unwrap();
+        assert_eq!(file_kind(&connection).unwrap(), FileKind::Store(3));
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_schema_before_it() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        assert!(migrated(&mut connection, &[FIRST, "CREATE TABLE a (x); CREATE TABLE a (x)"]).is_err());
+        assert_eq!(file_kind(&connection).unwrap(), FileKind::Store(1));
+        let tables: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+        assert_eq!(tables, 1);
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_by_name() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrated(&mut connection, &[FIRST, "CREATE TABLE a (x)"]).unwrap();
+        let error = migrated(&mut connection, &[FIRST]).unwrap_err().at(Path::new("test.sqlite"));
+        assert_eq!(error, StoreError::NewerSchema { store: "test.sqlite".into(), found: 2, known: 1 });
+    }
+}

@@ -1,0 +1,68 @@
+//! Search rows: a log for each scope, read in one range scan.
+
+use rusqlite::{Connection, params};
+use throughline::model::{Revision, Scope};
+use throughline::ports::SearchRow;
+
+use crate::error::Fault;
+use crate::number::{next, within};
+use crate::scopes::{self, ScopeRow};
+
+/// Adds a row under the scope's next number; the caller saves the scope.
+pub(crate) fn insert(
+    connection: &Connection,
+    scope: &mut ScopeRow,
+    turn: u32,
+    passage: u32,
+    session: u32,
+    body: &[u8],
+    embedded: bool,
+) -> Result<(), Fault> {
+    scope.last_row = next(scope.last_row, "search rows")?;
+    let key = scope.number.key(scope.last_row);
+    let mut statement = connection
+        .prepare_cached("INSERT INTO search (row, turn, passage, session, body) VALUES (?, ?, ?, ?, ?)")?;
+    statement.execute(params![key, turn, passage, session, body])?;
+    if !embedded {
+        connection.prepare_cached("INSERT INTO unembedded (row) VALUES (?)")?.execute([key])?;
+    }
+    Ok(())
+}
+
+fn revision_of(scope: &ScopeRow) -> Revision {
+    Revision { generation: scope.generation, row: scope.last_row.into() }
+}
+
+pub(crate) fn revision(connection: &Connection, scope: &Scope) -> Result<Option<Revision>, Fault> {
+    Ok(scopes::find(connection, scope)?.as_ref().map(revision_of))
+}
+
+pub(crate) fn rows(
+    connection: &Connection,
+    scope: &Scope,
+    after: u64,
+    sink: &mut dyn FnMut(SearchRow),
+) -> Result<Option<Revision>, Fault> {
+    let Some(scope) = scopes::find(connection, scope)? else { return Ok(None) };
+    if let Some(first) = u32::try_from(after).ok().and_then(|after| after.checked_add(1)) {
+        let mut statement = connection.prepare_cached(
+            "SELECT row, turn, passage, session, body FROM search WHERE row BETWEEN ? AND ? ORDER BY row",
+        )?;
+        let mut rows = statement.query([scope.number.key(first), scope.number.keys()[1]])?;
+        while let Some(row) = rows.next()? {
+            sink(search_row(row)?);
+        }
+    }
+    Ok(Some(revision_of(&scope)))
+}
+
+/// From the columns row, turn, passage, session, body.
+pub(crate) fn search_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<SearchRow> {
+    Ok(SearchRow {
+        number: within(row.get(0)?).into(),
+        turn: row.get::<_, u32>(1)?.into(),
+        passage: row.get(2)?,
+        session: row.get(3)?,
+        body: row.get(4)?,
+    })
+}

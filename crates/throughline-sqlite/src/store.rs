@@ -1,0 +1,243 @@
+//! The store: one writing thread, a pool of readers, and the ports' methods handed to the module that knows them.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use throughline::model::{
+    AgentId, ChainHash, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch, Receipt, ReceiptId, Revision,
+    Scope, SessionId, TenantId, Timestamp, Turn, UserKey,
+};
+use throughline::ports::{
+    ApiKey, Append, Appended, EmbeddedRow, EmbeddingModel, Erased, KeyStore, KnownTurn, ModelNumber, ReadStore,
+    SearchRow, SessionSummary, StoreError, TurnsPage, UnembeddedRow, WriteStore,
+};
+
+use crate::error::Fault;
+use crate::options::SqliteOptions;
+use crate::readers::Readers;
+use crate::scrub::{self, Means};
+use crate::writer::Writer;
+use crate::{
+    append, connection, credentials, embedding, erase, identities, journal, profiles, receipts, search,
+};
+
+/// The embedded store. Shared between threads by reference; dropping it finishes the queued writes.
+pub struct SqliteStore {
+    // Before the readers: fields are dropped in order, and the last connection to close tidies the log away.
+    writer: Writer,
+    readers: Readers,
+    file: PathBuf,
+    means: Means,
+    erase_wait_max: Duration,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens the store in a data directory; makes directory (mode 0700), file (0600) and schema where they are
+    /// missing, and brings an older schema to the newest. An erasure that a crash interrupted is finished first.
+    ///
+    /// Each error names the file and says what to do.
+    pub fn open(directory: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
+        let file = connection::prepare(directory)?;
+        let at = |fault: Fault| fault.at(&file);
+        let writing = connection::writer(&file, options).map_err(at)?;
+        let reading: Vec<_> = (0..options.readers.max(1))
+            .map(|_| connection::reader(&file, options))
+            .collect::<Result<_, _>>()
+            .map_err(at)?;
+        let notes = scrub::pending(&writing).map_err(at)?;
+        let means = scrub::means(&writing).map_err(at)?;
+        let writer = Writer::start(writing, file.clone(), options.write_queue_max, options.queue_wait_max)
+            .map_err(|error| StoreError::Unavailable(format!("the writing thread cannot be started: {error}")))?;
+        let readers = Readers::new(reading, options.queue_wait_max, file.clone());
+        if !notes.is_empty() {
+            tracing::info!(file = %file.display(), "finishing an erasure that was interrupted");
+            scrub::finish(&writer, means, notes, options.erase_wait_max)?;
+        }
+        Ok(Self { writer, readers, file, means, erase_wait_max: options.erase_wait_max })
+    }
+
+    /// The file that holds everything.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+}
+
+impl ReadStore for SqliteStore {
+    fn revision(&self, scope: &Scope) -> Result<Option<Revision>, StoreError> {
+        self.readers.read(|c| search::revision(c, scope))
+    }
+
+    fn search_rows(
+        &self,
+        scope: &Scope,
+        after: u64,
+        sink: &mut dyn FnMut(SearchRow),
+    ) -> Result<Option<Revision>, StoreError> {
+        self.readers.read(|c| search::rows(c, scope, after, sink))
+    }
+
+    fn turns(&self, scope: &Scope, seqs: &[u64]) -> Result<Vec<Turn>, StoreError> {
+        self.readers.read(|c| journal::turns(c, scope, seqs))
+    }
+
+    fn turns_page(&self, scope: &Scope, page: &TurnsPage) -> Result<Vec<Turn>, StoreError> {
+        self.readers.read(|c| journal::turns_page(c, scope, page))
+    }
+
+    fn sessions(&self, scope: &Scope, after: u32, limit: usize) -> Result<Vec<SessionSummary>, StoreError> {
+        self.readers.read(|c| journal::sessions(c, scope, after, limit))
+    }
+
+    fn session_head(&self, scope: &Scope, session: &SessionId) -> Result<Option<KnownTurn>, StoreError> {
+        self.readers.read(|c| journal::session_head(c, scope, session))
+    }
+
+    fn turns_by_chain(
+        &self,
+        scope: &Scope,
+        session: Option<&SessionId>,
+        chains: &[ChainHash],
+    ) -> Result<Vec<Option<KnownTurn>>, StoreError> {
+        self.readers.read(|c| journal::turns_by_chain(c, scope, session, chains))
+    }
+
+    fn turns_by_message(
+        &self,
+        scope: &Scope,
+        session: Option<&SessionId>,
+        message: MessageHash,
+        limit: usize,
+    ) -> Result<Vec<KnownTurn>, StoreError> {
+        self.readers.read(|c| journal::turns_by_message(c, scope, session, message, limit))
+    }
+
+    fn lineage(&self, scope: &Scope, seq: u64, limit: usize) -> Result<Vec<KnownTurn>, StoreError> {
+        self.readers.read(|c| journal::lineage(c, scope, seq, limit))
+    }
+
+    fn profile(&self, scope: &Scope, epoch: Option<ProfileEpoch>) -> Result<Profile, StoreError> {
+        self.readers.read(|c| profiles::profile(c, scope, epoch))
+    }
+
+    fn identity(
+        &self,
+        tenant: &TenantId,
+        agent: Option<&AgentId>,
+        version: Option<IdentityVersion>,
+    ) -> Result<Option<Identity>, StoreError> {
+        self.readers.read(|c| identities::identity(c, tenant, agent, version))
+    }
+
+    fn receipt(&self, tenant: &TenantId, id: ReceiptId) -> Result<Option<(Scope, Receipt)>, StoreError> {
+        self.readers.read(|c| receipts::receipt(c, tenant, id))
+    }
+
+    fn slot_schema(&self, tenant: &TenantId) -> Result<Option<String>, StoreError> {
+        self.readers.read(|c| profiles::slot_schema(c, tenant))
+    }
+
+    fn unembedded(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
+        self.readers.read(|c| embedding::unembedded(c, limit))
+    }
+
+    fn unembedded_count(&self) -> Result<u64, StoreError> {
+        self.readers.read(embedding::unembedded_count)
+    }
+
+    fn outbox_count(&self) -> Result<u64, StoreError> {
+        self.readers.read(|c| Ok(c.prepare_cached("SELECT count(*) FROM outbox")?.query_row([], |row| row.get(0))?))
+    }
+
+    fn embedding_model(&self) -> Result<Option<(ModelNumber, EmbeddingModel)>, StoreError> {
+        self.readers.read(embedding::model)
+    }
+
+    fn secret(&self) -> Result<[u8; 32], StoreError> {
+        self.readers
+            .read(|c| Ok(c.query_row("SELECT value FROM meta WHERE name = 'secret'", [], |row| row.get(0))?))
+    }
+}
+
+impl WriteStore for SqliteStore {
+    fn append(&self, scope: &Scope, append: Append) -> Result<Appended, StoreError> {
+        let scope = scope.clone();
+        self.writer.write(move |c| append::append(c, &scope, append))
+    }
+
+    fn put_embedded(&self, rows: Vec<EmbeddedRow>) -> Result<(), StoreError> {
+        self.writer.write(move |c| embedding::put_embedded(c, &rows))
+    }
+
+    fn put_profile(&self, scope: &Scope, profile: Profile, now: Timestamp) -> Result<ProfileEpoch, StoreError> {
+        let scope = scope.clone();
+        self.writer.write(move |c| profiles::put(c, &scope, profile, now))
+    }
+
+    fn put_identity(
+        &self,
+        tenant: &TenantId,
+        agent: Option<&AgentId>,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<Identity, StoreError> {
+        let (tenant, agent, text) = (tenant.clone(), agent.cloned(), text.to_owned());
+        self.writer.write(move |c| identities::put(c, &tenant, agent.as_ref(), &text, now))
+    }
+
+    fn put_receipt(&self, scope: &Scope, receipt: Receipt) -> Result<(), StoreError> {
+        let scope = scope.clone();
+        self.writer.write(move |c| {
+            let scope = crate::scopes::find_or_create(c, &scope)?;
+            receipts::put(c, scope.number, &receipt)
+        })
+    }
+
+    fn put_slot_schema(&self, tenant: &TenantId, schema: Option<&str>) -> Result<(), StoreError> {
+        let (tenant, schema) = (tenant.clone(), schema.map(str::to_owned));
+        self.writer.write(move |c| profiles::put_slot_schema(c, &tenant, schema.as_deref()))
+    }
+
+    fn claim_embedding_model(&self, model: &EmbeddingModel) -> Result<(ModelNumber, EmbeddingModel), StoreError> {
+        let model = model.clone();
+        self.writer.write(move |c| embedding::claim_model(c, &model))
+    }
+
+    fn switch_embedding_model(&self, model: &EmbeddingModel) -> Result<ModelNumber, StoreError> {
+        let model = model.clone();
+        self.writer.write(move |c| embedding::switch_model(c, &model))
+    }
+
+    /// Takes the rows away in one transaction, then wipes the file of what SQLite left of them, which reads it
+    /// whole. An error after the first step says so; repeating the call, or opening the store again, finishes it.
+    fn erase_user(&self, user: &UserKey) -> Result<Erased, StoreError> {
+        let user = user.clone();
+        let (erased, note) = self.writer.write(move |c| erase::erase_user(c, &user))?;
+        scrub::finish(&self.writer, self.means, vec![note], self.erase_wait_max)?;
+        Ok(erased)
+    }
+}
+
+impl KeyStore for SqliteStore {
+    fn put_key(&self, key: ApiKey) -> Result<(), StoreError> {
+        self.writer.write(move |c| credentials::put(c, &key))
+    }
+
+    fn key(&self, id: &str) -> Result<Option<ApiKey>, StoreError> {
+        self.readers.read(|c| credentials::key(c, id))
+    }
+
+    fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        self.readers.read(credentials::keys)
+    }
+
+    fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.writer.write(move |c| credentials::revoke(c, &id, now))
+    }
+}
