@@ -357,9 +357,9 @@ Other:
         let text = cut.text.unwrap();
         assert!(text.contains("diet") && !text.contains("units"));
         assert_eq!(cut.omissions, [Omission::ProfileEntries, Omission::Summary]);
-        let text = of(words(HEAD) as u32 + 7).text.unwrap();
+        let text = of(tokens(words(HEAD)) + 7).text.unwrap();
         assert!(text.ends_with("Goals:\n- Run a marathon\n</throughline-profile>"), "{text}");
-        assert_eq!(of(words(HEAD) as u32).text, None);
+        assert_eq!(of(tokens(words(HEAD))).text, None);
     }
 
     #[test]
