@@ -161,6 +161,12 @@ impl ApiError {
         Self { code, message: format!("{param}: {}", message.as_ref()), param: Some(param) }
     }
 
+    /// A body that is not JSON, or not the JSON it should be.
+    pub(crate) fn from_json(error: &serde_json::Error) -> Self {
+        let code = if error.is_data() { ErrorCode::InvalidRequest } else { ErrorCode::InvalidJson };
+        Self::new(code, format!("the body cannot be read: {error}"))
+    }
+
     /// The JSON of this server's own API.
     pub fn native(&self) -> serde_json::Value {
         let mut error =

@@ -11,6 +11,7 @@ mod engine;
 mod error;
 mod health;
 mod limits;
+mod messages;
 mod metrics;
 mod observe;
 mod openapi;

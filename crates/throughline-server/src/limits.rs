@@ -75,8 +75,12 @@ pub(crate) async fn time(State(state): State<AppState>, request: Request, next: 
     }
 }
 
-/// All of a request's body, if it is not larger than `bytes_max`.
-pub(crate) async fn read_body(mut body: Body, bytes_max: usize) -> Result<Bytes, ApiError> {
+/// All of a request's body, if it is not larger than is accepted.
+pub(crate) async fn read_body(state: &AppState, body: Body) -> Result<Bytes, ApiError> {
+    read_up_to(body, state.config.body_bytes_max).await
+}
+
+async fn read_up_to(mut body: Body, bytes_max: usize) -> Result<Bytes, ApiError> {
     let too_large = || {
         Err(ApiError::new(
             ErrorCode::BodyTooLarge,
@@ -123,8 +127,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_up_to_the_limit_is_read_and_one_byte_more_is_refused() {
-        assert_eq!(read_body(Body::from("abcd"), 4).await.unwrap(), "abcd");
-        let error = read_body(Body::from("abcde"), 4).await.unwrap_err();
+        assert_eq!(read_up_to(Body::from("abcd"), 4).await.unwrap(), "abcd");
+        let error = read_up_to(Body::from("abcde"), 4).await.unwrap_err();
         assert_eq!(error.code.status(), 413);
         assert!(error.message.contains("4 bytes"), "{}", error.message);
     }
@@ -132,6 +136,6 @@ mod tests {
     #[tokio::test]
     async fn a_body_without_a_length_is_bounded_all_the_same() {
         let frames = futures_util::stream::iter((0..10).map(|_| Ok::<_, std::convert::Infallible>("xx")));
-        assert_eq!(read_body(Body::from_stream(frames), 4).await.unwrap_err().code, ErrorCode::BodyTooLarge);
+        assert_eq!(read_up_to(Body::from_stream(frames), 4).await.unwrap_err().code, ErrorCode::BodyTooLarge);
     }
 }
