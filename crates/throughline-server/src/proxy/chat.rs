@@ -29,7 +29,7 @@ pub(super) async fn completions(
 ) -> Result<Response, ApiError> {
     let arrived = Instant::now();
     let (parts, body) = request.into_parts();
-    let body = read_body(&state, body).await?;
+    let body = read_body(body, state.config.body_bytes_max).await?;
     let Prepared { body, report, recording } = {
         let object = RawObject::parse(&body).map_err(|error| ApiError::from_json(&error))?;
         let options = MemoryOptions::read(principal.tenant, &parts.headers, &parts.uri, &object)?;

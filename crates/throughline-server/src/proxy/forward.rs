@@ -22,7 +22,7 @@ pub(super) async fn untouched(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let body = read_body(&state, body).await?;
+    let body = read_body(body, state.config.body_bytes_max).await?;
     send(&state, &parts, body, &MemoryReport::without("not_a_chat"), drop).await
 }
 

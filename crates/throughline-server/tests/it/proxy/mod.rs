@@ -1,0 +1,7 @@
+//! The proxy between a real client over sockets and a scripted upstream, with a real store.
+
+mod answers;
+mod conversations;
+mod failures;
+mod passthrough;
+mod world;
