@@ -123,29 +123,57 @@ fn share(tokens: u32, of: u32, whole: u32) -> u32 {
     u32::try_from(u64::from(tokens) * u64::from(of) / u64::from(whole)).unwrap_or(u32::MAX)
 }
 
-/// Chooses lines, best first, so that the whole fits: each that fits what is left is taken, one too large is passed
-/// over. `costs` are the tokens of the single lines and `frame` those of what stands around them. They do not add up
-/// exactly to the tokens of the whole, so the whole is counted in the end, and the last chosen is given up until it fits.
-///
-/// `fits` is asked about the chosen lines, by their places in `costs`. The answer may be empty without being asked about.
+/// After so many lines that were too large, what room is left is not worth counting more of them.
+const TOO_LARGE_MAX: usize = 8;
+
+/// The lines that were chosen and what the whole costs with them.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// By their places, best first.
+    pub(super) lines: Vec<usize>,
+    /// Of each of these lines.
+    pub(super) line_tokens: Vec<usize>,
+    /// Of the whole.
+    pub(super) tokens: usize,
+}
+
+/// Chooses from lines that stand best first, so that the whole fits `limit`: each that fits what is left is taken, one
+/// too large is passed over. `cost` gives the tokens of the line at a place, and `frame` is what stands around the
+/// lines. These do not add up exactly to the tokens of the whole, so that is counted in the end (`whole`, asked about
+/// the chosen places), and the last chosen is given up until it fits. None if no line fits.
 pub(super) fn choose(
-    costs: &[usize],
+    lines: usize,
     frame: usize,
-    allowance: usize,
-    fits: impl Fn(&[usize]) -> bool,
-) -> Vec<usize> {
-    let mut used = frame;
-    let mut chosen = Vec::new();
-    for (line, cost) in costs.iter().enumerate() {
-        if used.saturating_add(*cost) <= allowance {
-            used += cost;
-            chosen.push(line);
+    limit: usize,
+    cost: impl Fn(usize) -> usize,
+    whole: impl Fn(&[usize]) -> usize,
+) -> Option<Choice> {
+    let mut choice = Choice { lines: Vec::new(), line_tokens: Vec::new(), tokens: frame };
+    let mut too_large = 0;
+    for line in 0..lines {
+        let cost = cost(line);
+        // A line needs a line feed before it.
+        let with_line = choice.tokens.saturating_add(cost).saturating_add(1);
+        if with_line <= limit {
+            choice.tokens = with_line;
+            choice.lines.push(line);
+            choice.line_tokens.push(cost);
+        } else {
+            too_large += 1;
+            if too_large == TOO_LARGE_MAX {
+                break;
+            }
         }
     }
-    while !chosen.is_empty() && !fits(&chosen) {
-        chosen.pop();
+    while !choice.lines.is_empty() {
+        choice.tokens = whole(&choice.lines);
+        if choice.tokens <= limit {
+            return Some(choice);
+        }
+        choice.lines.pop();
+        choice.line_tokens.pop();
     }
-    chosen
+    None
 }
 
 /// A count as receipts keep it.
@@ -191,14 +219,39 @@ mod tests {
         );
     }
 
+    fn chosen(costs: &[usize], frame: usize, limit: usize) -> Option<Choice> {
+        choose(
+            costs.len(),
+            frame,
+            limit,
+            |line| costs[line],
+            |lines| lines.iter().map(|line| costs[*line]).sum(),
+        )
+    }
+
     #[test]
     fn a_line_too_large_is_passed_over_and_smaller_ones_after_it_are_taken() {
-        assert_eq!(choose(&[5, 90, 5], 10, 20, |_| true), [0, 2]);
+        let choice = Choice { lines: vec![0, 2], line_tokens: vec![4, 4], tokens: 8 };
+        assert_eq!(chosen(&[4, 90, 4], 10, 20), Some(choice));
+        assert_eq!(chosen(&[90], 10, 20), None);
+        assert_eq!(chosen(&[], 10, 20), None);
     }
 
     #[test]
     fn when_the_whole_is_larger_than_its_parts_the_last_chosen_is_given_up() {
-        assert_eq!(choose(&[5, 5, 5], 0, 20, |chosen| chosen.len() < 3), [0, 1]);
-        assert!(choose(&[5], 0, 20, |_| false).is_empty());
+        let choice = choose(3, 0, 20, |_| 5, |lines| lines.len() * 10);
+        assert_eq!(choice, Some(Choice { lines: vec![0, 1], line_tokens: vec![5, 5], tokens: 20 }));
+        assert_eq!(choose(1, 0, 20, |_| 5, |_| 21), None);
+    }
+
+    #[test]
+    fn lines_are_not_counted_for_ever_once_the_room_is_used_up() {
+        let counted = std::cell::Cell::new(0);
+        let cost = |_| {
+            counted.set(counted.get() + 1);
+            5
+        };
+        let choice = choose(1_000_000, 0, 20, cost, |_| 20).map(|choice| choice.lines);
+        assert_eq!((choice, counted.get()), (Some(vec![0, 1, 2]), 3 + TOO_LARGE_MAX));
     }
 }

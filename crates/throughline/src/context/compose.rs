@@ -4,7 +4,7 @@
 
 use jiff::tz::Offset;
 
-use super::budget::{ContextBudget, choose, tokens};
+use super::budget::{Choice, ContextBudget, choose, tokens};
 use super::fence::{FenceKey, JOINT, seal};
 use super::prefix::{self, Omission};
 use super::recalled::{RecalledPassage, body};
@@ -81,11 +81,10 @@ struct Recalled {
     items: Vec<ReceiptItem>,
 }
 
-/// One passage that may be shown: its place in the input, its line and the tokens of that.
+/// One passage that may be shown: its place in the input, and its line.
 struct Candidate {
     at: usize,
     line: String,
-    tokens: usize,
 }
 
 fn recalled(input: &ComposeInput<'_>, allowance: usize, count: &dyn Fn(&str) -> usize) -> Recalled {
@@ -96,11 +95,12 @@ fn recalled(input: &ComposeInput<'_>, allowance: usize, count: &dyn Fn(&str) -> 
         .collect();
     let candidates: Vec<Candidate> = (0..items.len())
         .filter(|at| items[*at].dropped.is_none())
-        .map(|at| {
-            let line = input.recalled[at].line(input.now, input.offset);
-            Candidate { at, tokens: count(&line), line }
-        })
+        .map(|at| Candidate { at, line: input.recalled[at].line(input.now, input.offset) })
         .collect();
+
+    if candidates.is_empty() {
+        return Recalled { block: None, used_tokens: 0, items };
+    }
 
     let block = |chosen: &[usize]| {
         let mut in_time: Vec<&Candidate> = chosen.iter().map(|c| &candidates[*c]).collect();
@@ -108,22 +108,21 @@ fn recalled(input: &ComposeInput<'_>, allowance: usize, count: &dyn Fn(&str) -> 
         seal(input.key, input.tenant, &body(in_time.iter().map(|candidate| candidate.line.as_str())))
     };
     // The blank line before the block is ours, so it is paid for.
-    let cost = |block: &str| count(&[JOINT, block].concat());
+    let whole = |chosen: &[usize]| count(&[JOINT, &block(chosen)].concat());
+    let choice = choose(candidates.len(), whole(&[]), allowance, |c| count(&candidates[c].line), whole);
 
-    if candidates.is_empty() {
-        return Recalled { block: None, used_tokens: 0, items };
-    }
-    let costs: Vec<usize> = candidates.iter().map(|candidate| candidate.tokens + 1).collect();
-    let chosen = choose(&costs, cost(&block(&[])), allowance, |chosen| cost(&block(chosen)) <= allowance);
     for candidate in &candidates {
         items[candidate.at].dropped = Some(DropReason::Budget);
     }
-    for candidate in chosen.iter().map(|c| &candidates[*c]) {
-        items[candidate.at].dropped = None;
-        items[candidate.at].tokens = tokens(candidate.tokens);
+    let Some(Choice { lines, line_tokens, tokens: used_tokens }) = choice else {
+        return Recalled { block: None, used_tokens: 0, items };
+    };
+    for (line, line_tokens) in lines.iter().zip(line_tokens) {
+        let item = &mut items[candidates[*line].at];
+        item.dropped = None;
+        item.tokens = tokens(line_tokens);
     }
-    let block = (!chosen.is_empty()).then(|| block(&chosen));
-    Recalled { used_tokens: block.as_deref().map_or(0, cost), block, items }
+    Recalled { block: Some(block(&lines)), used_tokens, items }
 }
 
 /// Why a passage is not to be shown, whatever room there is. One that says nothing cannot help.

@@ -24,7 +24,7 @@
 
 use serde_json::Value;
 
-use super::budget::{ContextBudget, choose, tokens};
+use super::budget::{Choice, ContextBudget, choose, tokens};
 use super::fence::entry;
 use crate::model::{Identity, Profile, Section, SectionUse};
 
@@ -117,30 +117,36 @@ pub(super) fn build(
 
     let entries = entries(profile);
     let profile_allowance = allowance(budget.profile_tokens, with_identity);
-    let chosen = {
-        let costs: Vec<usize> = entries.iter().map(|(_, line)| count(line) + 1).collect();
-        let pick = |chosen: &[usize]| chosen.iter().map(|at| &entries[*at]).collect::<Vec<_>>();
-        let limit = with_identity + profile_allowance;
-        let chosen =
-            choose(&costs, frame_tokens(count), profile_allowance, |chosen| counted(&pick(chosen)) <= limit);
-        pick(&chosen)
+    let frame = with_identity + frame_tokens(count);
+    let pick = |lines: &[usize]| lines.iter().map(|line| &entries[*line]).collect::<Vec<_>>();
+    let choice = choose(
+        entries.len(),
+        frame,
+        with_identity + profile_allowance,
+        |line| count(&entries[line].1),
+        |lines| counted(&pick(lines)),
+    );
+    let (mut shown, with_profile) = match choice {
+        Some(Choice { lines, tokens, .. }) => (pick(&lines), tokens),
+        None => (Vec::new(), with_identity),
     };
-    if chosen.len() < entries.len() {
+    if shown.len() < entries.len() {
         omissions.push(Omission::ProfileEntries);
     }
-    let with_profile = counted(&chosen);
 
     let reserved = with_profile.saturating_add(budget.recalled_tokens as usize);
     let summary_allowance = allowance(budget.summary_tokens, reserved);
     let summary = summary(profile);
-    let all: Vec<&Entry> = chosen.iter().copied().chain(&summary).collect();
-    let with_summary = counted(&all);
-    let (shown, used_tokens) = if with_summary <= with_profile + summary_allowance {
-        (all, with_summary)
-    } else {
-        omissions.push(Omission::Summary);
-        (chosen, with_profile)
-    };
+    let mut used_tokens = with_profile;
+    if let Some(summary) = &summary {
+        shown.push(summary);
+        used_tokens = counted(&shown);
+        if used_tokens > with_profile + summary_allowance {
+            omissions.push(Omission::Summary);
+            shown.pop();
+            used_tokens = with_profile;
+        }
+    }
 
     let section = |section, allowance, used| SectionUse {
         section,
