@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::config::ServerConfig;
 use crate::error::{ApiError, ErrorCode};
 use crate::state::{AppState, ModelStatus};
-use crate::{api, auth, error, health, limits, metrics, observe, openapi};
+use crate::{api, auth, error, health, limits, metrics, observe, openapi, proxy};
 
 /// A server that is ready to be [served](crate::serve).
 #[derive(Clone)]
@@ -23,7 +23,10 @@ pub struct App {
 }
 
 impl App {
-    /// A server over a memory.
+    /// A server over a memory. Starts the tasks that record exchanges.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn new(memory: Arc<Memory>, config: ServerConfig) -> Self {
         metrics::install();
         Self { state: AppState::new(memory, config) }
@@ -63,6 +66,8 @@ fn routes(state: Option<&AppState>) -> OpenApiRouter<AppState> {
     let mut bounded = OpenApiRouter::new().nest("/api/v1", api::router());
     if let Some(state) = state {
         bounded = bounded.layer(from_fn_with_state(state.clone(), limits::time));
+        // A chat may take as long as its model does.
+        bounded = bounded.merge(proxy::routes().into());
         let places = Arc::new(Semaphore::new(state.config.requests_in_flight_max));
         bounded = bounded.layer(from_fn_with_state(places, limits::in_flight));
     }

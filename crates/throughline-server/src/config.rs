@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 
 use thiserror::Error;
+use throughline_llm::Upstream;
 
 /// Who may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +30,13 @@ pub struct ServerConfig {
     pub request_ms_max: u64,
     /// Calls of the engine at once, each on a thread of its own; further ones wait.
     pub engine_calls_max: usize,
-    /// Exchanges waiting to be recorded; one more is dropped and counted.
-    pub records_waiting_max: usize,
+    /// Where chats are forwarded to; without one only the native API is served.
+    pub upstream: Option<Upstream>,
+    /// Chats whose exchange is under way or waits to be recorded; a further one is answered, but not remembered, and its
+    /// response says so.
+    pub exchanges_open_max: usize,
+    /// How long a chat waits for its context, in milliseconds, before it goes on without; a request may name its own.
+    pub memory_deadline_ms: u64,
     /// How long a recall waits for the vector of its query, in milliseconds, before it goes by words alone.
     pub query_embed_ms_max: u64,
     /// How long a stop waits for what is in flight, in milliseconds.
@@ -45,7 +51,9 @@ impl Default for ServerConfig {
             requests_in_flight_max: 1_024,
             request_ms_max: 120_000,
             engine_calls_max: 64,
-            records_waiting_max: 1_024,
+            upstream: None,
+            exchanges_open_max: 4_096,
+            memory_deadline_ms: 1_000,
             query_embed_ms_max: 2_000,
             shutdown_grace_ms_max: 10_000,
         }

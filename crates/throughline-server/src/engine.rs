@@ -1,9 +1,7 @@
-//! The way from async code to the engine, which blocks: a bounded number of threads, and a bounded queue of work that
-//! outlives its request.
+//! The way from async code to the engine, which blocks: a bounded number of threads.
 //!
 //! Nothing else in this crate may call a method of `Memory` or of its store on an async thread.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use throughline::memory::Memory;
@@ -53,60 +51,5 @@ impl Engine {
                 Err(_) => Err(ApiError::new(ErrorCode::Internal, "the server is stopping")),
             },
         }
-    }
-}
-
-/// Work that goes on after its response, such as recording an exchange: bounded, and waited for at the end.
-#[derive(Clone)]
-pub(crate) struct Background {
-    places: Arc<Semaphore>,
-    places_max: u32,
-}
-
-impl Background {
-    pub(crate) fn new(places_max: usize) -> Self {
-        let places_max = u32::try_from(places_max).unwrap_or(u32::MAX);
-        Self { places: Arc::new(Semaphore::new(places_max as usize)), places_max }
-    }
-
-    /// Starts the work, or does nothing and returns false if too much is under way.
-    #[must_use]
-    pub(crate) fn try_spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> bool {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return false };
-        tokio::spawn(async move {
-            work.await;
-            drop(place);
-        });
-        true
-    }
-
-    /// How much is under way.
-    pub(crate) fn depth(&self) -> usize {
-        (self.places_max as usize).saturating_sub(self.places.available_permits())
-    }
-
-    /// Waits until nothing is under way.
-    pub(crate) async fn idle(&self) {
-        // Fails only if the semaphore was closed, which nobody does.
-        drop(self.places.acquire_many(self.places_max).await);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::sync::oneshot;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn background_work_is_bounded_and_waited_for() {
-        let background = Background::new(1);
-        let (finish, finished) = oneshot::channel::<()>();
-        assert!(background.try_spawn(async move { drop(finished.await) }));
-        assert_eq!(background.depth(), 1);
-        assert!(!background.try_spawn(async {}));
-        finish.send(()).unwrap();
-        background.idle().await;
-        assert_eq!(background.depth(), 0);
     }
 }

@@ -15,6 +15,7 @@ mod messages;
 mod metrics;
 mod observe;
 mod openapi;
+mod proxy;
 mod serve;
 mod state;
 

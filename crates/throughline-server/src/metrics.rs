@@ -79,7 +79,7 @@ fn describe() {
     describe_counter!(HITS, "Passages that recalls returned.");
     describe_counter!(DEGRADED, "Answers with less memory than there could be, by reason.");
     describe_counter!(TURNS, "Turns written to the journal.");
-    describe_counter!(RECORDS_DROPPED, "Exchanges that were not recorded because too many were waiting.");
+    describe_counter!(RECORDS_DROPPED, "Exchanges that were not recorded: too many were under way, or the store could not.");
     describe_counter!(UPSTREAM_ERRORS, "Failures of the upstream, by class.");
     describe_gauge!(RECORD_QUEUE, "Exchanges waiting to be recorded.");
     describe_gauge!(UNEMBEDDED, "Passages waiting for a vector.");
@@ -127,7 +127,7 @@ pub(crate) fn written(turns: usize, took: Duration) {
     histogram!(WRITE_TO_RECALL_SECONDS).record(took);
 }
 
-/// An exchange was not recorded, since too many were waiting.
+/// An exchange was not recorded: too many were under way, or the store could not.
 pub(crate) fn record_dropped() {
     counter!(RECORDS_DROPPED).increment(1);
 }
@@ -148,7 +148,7 @@ pub(crate) async fn metrics(
     let handle = recorder().ok_or_else(|| {
         ApiError::new(ErrorCode::Internal, "this process has a metrics recorder that is not the server's")
     })?;
-    gauge!(RECORD_QUEUE).set(state.background.depth() as f64);
+    gauge!(RECORD_QUEUE).set(state.recorder.waiting() as f64);
     // What the store cannot tell just now keeps its last value; the rest of the page is worth having.
     if let Err(error) = state.engine.call(gauges).await {
         tracing::warn!(error = error.message, "the store's gauges are stale");

@@ -43,7 +43,7 @@ pub async fn serve(
             let deadline = Instant::now() + Duration::from_millis(most);
             drop(stop);
             let in_flight = timeout_at(deadline, server).await;
-            let recorded = timeout_at(deadline, app.state.background.idle()).await;
+            let recorded = timeout_at(deadline, app.state.recorder.flushed()).await;
             if in_flight.is_err() || recorded.is_err() {
                 tracing::warn!(waited_ms = most, "stopped before everything in flight was finished");
             }

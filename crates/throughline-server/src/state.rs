@@ -7,7 +7,8 @@ use throughline::memory::Memory;
 
 use crate::auth::Gate;
 use crate::config::ServerConfig;
-use crate::engine::{Background, Engine};
+use crate::engine::Engine;
+use crate::proxy::Recorder;
 
 /// How far the embedding model is. Until it is ready, recall goes by words alone.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,16 +48,16 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) config: ServerConfig,
     pub(crate) gate: Gate,
-    pub(crate) background: Background,
+    pub(crate) recorder: Recorder,
     pub(crate) model: ModelStatus,
 }
 
 impl AppState {
     pub(crate) fn new(memory: Arc<Memory>, config: ServerConfig) -> Self {
         Self(Arc::new(Shared {
-            engine: Engine::new(memory, config.engine_calls_max),
             gate: Gate::new(config.auth),
-            background: Background::new(config.records_waiting_max),
+            recorder: Recorder::start(&memory, config.exchanges_open_max),
+            engine: Engine::new(memory, config.engine_calls_max),
             model: ModelStatus::default(),
             config,
         }))

@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use serde_json::value::RawValue;
 use throughline::journal::Said;
-use throughline::memory::{Context, ContextRequest, Exchange, MemoryError};
+use throughline::memory::{Context, ContextRequest, Exchange};
 use throughline::model::{Receipt, Scope, SessionId};
 use throughline_llm::{Outcome, RawObject};
 
 use crate::auth::Principal;
-use crate::error::{ApiError, ErrorCode};
+use crate::error::ApiError;
 use crate::limits::read_body;
 use crate::messages::{self, ChatMessage};
+use crate::metrics;
 use crate::state::AppState;
 
 use super::forward::send;
@@ -29,17 +29,17 @@ pub(super) async fn completions(
 ) -> Result<Response, ApiError> {
     let arrived = Instant::now();
     let (parts, body) = request.into_parts();
-    let body = read_body(body, state.config.body_bytes_max).await?;
+    let body = read_body(&state, body).await?;
     let Prepared { body, report, recording } = {
         let object = RawObject::parse(&body).map_err(|error| ApiError::from_json(&error))?;
         let options = MemoryOptions::read(principal.tenant, &parts.headers, &parts.uri, &object)?;
         prepare(&state, &body, object, options).await?
     };
     if let Some(reason) = report.reason() {
-        metrics::counter!("throughline_degraded_total", "reason" => reason.to_owned()).increment(1);
+        metrics::degraded(reason);
     }
-    metrics::histogram!("throughline_hits").record(report.hits() as f64);
-    metrics::histogram!("throughline_overhead_seconds").record(arrived.elapsed());
+    metrics::recalled(report.hits());
+    metrics::stage("overhead", arrived.elapsed());
     send(&state, &parts, body, &report, move |exchange| {
         if let Some(recording) = recording {
             recording.end(exchange);
@@ -134,13 +134,11 @@ async fn context(
     };
     match tokio::time::timeout(deadline, build).await {
         Ok(Ok(context)) => {
-            for timing in &context.receipt.timings {
-                metrics::histogram!("throughline_stage_seconds", "stage" => timing.stage.clone()).record(timing.took);
-            }
+            metrics::stages(&context.receipt.timings);
             Ok(context)
         }
         Ok(Err(error)) => {
-            tracing::warn!(code = error.code.as_str(), "a chat goes on without memory: {}", error.message);
+            tracing::warn!(code = error.code.as_str(), error = error.message, "a chat goes on without memory");
             Err(error.code.as_str())
         }
         Err(_) => Err("memory_deadline"),

@@ -40,7 +40,7 @@ pub(super) async fn create(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let body = read_body(body, state.config.body_bytes_max).await?;
+    let body = read_body(&state, body).await?;
     let wanted: EmbeddingRequest = serde_json::from_slice(&body).map_err(|error| ApiError::from_json(&error))?;
     let ours = state.engine.memory().embedder().filter(|embedder| embedder.model().name == wanted.model);
     let Some(embedder) = ours else {

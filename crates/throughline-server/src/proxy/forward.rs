@@ -1,16 +1,19 @@
 //! Sending a request upstream and handing its response on.
 
+use std::time::Instant;
+
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
-use http::{HeaderValue, header};
-use http_body::Body as _;
-use throughline_llm::{ErrorAsLastEvent, Exchange, Upstream, UpstreamError, UpstreamRequest, observe};
+use throughline_llm::{
+    ErrorAsLastEvent, Exchange, Upstream, UpstreamError, UpstreamRequest, is_event_stream, observe,
+};
 
 use crate::auth::Principal;
 use crate::error::{ApiError, ErrorCode};
 use crate::limits::read_body;
+use crate::metrics;
 use crate::state::AppState;
 
 use super::report::MemoryReport;
@@ -22,7 +25,7 @@ pub(super) async fn untouched(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let body = read_body(body, state.config.body_bytes_max).await?;
+    let body = read_body(&state, body).await?;
     send(&state, &parts, body, &MemoryReport::without("not_a_chat"), drop).await
 }
 
@@ -42,10 +45,14 @@ pub(super) async fn send(
         headers: parts.headers.clone(),
         body,
     };
+    let sent = Instant::now();
     let response = match upstream.send(request).await {
-        Ok(response) => observe(response, on_end),
+        Ok(response) => {
+            metrics::stage("upstream_first_byte", sent.elapsed());
+            observe(response, on_end)
+        }
         Err(error) => {
-            metrics::counter!("throughline_upstream_errors_total", "kind" => kind(&error)).increment(1);
+            metrics::upstream_error(class(&error));
             tracing::warn!(%error, "no answer from the upstream");
             let mut response = api_error(&error).into_response();
             report.put_on(response.headers_mut());
@@ -53,22 +60,16 @@ pub(super) async fn send(
         }
     };
     let (mut head, body) = response.into_parts();
-    if !head.status.is_success() {
-        let class = if head.status.is_server_error() { "5xx" } else { "4xx" };
-        metrics::counter!("throughline_upstream_errors_total", "kind" => class).increment(1);
+    match head.status.as_u16() {
+        429 => metrics::upstream_error("429"),
+        400..500 => metrics::upstream_error("4xx"),
+        500.. => metrics::upstream_error("5xx"),
+        _ => {}
     }
     report.put_on(&mut head.headers);
-    let is_stream = head
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("text/event-stream"));
-    let body = if is_stream {
-        // Proxies in front of us must not collect the events before they pass them on.
-        head.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    let body = if is_event_stream(&head.headers) {
         Body::new(ErrorAsLastEvent::new(body, |error: &UpstreamError| api_error(error).openai().to_string()))
     } else {
-        debug_assert!(!body.is_end_stream() || body.size_hint().exact() == Some(0));
         Body::new(body)
     };
     Ok(Response::from_parts(head, body))
@@ -76,7 +77,7 @@ pub(super) async fn send(
 
 fn upstream(state: &AppState) -> Result<&Upstream, ApiError> {
     let missing = || ApiError::new(ErrorCode::UpstreamNotConfigured, "there is no upstream to forward to");
-    state.upstream.as_ref().ok_or_else(missing)
+    state.config.upstream.as_ref().ok_or_else(missing)
 }
 
 /// The path below `/v1/`, with the query but for what is meant for us.
@@ -93,7 +94,7 @@ fn path_and_query(parts: &Parts) -> String {
     if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
 }
 
-fn kind(error: &UpstreamError) -> &'static str {
+fn class(error: &UpstreamError) -> &'static str {
     match error {
         UpstreamError::Unreachable { .. } => "unreachable",
         UpstreamError::FirstByteTimeout { .. } => "first_byte_timeout",

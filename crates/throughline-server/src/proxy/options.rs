@@ -6,8 +6,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use axum::extract::Query;
 use http::{HeaderMap, Uri};
-use serde::Deserialize;
 use throughline::model::{AgentId, AppId, NameError, RunId, Scope, SessionId, TenantId, UserId};
 use throughline_llm::RawObject;
 
@@ -109,17 +109,11 @@ fn text(object: &RawObject<'_>, key: &str) -> Option<String> {
 }
 
 fn query(uri: &Uri, key: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Pairs(Vec<(String, String)>);
-
-    let Pairs(pairs) = axum::extract::Query::try_from_uri(uri).ok()?.0;
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).ok()?;
     pairs.into_iter().find(|(name, _)| name == key).map(|(_, value)| value)
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<String>, ApiError>
-where
-    String: 'a,
-{
+fn header(headers: &HeaderMap, name: &'static str) -> Result<Option<String>, ApiError> {
     // Names are written in UTF-8, which HTTP headers carry as they are.
     match headers.get(name).map(|value| std::str::from_utf8(value.as_bytes())) {
         None => Ok(None),

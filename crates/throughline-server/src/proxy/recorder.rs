@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use throughline::memory::{Exchange, Memory};
+use throughline::memory::{Exchange, Memory, MemoryError};
 use throughline::model::Scope;
 use throughline::ports::StoreError;
 use tokio::sync::{mpsc, oneshot};
+
+use crate::metrics;
 
 /// Scopes that are written at once.
 const LANES: usize = 8;
@@ -35,7 +37,6 @@ struct Lane {
 /// The queue of exchanges to be written.
 pub(crate) struct Recorder {
     lanes: Vec<Arc<Lane>>,
-    lane_jobs_max: usize,
     hasher: RandomState,
 }
 
@@ -57,7 +58,7 @@ impl Recorder {
             tokio::spawn(write(Arc::clone(memory), queue, Arc::downgrade(&lane)));
             lane
         });
-        Self { lanes: lanes.collect(), lane_jobs_max, hasher: RandomState::new() }
+        Self { lanes: lanes.collect(), hasher: RandomState::new() }
     }
 
     fn lane(&self, scope: &Scope) -> &Arc<Lane> {
@@ -78,24 +79,16 @@ impl Recorder {
         settled(self.lane(scope)).await;
     }
 
-    /// Waits until everything sent so far is written, for `wait` at the longest. False if that was not enough.
-    pub(crate) async fn flush(&self, wait: Duration) -> bool {
-        let all = async {
-            for lane in &self.lanes {
-                settled(lane).await;
-            }
-        };
-        tokio::time::timeout(wait, all).await.is_ok()
+    /// Waits until everything sent so far is written.
+    pub(crate) async fn flushed(&self) {
+        for lane in &self.lanes {
+            settled(lane).await;
+        }
     }
 
     /// Exchanges sent and not yet written.
     pub(crate) fn waiting(&self) -> usize {
         self.lanes.iter().map(|lane| lane.waiting.load(Ordering::Relaxed)).sum()
-    }
-
-    /// Places taken, whether their exchange was sent or is still going on.
-    pub(crate) fn reserved(&self) -> usize {
-        self.lanes.iter().map(|lane| self.lane_jobs_max - lane.jobs.capacity()).sum()
     }
 }
 
@@ -124,8 +117,11 @@ async fn write(memory: Arc<Memory>, mut queue: mpsc::Receiver<Job>, lane: std::s
             // Whoever waited may have gone.
             Job::Barrier(reached) => drop(reached.send(())),
             Job::Record { scope, exchange, ended } => {
-                record(&memory, scope, exchange).await;
-                metrics::histogram!("throughline_write_to_recall_lag_seconds").record(ended.elapsed());
+                if let Some(turns) = record(&memory, &scope, &exchange).await {
+                    metrics::written(turns, ended.elapsed());
+                } else {
+                    metrics::record_dropped();
+                }
                 if let Some(lane) = lane.upgrade() {
                     lane.waiting.fetch_sub(1, Ordering::Release);
                 }
@@ -134,27 +130,27 @@ async fn write(memory: Arc<Memory>, mut queue: mpsc::Receiver<Job>, lane: std::s
     }
 }
 
-async fn record(memory: &Arc<Memory>, scope: Scope, exchange: Box<Exchange>) {
-    for attempt in 1..=ATTEMPTS_MAX {
+/// How many turns were written; none if the exchange had to be given up.
+async fn record(memory: &Arc<Memory>, scope: &Scope, exchange: &Exchange) -> Option<usize> {
+    let mut attempt = 1;
+    loop {
         let (memory, scope, exchange) = (Arc::clone(memory), scope.clone(), exchange.clone());
-        let written = tokio::task::spawn_blocking(move || memory.record(&scope, *exchange)).await;
-        let (error, passing) = match written {
-            Ok(Ok(_)) => return,
-            Ok(Err(error)) => {
-                let passing = matches!(
-                    error,
-                    throughline::memory::MemoryError::Store(StoreError::Unavailable(_) | StoreError::Full(_))
-                );
-                (error.to_string(), passing)
-            }
+        let written = tokio::task::spawn_blocking(move || memory.record(&scope, exchange)).await;
+        let (error, may_pass) = match written {
+            Ok(Ok(observed)) => return Some(observed.turns.len()),
+            Ok(Err(error)) => (error.to_string(), may_pass(&error)),
             Err(panic) => (panic.to_string(), false),
         };
-        if !passing || attempt == ATTEMPTS_MAX {
-            metrics::counter!("throughline_exchanges_lost_total").increment(1);
+        if !may_pass || attempt == ATTEMPTS_MAX {
             tracing::error!(error, attempt, "an exchange could not be recorded");
-            return;
+            return None;
         }
         tracing::warn!(error, attempt, "an exchange is not recorded yet");
         tokio::time::sleep(Duration::from_millis(RETRY_MS << (attempt - 1))).await;
+        attempt += 1;
     }
+}
+
+fn may_pass(error: &MemoryError) -> bool {
+    matches!(error, MemoryError::Store(StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Conflict))
 }
