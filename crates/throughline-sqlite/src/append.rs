@@ -115,8 +115,9 @@ fn save_session(
         )?;
         statement.execute(params![key, scope.number.0, name, turns, first, head, earliest, latest])?;
     } else {
-        let mut statement = connection
-            .prepare_cached("UPDATE sessions SET turns = ?, head = ?, earliest = ?, latest = ? WHERE session = ?")?;
+        let mut statement = connection.prepare_cached(
+            "UPDATE sessions SET turns = ?, head = ?, earliest = ?, latest = ? WHERE session = ?",
+        )?;
         statement.execute(params![turns, head, earliest, latest, key])?;
     }
     Ok(())
@@ -135,10 +136,12 @@ fn place(
             let chain = statement.query_row([scope.number.key(session.head)], |row| row.get(0))?;
             Ok(Place { parent: Some(session.head), chain: ChainHash(chain) })
         }
-        (Parent::Chain(chain), Some(session)) => match find_chain(connection, scope, session.number, chain)? {
-            Some(parent) => Ok(Place { parent: Some(parent), chain }),
-            None => Err(Fault::Store(StoreError::Conflict)),
-        },
+        (Parent::Chain(chain), Some(session)) => {
+            match find_chain(connection, scope, session.number, chain)? {
+                Some(parent) => Ok(Place { parent: Some(parent), chain }),
+                None => Err(Fault::Store(StoreError::Conflict)),
+            }
+        }
         (Parent::Chain(_), None) => Err(Fault::Store(StoreError::Conflict)),
     }
 }

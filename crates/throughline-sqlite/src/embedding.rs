@@ -18,8 +18,9 @@ pub(crate) fn unembedded(connection: &Connection, limit: usize) -> Result<Vec<Un
     while let Some(row) = rows.next()? {
         let number = ScopeNumber::of(row.get(0)?);
         if current.as_ref().is_none_or(|(known, _)| *known != number) {
-            let scope = scopes::of_number(connection, number)?
-                .ok_or_else(|| Fault::Damaged(format!("search rows of scope {}, which is not there", number.0)))?;
+            let scope = scopes::of_number(connection, number)?.ok_or_else(|| {
+                Fault::Damaged(format!("search rows of scope {}, which is not there", number.0))
+            })?;
             current = Some((number, scope));
         }
         if let Some((_, scope)) = &current {
@@ -53,10 +54,12 @@ pub(crate) fn put_embedded(connection: &Connection, rows: &[EmbeddedRow]) -> Res
 }
 
 pub(crate) fn model(connection: &Connection) -> Result<Option<(ModelNumber, EmbeddingModel)>, Fault> {
-    let mut statement = connection
-        .prepare_cached("SELECT number, name, dimensions FROM embedding_models ORDER BY number DESC LIMIT 1")?;
-    let found = statement
-        .query_row([], |row| Ok((row.get(0)?, EmbeddingModel { name: row.get(1)?, dimensions: row.get(2)? })));
+    let mut statement = connection.prepare_cached(
+        "SELECT number, name, dimensions FROM embedding_models ORDER BY number DESC LIMIT 1",
+    )?;
+    let found = statement.query_row([], |row| {
+        Ok((row.get(0)?, EmbeddingModel { name: row.get(1)?, dimensions: row.get(2)? }))
+    });
     Ok(found.optional()?)
 }
 
@@ -73,16 +76,20 @@ pub(crate) fn claim_model(
 pub(crate) fn switch_model(connection: &Connection, wanted: &EmbeddingModel) -> Result<ModelNumber, Fault> {
     let number = match model(connection)? {
         Some((number, in_force)) if in_force == *wanted => return Ok(number),
-        Some((number, _)) => number
-            .checked_add(1)
-            .ok_or_else(|| StoreError::Full(format!("a store cannot have more than {number} embedding models")))?,
+        Some((number, _)) => number.checked_add(1).ok_or_else(|| {
+            StoreError::Full(format!("a store cannot have more than {number} embedding models"))
+        })?,
         None => 1,
     };
     connection.execute("INSERT OR IGNORE INTO unembedded (row) SELECT row FROM search", [])?;
     insert_model(connection, number, wanted)
 }
 
-fn insert_model(connection: &Connection, number: ModelNumber, model: &EmbeddingModel) -> Result<ModelNumber, Fault> {
+fn insert_model(
+    connection: &Connection,
+    number: ModelNumber,
+    model: &EmbeddingModel,
+) -> Result<ModelNumber, Fault> {
     let dimensions = i64::try_from(model.dimensions).unwrap_or(i64::MAX);
     connection.execute(
         "INSERT INTO embedding_models (number, name, dimensions) VALUES (?, ?, ?)",

@@ -69,7 +69,9 @@ fn of_sqlite(error: &rusqlite::Error, file: &Path) -> StoreError {
             StoreError::ReadOnly(named("give this user write permission on the file and its directory"))
         }
         ErrorCode::DatabaseCorrupt | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch => {
-            StoreError::Corrupt(named("run `throughline doctor` on its directory; restore the file from a backup"))
+            StoreError::Corrupt(named(
+                "run `throughline doctor` on its directory; restore the file from a backup",
+            ))
         }
         ErrorCode::NotADatabase => StoreError::Corrupt(named(
             "it is no SQLite file, or its beginning was overwritten: move it away, or restore it from a backup",
@@ -80,9 +82,9 @@ fn of_sqlite(error: &rusqlite::Error, file: &Path) -> StoreError {
         ErrorCode::CannotOpen => StoreError::Unavailable(named(
             "check that the directory exists and that this user may read and write it and the files in it",
         )),
-        ErrorCode::SystemIoFailure => {
-            StoreError::Unavailable(named("reading or writing the disk failed: check the disk and its limits"))
-        }
+        ErrorCode::SystemIoFailure => StoreError::Unavailable(named(
+            "reading or writing the disk failed: check the disk and its limits",
+        )),
         _ if error.sqlite_error().is_some_and(|e| e.code == ErrorCode::OutOfMemory) => {
             StoreError::Unavailable(named("there is no memory left"))
         }
@@ -92,5 +94,8 @@ fn of_sqlite(error: &rusqlite::Error, file: &Path) -> StoreError {
 
 /// Whether this is only another process's lock.
 pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error(), Some(ffi::Error { code: ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, .. }))
+    matches!(
+        error.sqlite_error(),
+        Some(ffi::Error { code: ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, .. })
+    )
 }

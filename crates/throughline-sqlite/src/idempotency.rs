@@ -31,7 +31,9 @@ pub(crate) fn earlier(
         .optional()?;
     match found {
         None => Ok(None),
-        Some((request, _)) if request != idempotency.body => Err(Fault::Store(StoreError::IdempotencyMismatch)),
+        Some((request, _)) if request != idempotency.body => {
+            Err(Fault::Store(StoreError::IdempotencyMismatch))
+        }
         Some((_, turns)) => Ok(Some(decode(&turns))),
     }
 }
@@ -53,7 +55,14 @@ pub(crate) fn keep(
     let mut statement = connection.prepare_cached(
         "INSERT INTO idempotency (number, scope, key, request, turns, created) VALUES (?, ?, ?, ?, ?, ?)",
     )?;
-    statement.execute(params![scope.key(number), scope.0, idempotency.key, idempotency.body, encode(turns), now])?;
+    statement.execute(params![
+        scope.key(number),
+        scope.0,
+        idempotency.key,
+        idempotency.body,
+        encode(turns),
+        now
+    ])?;
 
     let mut statement = connection.prepare_cached("DELETE FROM idempotency WHERE number BETWEEN ? AND ?")?;
     statement.execute([lowest, scope.key(number.saturating_sub(KEYS_MAX))])?;

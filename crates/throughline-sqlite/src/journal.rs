@@ -29,7 +29,8 @@ fn limit(limit: usize) -> i64 {
 }
 
 fn turn(scope: &ScopeRow, row: &Row<'_>) -> Result<Turn, Fault> {
-    let TurnBody { name, content, metadata } = decode_turn(row.get_ref(7)?.as_blob().map_err(rusqlite::Error::from)?)?;
+    let TurnBody { name, content, metadata } =
+        decode_turn(row.get_ref(7)?.as_blob().map_err(rusqlite::Error::from)?)?;
     Ok(Turn {
         id: TurnId { generation: scope.generation, seq: within(row.get(0)?).into() },
         session: SessionId::new(row.get::<_, String>(1)?)?,
@@ -76,7 +77,11 @@ pub(crate) fn turns(connection: &Connection, scope: &Scope, seqs: &[u64]) -> Res
     Ok(found)
 }
 
-pub(crate) fn turns_page(connection: &Connection, scope: &Scope, page: &TurnsPage) -> Result<Vec<Turn>, Fault> {
+pub(crate) fn turns_page(
+    connection: &Connection,
+    scope: &Scope,
+    page: &TurnsPage,
+) -> Result<Vec<Turn>, Fault> {
     let Some(scope) = scopes::find(connection, scope)? else { return Ok(Vec::new()) };
     let Some(first) = u32::try_from(page.after).ok().and_then(|after| after.checked_add(1)) else {
         return Ok(Vec::new());

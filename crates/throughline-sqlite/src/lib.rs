@@ -14,11 +14,12 @@
 mod append;
 mod connection;
 mod credentials;
+pub mod doctor;
 mod embedding;
 mod erase;
 mod error;
-mod identities;
 mod idempotency;
+mod identities;
 mod journal;
 mod number;
 mod options;

@@ -36,8 +36,9 @@ pub(crate) fn within(key: i64) -> u32 {
 
 /// The number after `last`.
 pub(crate) fn next(last: u32, what: &str) -> Result<u32, Fault> {
-    last.checked_add(1)
-        .ok_or_else(|| Fault::Store(StoreError::Full(format!("one user cannot have more than {} {what}", u32::MAX))))
+    last.checked_add(1).ok_or_else(|| {
+        Fault::Store(StoreError::Full(format!("one user cannot have more than {} {what}", u32::MAX)))
+    })
 }
 
 #[cfg(test)]

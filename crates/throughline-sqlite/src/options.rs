@@ -30,7 +30,7 @@ impl Default for SqliteOptions {
             write_queue_max: 1024,
             queue_wait_max: Duration::from_secs(5),
             busy_wait_max: Duration::from_secs(5),
-            erase_wait_max: Duration::from_secs(60),
+            erase_wait_max: Duration::from_mins(1),
             checkpoint_pages: 8_000,
             file_bytes_max: None,
         }

@@ -10,8 +10,9 @@ use crate::number::{ScopeNumber, next};
 use crate::scopes;
 
 fn newest(connection: &Connection, scope: ScopeNumber) -> Result<Profile, Fault> {
-    let mut statement = connection
-        .prepare_cached("SELECT body FROM profiles WHERE profile BETWEEN ? AND ? ORDER BY profile DESC LIMIT 1")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT body FROM profiles WHERE profile BETWEEN ? AND ? ORDER BY profile DESC LIMIT 1",
+    )?;
     let body: Option<Vec<u8>> = statement.query_row(scope.keys(), |row| row.get(0)).optional()?;
     Ok(body.map(|body| decode_profile(&body)).transpose()?.unwrap_or_default())
 }
@@ -25,7 +26,8 @@ pub(crate) fn profile(
     let Some(epoch) = epoch else { return newest(connection, scope.number) };
     let Ok(epoch) = u32::try_from(epoch) else { return Ok(Profile::default()) };
     let mut statement = connection.prepare_cached("SELECT body FROM profiles WHERE profile = ?")?;
-    let body: Option<Vec<u8>> = statement.query_row([scope.number.key(epoch)], |row| row.get(0)).optional()?;
+    let body: Option<Vec<u8>> =
+        statement.query_row([scope.number.key(epoch)], |row| row.get(0)).optional()?;
     Ok(body.map(|body| decode_profile(&body)).transpose()?.unwrap_or_default())
 }
 
@@ -36,14 +38,17 @@ pub(crate) fn put(
     mut profile: Profile,
     now: Timestamp,
 ) -> Result<ProfileEpoch, Fault> {
-    let scope = scopes::find_or_create(connection, scope)?;
-    let newest = newest(connection, scope.number)?;
+    let newest = match scopes::find(connection, scope)? {
+        Some(scope) => newest(connection, scope.number)?,
+        None => Profile::default(),
+    };
     if newest.epoch != profile.epoch {
         return Err(Fault::Store(StoreError::Conflict));
     }
     if newest.same_content(&profile) {
         return Ok(newest.epoch);
     }
+    let scope = scopes::find_or_create(connection, scope)?;
     let epoch = next(u32::try_from(newest.epoch).unwrap_or(u32::MAX), "versions of the profile")?;
     profile.epoch = epoch.into();
     profile.changed = Some(now);

@@ -41,7 +41,10 @@ impl Readers {
     }
 
     /// Runs `work` on a view of the store that does not change meanwhile.
-    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
+    pub(crate) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
         let connection = {
             let (mut idle, _) = self
                 .returned
@@ -51,7 +54,9 @@ impl Readers {
         };
         let lent = Lent { readers: self, connection };
         let connection = lent.connection.as_ref().ok_or_else(|| {
-            StoreError::Unavailable("too many reads at once; try again, or raise the number of readers".into())
+            StoreError::Unavailable(
+                "too many reads at once; try again, or raise the number of readers".into(),
+            )
         })?;
         let view = connection.unchecked_transaction().map_err(|error| Fault::from(error).at(&self.file))?;
         work(&view).map_err(|fault| fault.at(&self.file))

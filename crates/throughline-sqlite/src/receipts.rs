@@ -10,8 +10,9 @@ use crate::scopes;
 
 /// Keeps a receipt. One that is there already stays as it is: receipts never change.
 pub(crate) fn put(connection: &Connection, scope: ScopeNumber, receipt: &Receipt) -> Result<(), Fault> {
-    let mut statement = connection
-        .prepare_cached("INSERT INTO receipts (id, scope, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING")?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO receipts (id, scope, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
+    )?;
     statement.execute(params![receipt.id.0.as_bytes(), scope.0, encode_receipt(receipt)])?;
     Ok(())
 }

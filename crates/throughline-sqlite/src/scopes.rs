@@ -75,8 +75,10 @@ pub(crate) fn save(connection: &Connection, scope: &ScopeRow) -> Result<(), Faul
 
 /// Every scope of a user.
 pub(crate) fn of_user(connection: &Connection, user: &UserKey) -> Result<Vec<ScopeNumber>, Fault> {
-    let mut statement = connection.prepare_cached("SELECT scope FROM scopes WHERE tenant = ? AND user = ?")?;
-    let rows = statement.query_map([user.tenant.as_str(), user.user.as_str()], |row| row.get(0).map(ScopeNumber))?;
+    let mut statement =
+        connection.prepare_cached("SELECT scope FROM scopes WHERE tenant = ? AND user = ?")?;
+    let rows =
+        statement.query_map([user.tenant.as_str(), user.user.as_str()], |row| row.get(0).map(ScopeNumber))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -99,7 +99,8 @@ fn cut_log(writer: &Writer, wait_max: Duration) -> Result<(), StoreError> {
         }
         if begun.elapsed() >= wait_max {
             return Err(StoreError::Unavailable(
-                "the user's rows are gone, but a reader keeps the log from being cut; repeat the erasure".into(),
+                "the user's rows are gone, but a reader keeps the log from being cut; repeat the erasure"
+                    .into(),
             ));
         }
         std::thread::sleep(RETRY_PAUSE);
@@ -131,7 +132,8 @@ fn clear_gap(page: &[u8]) -> Option<Vec<u8>> {
         10 | 13 => 8,
         _ => return None,
     };
-    let number = |at: usize| page.get(at..at + 2).map(|two| usize::from(u16::from_be_bytes([two[0], two[1]])));
+    let number =
+        |at: usize| page.get(at..at + 2).map(|two| usize::from(u16::from_be_bytes([two[0], two[1]])));
     let from = header_bytes + 2 * number(CELLS)?;
     let to = match number(CONTENT)? {
         0 => 65_536,

@@ -1,15 +1,14 @@
 //! The store: one writing thread, a pool of readers, and the ports' methods handed to the module that knows them.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use throughline::model::{
-    AgentId, ChainHash, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch, Receipt, ReceiptId, Revision,
-    Scope, SessionId, TenantId, Timestamp, Turn, UserKey,
+    AgentId, ChainHash, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch, Receipt, ReceiptId,
+    Revision, Scope, SessionId, TenantId, Timestamp, Turn, UserKey,
 };
 use throughline::ports::{
-    ApiKey, Append, Appended, EmbeddedRow, EmbeddingModel, Erased, KeyStore, KnownTurn, ModelNumber, ReadStore,
-    SearchRow, SessionSummary, StoreError, TurnsPage, UnembeddedRow, WriteStore,
+    ApiKey, Append, Appended, EmbeddedRow, EmbeddingModel, Erased, KeyStore, KnownTurn, ModelNumber,
+    ReadStore, SearchRow, SessionSummary, StoreError, TurnsPage, UnembeddedRow, WriteStore,
 };
 
 use crate::error::Fault;
@@ -28,7 +27,7 @@ pub struct SqliteStore {
     readers: Readers,
     file: PathBuf,
     means: Means,
-    erase_wait_max: Duration,
+    options: SqliteOptions,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -42,24 +41,26 @@ impl SqliteStore {
     /// missing, and brings an older schema to the newest. An erasure that a crash interrupted is finished first.
     ///
     /// Each error names the file and says what to do.
-    pub fn open(directory: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
+    pub fn open(directory: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
         let file = connection::prepare(directory)?;
         let at = |fault: Fault| fault.at(&file);
-        let writing = connection::writer(&file, options).map_err(at)?;
+        let writing = connection::writer(&file, &options).map_err(at)?;
         let reading: Vec<_> = (0..options.readers.max(1))
-            .map(|_| connection::reader(&file, options))
+            .map(|_| connection::reader(&file, &options))
             .collect::<Result<_, _>>()
             .map_err(at)?;
         let notes = scrub::pending(&writing).map_err(at)?;
         let means = scrub::means(&writing).map_err(at)?;
         let writer = Writer::start(writing, file.clone(), options.write_queue_max, options.queue_wait_max)
-            .map_err(|error| StoreError::Unavailable(format!("the writing thread cannot be started: {error}")))?;
+            .map_err(|error| {
+                StoreError::Unavailable(format!("the writing thread cannot be started: {error}"))
+            })?;
         let readers = Readers::new(reading, options.queue_wait_max, file.clone());
         if !notes.is_empty() {
             tracing::info!(file = %file.display(), "finishing an erasure that was interrupted");
             scrub::finish(&writer, means, notes, options.erase_wait_max)?;
         }
-        Ok(Self { writer, readers, file, means, erase_wait_max: options.erase_wait_max })
+        Ok(Self { writer, readers, file, means, options })
     }
 
     /// The file that holds everything.
@@ -151,7 +152,8 @@ impl ReadStore for SqliteStore {
     }
 
     fn outbox_count(&self) -> Result<u64, StoreError> {
-        self.readers.read(|c| Ok(c.prepare_cached("SELECT count(*) FROM outbox")?.query_row([], |row| row.get(0))?))
+        self.readers
+            .read(|c| Ok(c.prepare_cached("SELECT count(*) FROM outbox")?.query_row([], |row| row.get(0))?))
     }
 
     fn embedding_model(&self) -> Result<Option<(ModelNumber, EmbeddingModel)>, StoreError> {
@@ -174,7 +176,12 @@ impl WriteStore for SqliteStore {
         self.writer.write(move |c| embedding::put_embedded(c, &rows))
     }
 
-    fn put_profile(&self, scope: &Scope, profile: Profile, now: Timestamp) -> Result<ProfileEpoch, StoreError> {
+    fn put_profile(
+        &self,
+        scope: &Scope,
+        profile: Profile,
+        now: Timestamp,
+    ) -> Result<ProfileEpoch, StoreError> {
         let scope = scope.clone();
         self.writer.write(move |c| profiles::put(c, &scope, profile, now))
     }
@@ -203,7 +210,10 @@ impl WriteStore for SqliteStore {
         self.writer.write(move |c| profiles::put_slot_schema(c, &tenant, schema.as_deref()))
     }
 
-    fn claim_embedding_model(&self, model: &EmbeddingModel) -> Result<(ModelNumber, EmbeddingModel), StoreError> {
+    fn claim_embedding_model(
+        &self,
+        model: &EmbeddingModel,
+    ) -> Result<(ModelNumber, EmbeddingModel), StoreError> {
         let model = model.clone();
         self.writer.write(move |c| embedding::claim_model(c, &model))
     }
@@ -218,7 +228,7 @@ impl WriteStore for SqliteStore {
     fn erase_user(&self, user: &UserKey) -> Result<Erased, StoreError> {
         let user = user.clone();
         let (erased, note) = self.writer.write(move |c| erase::erase_user(c, &user))?;
-        scrub::finish(&self.writer, self.means, vec![note], self.erase_wait_max)?;
+        scrub::finish(&self.writer, self.means, vec![note], self.options.erase_wait_max)?;
         Ok(erased)
     }
 }

@@ -57,7 +57,9 @@ where
         let Some(work) = self.work.take() else { return Ok(()) };
         // A panic is a bug in one operation; the thread all others depend on must outlive it.
         let outcome = catch_unwind(AssertUnwindSafe(|| work(connection)))
-            .unwrap_or_else(|_| Err(Fault::Store(StoreError::Unavailable("a write failed by a bug; report it".into()))))
+            .unwrap_or_else(|_| {
+                Err(Fault::Store(StoreError::Unavailable("a write failed by a bug; report it".into())))
+            })
             .map_err(|fault| fault.at(file));
         let result = outcome.as_ref().map(|_| ()).map_err(StoreError::clone);
         self.outcome = Some(outcome);
@@ -122,7 +124,9 @@ impl Writer {
         let job = Box::new(Operation { kind, work: Some(work), outcome: None, reply });
         self.queue.push(job, self.queue_wait_max).map_err(|refused| {
             StoreError::Unavailable(match refused {
-                Refused::Full => "too many writes are waiting; try again, or raise the write queue's limit".into(),
+                Refused::Full => {
+                    "too many writes are waiting; try again, or raise the write queue's limit".into()
+                }
                 Refused::Closed => "the store is being closed".into(),
             })
         })?;

@@ -6,7 +6,7 @@ mod clock;
 mod embedder;
 mod store;
 
-#[cfg(feature = "conformance")]
+#[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 
 pub use clock::Clock;

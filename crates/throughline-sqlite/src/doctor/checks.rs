@@ -1,0 +1,156 @@
+//! Comparing the tables with one another: one query for each invariant, which finds the rows that break it.
+
+use rusqlite::Connection;
+
+use super::{Counts, RESTORE, Report, Severity};
+use crate::error::Fault;
+
+/// Examples of one kind of finding that are named; beyond, they are counted.
+const EXAMPLES_MAX: usize = 5;
+
+const REPORT_BUG: &str = "the store's own rules are broken: keep a copy of the directory and report it";
+
+struct Check {
+    /// What a row of the result means; `{}` stands for its value.
+    what: &'static str,
+    severity: Severity,
+    remedy: &'static str,
+    sql: &'static str,
+}
+
+const fn wrong(what: &'static str, sql: &'static str) -> Check {
+    Check { what, severity: Severity::Error, remedy: REPORT_BUG, sql }
+}
+
+const CHECKS: &[Check] = &[
+    wrong(
+        "rows of {}, a scope that is not there",
+        "SELECT 'sessions ' || session FROM sessions WHERE scope NOT IN (SELECT scope FROM scopes)
+         UNION ALL SELECT 'turns ' || turn FROM turns WHERE turn >> 32 NOT IN (SELECT scope FROM scopes)
+         UNION ALL SELECT 'search ' || row FROM search WHERE row >> 32 NOT IN (SELECT scope FROM scopes)
+         UNION ALL SELECT 'outbox ' || session FROM outbox WHERE session >> 32 NOT IN (SELECT scope FROM scopes)
+         UNION ALL SELECT 'receipts ' || hex(id) FROM receipts WHERE scope NOT IN (SELECT scope FROM scopes)
+         UNION ALL SELECT 'profiles ' || profile FROM profiles WHERE profile >> 32 NOT IN (SELECT scope FROM scopes)
+         UNION ALL SELECT 'idempotency ' || number FROM idempotency WHERE scope NOT IN (SELECT scope FROM scopes)",
+    ),
+    wrong(
+        "scope and number disagree in {}",
+        "SELECT 'turns ' || turn FROM turns WHERE turn >> 32 <> scope
+         UNION ALL SELECT 'sessions ' || session FROM sessions WHERE session >> 32 <> scope
+         UNION ALL SELECT 'idempotency ' || number FROM idempotency WHERE number >> 32 <> scope",
+    ),
+    wrong(
+        "turns of scope {} do not count from 1 to its newest without a gap",
+        "SELECT scopes.scope FROM scopes LEFT JOIN turns USING (scope) GROUP BY scopes.scope
+         HAVING count(turn) <> last_turn OR coalesce(max(turn) & 0xffffffff, 0) <> last_turn",
+    ),
+    wrong(
+        "scope {} counts its search rows wrongly",
+        "SELECT scope FROM scopes WHERE last_row <> coalesce(
+         (SELECT max(row) & 0xffffffff FROM search WHERE row BETWEEN scope << 32 AND scope << 32 | 0xffffffff), 0)",
+    ),
+    wrong(
+        "scope {} counts its sessions wrongly",
+        "SELECT scopes.scope FROM scopes LEFT JOIN sessions USING (scope) GROUP BY scopes.scope
+         HAVING count(session) <> last_session OR coalesce(max(session) & 0xffffffff, 0) <> last_session",
+    ),
+    wrong(
+        "turn {} belongs to no session",
+        "SELECT turn FROM turns WHERE (scope << 32 | session) NOT IN (SELECT session FROM sessions)",
+    ),
+    wrong(
+        "session {} does not agree with its turns",
+        "SELECT sessions.session FROM sessions LEFT JOIN
+         (SELECT scope << 32 | session AS session, count(*) AS counted, min(turn) & 0xffffffff AS lowest,
+          max(turn) & 0xffffffff AS highest, min(time) AS soonest, max(time) AS newest
+          FROM turns GROUP BY 1) AS actual USING (session)
+         WHERE (turns, first, head, earliest, latest) IS NOT (counted, lowest, highest, soonest, newest)",
+    ),
+    wrong(
+        "turn {} lacks search rows, or has too many",
+        "SELECT turns.turn FROM turns LEFT JOIN
+         (SELECT (row >> 32) << 32 | turn AS turn, count(*) AS counted, count(DISTINCT passage) AS different,
+          max(passage) AS last FROM search GROUP BY 1) AS actual USING (turn)
+         WHERE coalesce(counted, 0) <> passages OR coalesce(different, 0) <> passages OR coalesce(last, -1) <> passages - 1",
+    ),
+    wrong(
+        "search row {} belongs to no turn, or to one of another session",
+        "SELECT row FROM search LEFT JOIN turns ON turns.turn = ((row >> 32) << 32 | search.turn)
+         WHERE turns.turn IS NULL OR turns.session <> search.session",
+    ),
+    wrong(
+        "search row {} waits for a vector but is not there",
+        "SELECT row FROM unembedded WHERE row NOT IN (SELECT row FROM search)",
+    ),
+    wrong(
+        "the learning job of session {} names turns that are not there",
+        "SELECT session FROM outbox LEFT JOIN sessions USING (session)
+         WHERE sessions.session IS NULL OR outbox.first > outbox.last OR outbox.last > head
+         OR outbox.first < sessions.first",
+    ),
+    Check {
+        what: "the store has {} secrets; it needs one to recognise its own context blocks and keys",
+        severity: Severity::Error,
+        remedy: RESTORE,
+        sql: "SELECT count(*) FROM meta WHERE name = 'secret' AND length(value) = 32 HAVING count(*) <> 1",
+    },
+    Check {
+        what: "an erasure (number {}) is not finished: traces may be left in the file",
+        severity: Severity::Warning,
+        remedy: "repeat the erasure, or open the store again, which finishes it; nothing to do if one is running",
+        sql: "SELECT number FROM pending_scrubs",
+    },
+];
+
+/// Runs every check.
+pub(super) fn tables(report: &mut Report, connection: &Connection) -> Result<(), Fault> {
+    for check in CHECKS {
+        let mut statement = connection.prepare(check.sql)?;
+        let mut rows = statement.query([])?;
+        let mut found = 0_usize;
+        while let Some(row) = rows.next()? {
+            found += 1;
+            if found <= EXAMPLES_MAX {
+                let value = match row.get_ref(0)? {
+                    rusqlite::types::ValueRef::Integer(number) => named(number),
+                    value => value.as_str().unwrap_or("?").to_owned(),
+                };
+                report.add(check.severity, check.what.replace("{}", &value), check.remedy);
+            }
+        }
+        if found > EXAMPLES_MAX {
+            let more = found - EXAMPLES_MAX;
+            report.add(
+                check.severity,
+                format!("{more} more: {}", check.what.replace("{}", "…")),
+                check.remedy,
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A packed number shows its parts.
+pub(super) fn named(number: i64) -> String {
+    if number >> 32 == 0 {
+        number.to_string()
+    } else {
+        format!("{} of scope {}", number & 0xffff_ffff, number >> 32)
+    }
+}
+
+/// How much there is.
+pub(super) fn counts(connection: &Connection) -> Result<Counts, Fault> {
+    let count = |what: &str| connection.query_row(&format!("SELECT {what}"), [], |row| row.get::<_, u64>(0));
+    let table = |table: &str| count(&format!("count(*) FROM {table}"));
+    Ok(Counts {
+        scopes: table("scopes")?,
+        sessions: table("sessions")?,
+        turns: table("turns")?,
+        passages: table("search")?,
+        unembedded: table("unembedded")?,
+        outbox: table("outbox")?,
+        receipts: table("receipts")?,
+        file_bytes: count("page_count * page_size FROM pragma_page_count, pragma_page_size")?,
+    })
+}

@@ -1,0 +1,71 @@
+//! The behaviours every store must show, as functions; [`store_conformance!`](crate::store_conformance) makes a test
+//! of each.
+//!
+//! Besides single behaviours there is a comparison: random operations, done to the store and to [`ModelStore`], which is
+//! as simple as a store can be, must give the same answers.
+
+mod behaviours;
+mod comparison;
+mod model;
+
+pub use behaviours::*;
+pub use comparison::a_store_answers_as_a_simple_model_does;
+pub use model::ModelStore;
+
+use super::Store;
+
+/// Gives a fresh, empty store to the function it is given, and takes it away afterwards.
+pub type WithStore<'a> = &'a dyn Fn(&mut dyn FnMut(&dyn Store));
+
+/// Makes a test of each behaviour. Takes a function of the type [`WithStore`] points to.
+#[macro_export]
+macro_rules! store_conformance {
+    ($with_store:path) => {
+        $crate::store_conformance!(@tests $with_store,
+            a_scope_never_written_to_has_nothing,
+            a_turn_reads_back_as_it_was_written,
+            turns_are_listed_page_by_page,
+            sessions_are_listed_page_by_page,
+            a_resent_history_is_recorded_once,
+            the_same_words_said_again_are_another_turn,
+            a_changed_turn_is_a_branch_beside_the_old,
+            an_unknown_parent_is_a_conflict_and_nothing_is_written,
+            a_repeated_idempotency_key_answers_as_the_first_time,
+            an_idempotency_key_with_another_body_is_refused,
+            a_turn_is_found_by_its_chain_and_by_its_message,
+            search_rows_are_a_log_read_from_any_number,
+            a_row_that_gets_its_vector_is_a_new_row_in_place_of_the_old,
+            two_scopes_share_nothing,
+            every_version_of_a_profile_stays_readable,
+            a_profile_somebody_else_changed_is_a_conflict,
+            an_identity_gets_a_version_for_each_new_text,
+            a_receipt_is_found_by_its_tenant_alone,
+            a_slot_schema_is_set_and_taken_away,
+            the_first_embedding_model_stays_until_it_is_switched,
+            the_secret_stays_the_same,
+            a_key_is_accepted_until_it_is_revoked,
+            an_erased_user_is_gone_and_nobody_else,
+            writers_at_once_lose_nothing_and_number_without_a_gap,
+            a_store_answers_as_a_simple_model_does,
+        );
+    };
+    (@tests $with_store:path, $($behaviour:ident,)+) => {
+        $(
+            #[test]
+            fn $behaviour() {
+                $crate::ports::conformance::$behaviour(&$with_store);
+            }
+        )+
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_model(run: &mut dyn FnMut(&dyn Store)) {
+        run(&ModelStore::default());
+    }
+
+    store_conformance!(with_model);
+}

@@ -1,0 +1,491 @@
+//! A store as simple as can be: lists in memory, searched from end to end. It is what the others are compared with,
+//! and must never become clever.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::model::{
+    AgentId, ChainHash, Generation, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch, Receipt,
+    ReceiptId, Revision, Scope, SessionId, TenantId, Timestamp, Turn, TurnId, UserKey, to_millisecond,
+};
+use crate::ports::{
+    ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, EmbeddingModel, Erased, Idempotency, KeyStore,
+    KnownTurn, ModelNumber, Parent, ReadStore, SearchRow, SessionSummary, StoreError, TurnsPage,
+    UnembeddedRow, WriteStore,
+};
+
+#[derive(Clone, Default)]
+struct State {
+    scopes: Vec<ScopeState>,
+    generations: u64,
+    identities: Vec<(TenantId, Option<AgentId>, Identity)>,
+    schemas: Vec<(TenantId, String)>,
+    models: Vec<EmbeddingModel>,
+    keys: Vec<ApiKey>,
+}
+
+#[derive(Clone)]
+struct ScopeState {
+    scope: Scope,
+    generation: Generation,
+    /// The turn with number n stands at n - 1, its message hash with it.
+    turns: Vec<(Turn, MessageHash)>,
+    sessions: Vec<SessionId>,
+    rows: Vec<(SearchRow, bool)>,
+    last_row: u64,
+    outbox: Vec<SessionId>,
+    profiles: Vec<Profile>,
+    receipts: Vec<Receipt>,
+    idempotency: Vec<(Idempotency, Vec<AppendedTurn>)>,
+}
+
+/// A store in memory. Nothing of it lasts, and it is slow with much in it.
+#[derive(Default)]
+pub struct ModelStore(Mutex<State>);
+
+impl ModelStore {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T: Default>(&self, scope: &Scope, read: impl FnOnce(&ScopeState) -> T) -> T {
+        self.state().scopes.iter().find(|known| known.scope == *scope).map(read).unwrap_or_default()
+    }
+
+    /// All of it or nothing.
+    fn write<T>(&self, change: impl FnOnce(&mut State) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut state = self.state();
+        let mut changed = state.clone();
+        let done = change(&mut changed)?;
+        *state = changed;
+        Ok(done)
+    }
+}
+
+impl State {
+    fn scope(&mut self, scope: &Scope) -> &mut ScopeState {
+        let at = self.scopes.iter().position(|known| known.scope == *scope).unwrap_or_else(|| {
+            self.generations += 1;
+            self.scopes.push(ScopeState {
+                scope: scope.clone(),
+                generation: Generation(self.generations),
+                turns: Vec::new(),
+                sessions: Vec::new(),
+                rows: Vec::new(),
+                last_row: 0,
+                outbox: Vec::new(),
+                profiles: Vec::new(),
+                receipts: Vec::new(),
+                idempotency: Vec::new(),
+            });
+            self.scopes.len() - 1
+        });
+        &mut self.scopes[at]
+    }
+}
+
+impl ScopeState {
+    fn revision(&self) -> Revision {
+        Revision { generation: self.generation, row: self.last_row }
+    }
+
+    fn known(&self) -> impl DoubleEndedIterator<Item = KnownTurn> {
+        self.turns.iter().map(|(turn, message)| KnownTurn {
+            seq: turn.id.seq,
+            parent: turn.parent,
+            session: turn.session.clone(),
+            chain: turn.chain,
+            message: *message,
+            role: turn.role,
+            recorded: turn.recorded,
+        })
+    }
+
+    fn of_session(&self, session: Option<&SessionId>) -> impl DoubleEndedIterator<Item = KnownTurn> {
+        self.known().filter(move |turn| session.is_none_or(|session| turn.session == *session))
+    }
+
+    fn push_row(&mut self, row: SearchRow, embedded: bool) {
+        self.last_row += 1;
+        self.rows.push((SearchRow { number: self.last_row, ..row }, embedded));
+    }
+
+    fn append(&mut self, append: Append) -> Result<Vec<AppendedTurn>, StoreError> {
+        if let Some(idempotency) = &append.idempotency
+            && let Some((earlier, turns)) =
+                self.idempotency.iter().find(|(known, _)| known.key == idempotency.key)
+        {
+            return if earlier.body == idempotency.body {
+                Ok(turns.clone())
+            } else {
+                Err(StoreError::IdempotencyMismatch)
+            };
+        }
+        let mut before = match append.parent {
+            Parent::Head => self.of_session(Some(&append.session)).next_back(),
+            Parent::Chain(ChainHash::ROOT) => None,
+            Parent::Chain(chain) => Some(
+                self.of_session(Some(&append.session))
+                    .find(|turn| turn.chain == chain)
+                    .ok_or(StoreError::Conflict)?,
+            ),
+        };
+        let mut done = Vec::new();
+        for draft in append.turns {
+            let message = MessageHash::of(draft.role, draft.content.hashed());
+            let chain = before.as_ref().map_or(ChainHash::ROOT, |turn| turn.chain).then(message);
+            let known = self.of_session(Some(&append.session)).find(|turn| turn.chain == chain);
+            if let Some(known) = known {
+                done.push(AppendedTurn { seq: known.seq, known: true });
+                before = Some(known);
+                continue;
+            }
+            let seq = self.turns.len() as u64 + 1;
+            if !self.sessions.contains(&append.session) {
+                self.sessions.push(append.session.clone());
+            }
+            if !self.outbox.contains(&append.session) {
+                self.outbox.push(append.session.clone());
+            }
+            let session = self.sessions.iter().position(|known| *known == append.session).unwrap_or(0) + 1;
+            let turn = Turn {
+                id: TurnId { generation: self.generation, seq },
+                session: append.session.clone(),
+                parent: before.map(|turn| turn.seq),
+                chain,
+                role: draft.role,
+                name: draft.name,
+                content: draft.content,
+                time: to_millisecond(draft.time),
+                recorded: to_millisecond(append.now),
+                metadata: draft.metadata,
+            };
+            self.turns.push((turn, message));
+            before = self.known().next_back();
+            for (passage, draft) in (0..).zip(draft.passages) {
+                let session = u32::try_from(session).unwrap_or(u32::MAX);
+                self.push_row(
+                    SearchRow { number: 0, turn: seq, passage, session, body: draft.body },
+                    draft.embedded,
+                );
+            }
+            done.push(AppendedTurn { seq, known: false });
+        }
+        self.keep(append.receipt);
+        if let Some(idempotency) = append.idempotency {
+            self.idempotency.push((idempotency, done.clone()));
+        }
+        Ok(done)
+    }
+
+    fn keep(&mut self, receipt: Option<Receipt>) {
+        if let Some(receipt) = receipt.filter(|new| self.receipts.iter().all(|known| known.id != new.id)) {
+            self.receipts.push(receipt);
+        }
+    }
+}
+
+impl ReadStore for ModelStore {
+    fn revision(&self, scope: &Scope) -> Result<Option<Revision>, StoreError> {
+        Ok(self.read(scope, |scope| Some(scope.revision())))
+    }
+
+    fn search_rows(
+        &self,
+        scope: &Scope,
+        after: u64,
+        sink: &mut dyn FnMut(SearchRow),
+    ) -> Result<Option<Revision>, StoreError> {
+        Ok(self.read(scope, |scope| {
+            scope.rows.iter().filter(|(row, _)| row.number > after).for_each(|(row, _)| sink(row.clone()));
+            Some(scope.revision())
+        }))
+    }
+
+    fn turns(&self, scope: &Scope, seqs: &[u64]) -> Result<Vec<Turn>, StoreError> {
+        Ok(self.read(scope, |scope| {
+            let turn = |seq: &u64| {
+                scope.turns.iter().find(|(turn, _)| turn.id.seq == *seq).map(|(turn, _)| turn.clone())
+            };
+            seqs.iter().filter_map(turn).collect()
+        }))
+    }
+
+    fn turns_page(&self, scope: &Scope, page: &TurnsPage) -> Result<Vec<Turn>, StoreError> {
+        Ok(self.read(scope, |scope| {
+            let turns = scope.turns.iter().map(|(turn, _)| turn).filter(|turn| turn.id.seq > page.after);
+            let turns =
+                turns.filter(|turn| page.session.as_ref().is_none_or(|session| turn.session == *session));
+            turns.take(page.limit).cloned().collect()
+        }))
+    }
+
+    fn sessions(&self, scope: &Scope, after: u32, limit: usize) -> Result<Vec<SessionSummary>, StoreError> {
+        Ok(self.read(scope, |scope| {
+            let summary = |(number, session): (u32, &SessionId)| {
+                let times: Vec<Timestamp> = scope
+                    .turns
+                    .iter()
+                    .filter(|(turn, _)| turn.session == *session)
+                    .map(|(turn, _)| turn.time)
+                    .collect();
+                Some(SessionSummary {
+                    session: session.clone(),
+                    number,
+                    turns: times.len() as u64,
+                    first: times.iter().min().copied()?,
+                    last: times.iter().max().copied()?,
+                })
+            };
+            let sessions = (1..).zip(&scope.sessions).filter(|(number, _)| *number > after);
+            sessions.take(limit).filter_map(summary).collect()
+        }))
+    }
+
+    fn session_head(&self, scope: &Scope, session: &SessionId) -> Result<Option<KnownTurn>, StoreError> {
+        Ok(self.read(scope, |scope| scope.of_session(Some(session)).next_back()))
+    }
+
+    fn turns_by_chain(
+        &self,
+        scope: &Scope,
+        session: Option<&SessionId>,
+        chains: &[ChainHash],
+    ) -> Result<Vec<Option<KnownTurn>>, StoreError> {
+        let find = |chain: &ChainHash| {
+            self.read(scope, |scope| scope.of_session(session).rev().find(|turn| turn.chain == *chain))
+        };
+        Ok(chains.iter().map(find).collect())
+    }
+
+    fn turns_by_message(
+        &self,
+        scope: &Scope,
+        session: Option<&SessionId>,
+        message: MessageHash,
+        limit: usize,
+    ) -> Result<Vec<KnownTurn>, StoreError> {
+        Ok(self.read(scope, |scope| {
+            scope.of_session(session).rev().filter(|turn| turn.message == message).take(limit).collect()
+        }))
+    }
+
+    fn lineage(&self, scope: &Scope, seq: u64, limit: usize) -> Result<Vec<KnownTurn>, StoreError> {
+        Ok(self.read(scope, |scope| {
+            let turn = |seq: u64| scope.known().find(|turn| turn.seq == seq);
+            std::iter::successors(turn(seq), |later| later.parent.and_then(turn)).take(limit).collect()
+        }))
+    }
+
+    fn profile(&self, scope: &Scope, epoch: Option<ProfileEpoch>) -> Result<Profile, StoreError> {
+        Ok(self.read(scope, |scope| match epoch {
+            None => scope.profiles.last().cloned().unwrap_or_default(),
+            Some(epoch) => {
+                scope.profiles.iter().find(|known| known.epoch == epoch).cloned().unwrap_or_default()
+            }
+        }))
+    }
+
+    fn identity(
+        &self,
+        tenant: &TenantId,
+        agent: Option<&AgentId>,
+        version: Option<IdentityVersion>,
+    ) -> Result<Option<Identity>, StoreError> {
+        let state = self.state();
+        let mut versions =
+            state.identities.iter().rev().filter(|(t, a, _)| t == tenant && a.as_ref() == agent);
+        let found =
+            versions.find(|(_, _, identity)| version.is_none_or(|version| identity.version == version));
+        Ok(found.map(|(_, _, identity)| identity.clone()))
+    }
+
+    fn receipt(&self, tenant: &TenantId, id: ReceiptId) -> Result<Option<(Scope, Receipt)>, StoreError> {
+        let state = self.state();
+        let mut scopes = state.scopes.iter().filter(|scope| scope.scope.tenant() == tenant);
+        Ok(scopes.find_map(|scope| {
+            let receipt = scope.receipts.iter().find(|receipt| receipt.id == id)?;
+            Some((scope.scope.clone(), receipt.clone()))
+        }))
+    }
+
+    fn slot_schema(&self, tenant: &TenantId) -> Result<Option<String>, StoreError> {
+        Ok(self.state().schemas.iter().find(|(known, _)| known == tenant).map(|(_, schema)| schema.clone()))
+    }
+
+    fn unembedded(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
+        let state = self.state();
+        let rows = state.scopes.iter().flat_map(|scope| {
+            let waiting = scope.rows.iter().filter(|(_, embedded)| !embedded);
+            waiting.map(|(row, _)| UnembeddedRow { scope: scope.scope.clone(), row: row.clone() })
+        });
+        Ok(rows.take(limit).collect())
+    }
+
+    fn unembedded_count(&self) -> Result<u64, StoreError> {
+        Ok(self.unembedded(usize::MAX)?.len() as u64)
+    }
+
+    fn outbox_count(&self) -> Result<u64, StoreError> {
+        Ok(self.state().scopes.iter().map(|scope| scope.outbox.len() as u64).sum())
+    }
+
+    fn embedding_model(&self) -> Result<Option<(ModelNumber, EmbeddingModel)>, StoreError> {
+        let state = self.state();
+        let number = ModelNumber::try_from(state.models.len()).unwrap_or(ModelNumber::MAX);
+        Ok(state.models.last().map(|model| (number, model.clone())))
+    }
+
+    fn secret(&self) -> Result<[u8; 32], StoreError> {
+        Ok([7; 32])
+    }
+}
+
+impl WriteStore for ModelStore {
+    fn append(&self, scope: &Scope, append: Append) -> Result<Appended, StoreError> {
+        self.write(|state| {
+            let scope = state.scope(scope);
+            Ok(Appended { generation: scope.generation, turns: scope.append(append)? })
+        })
+    }
+
+    fn put_embedded(&self, rows: Vec<EmbeddedRow>) -> Result<(), StoreError> {
+        self.write(|state| {
+            for EmbeddedRow { scope, number, body } in rows {
+                let Some(scope) = state.scopes.iter_mut().find(|known| known.scope == scope) else {
+                    continue;
+                };
+                if let Some(at) = scope.rows.iter().position(|(row, _)| row.number == number) {
+                    let (row, _) = scope.rows.remove(at);
+                    scope.push_row(SearchRow { body, ..row }, true);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn put_profile(
+        &self,
+        scope: &Scope,
+        mut profile: Profile,
+        now: Timestamp,
+    ) -> Result<ProfileEpoch, StoreError> {
+        let newest = self.profile(scope, None)?;
+        self.write(|state| {
+            if newest.epoch != profile.epoch {
+                return Err(StoreError::Conflict);
+            }
+            if !newest.same_content(&profile) {
+                profile.epoch += 1;
+                profile.changed = Some(to_millisecond(now));
+                state.scope(scope).profiles.push(profile.clone());
+            }
+            Ok(profile.epoch)
+        })
+    }
+
+    fn put_identity(
+        &self,
+        tenant: &TenantId,
+        agent: Option<&AgentId>,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<Identity, StoreError> {
+        let newest = self.identity(tenant, agent, None)?;
+        self.write(|state| match newest {
+            Some(newest) if newest.text == text => Ok(newest),
+            newest => {
+                let version = newest.map_or(0, |newest| newest.version) + 1;
+                let identity = Identity { version, text: text.to_owned(), created: to_millisecond(now) };
+                state.identities.push((tenant.clone(), agent.cloned(), identity.clone()));
+                Ok(identity)
+            }
+        })
+    }
+
+    fn put_receipt(&self, scope: &Scope, receipt: Receipt) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.scope(scope).keep(Some(receipt));
+            Ok(())
+        })
+    }
+
+    fn put_slot_schema(&self, tenant: &TenantId, schema: Option<&str>) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.schemas.retain(|(known, _)| known != tenant);
+            state.schemas.extend(schema.map(|schema| (tenant.clone(), schema.to_owned())));
+            Ok(())
+        })
+    }
+
+    fn claim_embedding_model(
+        &self,
+        model: &EmbeddingModel,
+    ) -> Result<(ModelNumber, EmbeddingModel), StoreError> {
+        if self.embedding_model()?.is_none() {
+            self.state().models.push(model.clone());
+        }
+        Ok(self.embedding_model()?.unwrap_or((0, model.clone())))
+    }
+
+    fn switch_embedding_model(&self, model: &EmbeddingModel) -> Result<ModelNumber, StoreError> {
+        let in_force = self.embedding_model()?;
+        self.write(|state| match in_force {
+            Some((number, in_force)) if in_force == *model => Ok(number),
+            in_force => {
+                state.models.push(model.clone());
+                state
+                    .scopes
+                    .iter_mut()
+                    .flat_map(|scope| &mut scope.rows)
+                    .for_each(|(_, embedded)| *embedded = false);
+                Ok(in_force.map_or(0, |(number, _)| number) + 1)
+            }
+        })
+    }
+
+    fn erase_user(&self, user: &UserKey) -> Result<Erased, StoreError> {
+        self.write(|state| {
+            let mut erased = Erased::default();
+            for scope in state.scopes.iter().filter(|scope| scope.scope.user == *user) {
+                erased.scopes += 1;
+                erased.sessions += scope.sessions.len() as u64;
+                erased.turns += scope.turns.len() as u64;
+                erased.passages += scope.rows.len() as u64;
+                erased.profiles += scope.profiles.len() as u64;
+                erased.receipts += scope.receipts.len() as u64;
+                erased.jobs += scope.outbox.len() as u64;
+            }
+            state.scopes.retain(|scope| scope.scope.user != *user);
+            Ok(erased)
+        })
+    }
+}
+
+impl KeyStore for ModelStore {
+    fn put_key(&self, key: ApiKey) -> Result<(), StoreError> {
+        self.write(|state| {
+            if state.keys.iter().any(|known| known.id == key.id) {
+                return Err(StoreError::Conflict);
+            }
+            state.keys.push(key);
+            Ok(())
+        })
+    }
+
+    fn key(&self, id: &str) -> Result<Option<ApiKey>, StoreError> {
+        Ok(self.state().keys.iter().find(|key| key.id == id).cloned())
+    }
+
+    fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        let mut keys = self.state().keys.clone();
+        keys.sort_by_key(|key| key.created);
+        Ok(keys)
+    }
+
+    fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(|state| {
+            let key = state.keys.iter_mut().find(|key| key.id == id && key.revoked.is_none());
+            Ok(key.map(|key| key.revoked = Some(to_millisecond(now))).is_some())
+        })
+    }
+}
