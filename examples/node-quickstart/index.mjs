@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 
 const client = new OpenAI({
-  baseURL: process.env.THROUGHLINE_URL ?? "http://127.0.0.1:8080/v1", // the only line that differs
+  baseURL: process.env.THROUGHLINE_URL ?? "http://127.0.0.1:8077/v1", // the only line that differs
   defaultHeaders: { "X-Memory-User": process.env.USER_ID ?? "ada" },
 });
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 
-GRACE_SECONDS = 10
+GRACE_SECONDS = 20
 
 
 def main() -> None:

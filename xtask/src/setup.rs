@@ -120,12 +120,17 @@ impl<'a> Setup<'a> {
         Ok(model)
     }
 
+    /// The built program. All crates are built at once, as the tests build them, so nothing is compiled twice.
+    pub(crate) fn program(&self) -> Result<PathBuf> {
+        process::run(self.repository.cargo().args(["build", "--workspace", "--bins"]))?;
+        Ok(self.repository.target_directory()?.join("debug/throughline"))
+    }
+
     /// The folder of the embedding model, pulled by the program itself, which knows its hashes.
     pub(crate) fn embedder(&self) -> Result<PathBuf> {
-        let directory = self.directory.join("models");
-        let mut cargo = self.repository.cargo();
-        cargo.args(["run", "--quiet", "--package", "throughline-cli", "--", "model", "pull", "--dir"]);
-        process::run(cargo.arg(&directory))?;
+        let directory = self.directory.join("embedder");
+        let mut pull = process::command(self.program()?, self.repository.root());
+        process::run(pull.args(["model", "pull", "--dir"]).arg(&directory))?;
         Ok(directory)
     }
 

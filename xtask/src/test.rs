@@ -86,6 +86,7 @@ fn against_real_things(
     let python_path = python.to_str().context("the path of the repository is not UTF-8")?;
     let node = steps.prepare("npm packages", || setup.node())?;
     let llm_file = steps.prepare("local chat model", || setup.llm())?;
+    let program = steps.prepare("build the program", || setup.program())?;
     let embedder = steps.prepare("embedding model", || setup.embedder())?;
     let logs = setup.logs()?;
     let llm = steps.prepare("start the local chat model", || {
@@ -114,7 +115,7 @@ fn against_real_things(
         clients
             .arg("tests/clients/run.py")
             .arg("--program")
-            .arg(repository.target_directory()?.join("debug/throughline"))
+            .arg(&program)
             .arg("--node")
             .arg(&node)
             .arg("--model-dir")

@@ -13,9 +13,10 @@ use crate::repository::Repository;
 const ENGINE: &str = "throughline";
 const PROGRAM: &str = "throughline-cli";
 const TEST_KIT: &str = "throughline-testkit";
+const BENCH: &str = "throughline-bench";
 
 /// For each crate, the crates of this workspace it may depend on.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     (ENGINE, &[]),
     ("throughline-sqlite", &[ENGINE]),
     ("throughline-embed", &[ENGINE]),
@@ -34,19 +35,21 @@ const MAY_USE: [(&str, &[&str]); 9] = [
         ],
     ),
     (TEST_KIT, &[]),
+    // It measures the program from outside.
+    (BENCH, &[TEST_KIT]),
     ("xtask", &[]),
 ];
 
 /// Libraries that only the named crates may use directly.
 const OWNED: [(&str, &[&str]); 13] = [
-    ("anyhow", &[PROGRAM, "xtask"]),
+    ("anyhow", &[PROGRAM, BENCH, "xtask"]),
     ("axum", &["throughline-server"]),
-    ("clap", &[PROGRAM]),
+    ("clap", &[PROGRAM, BENCH]),
     ("gemm", &["throughline-embed"]),
     ("hyper", &[]),
-    ("indicatif", &[PROGRAM]),
+    ("indicatif", &[PROGRAM, BENCH]),
     ("reqwest", &["throughline-llm", "throughline-embed", PROGRAM]),
-    ("rusqlite", &["throughline-sqlite"]),
+    ("rusqlite", &["throughline-sqlite", BENCH]),
     ("safetensors", &["throughline-embed"]),
     ("tokenizers", &["throughline-embed"]),
     ("tower", &["throughline-server"]),
