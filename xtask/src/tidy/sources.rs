@@ -11,7 +11,8 @@ use crate::repository::Repository;
 const MODULE_LINES_MAX: usize = 500;
 
 /// Files that may be longer, with the reason.
-const LONGER: [(&str, usize, &str); 0] = [];
+const LONGER: [(&str, usize, &str); 1] =
+    [("crates/throughline/src/ports/conformance/behaviours.rs", 700, "one list: what every store must do")];
 
 /// Marks of unfinished work, each with what to do instead. Written in two halves so that this list does not find itself.
 const LEFTOVERS: [(&str, &str, &str); 4] = [
