@@ -18,7 +18,7 @@ use throughline_llm::{RawArray, RawObject};
 use crate::error::{ApiError, ErrorCode};
 
 pub(crate) use insert::insert_context;
-pub(crate) use said::{Piece, content_of, read_pieces, reply};
+pub(crate) use said::{content_of, read_pieces, reply};
 
 /// One message of a request.
 #[derive(Debug, Clone)]

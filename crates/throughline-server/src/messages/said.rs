@@ -111,14 +111,13 @@ fn canonical(pieces: &[Piece], calls: &[ToolCall]) -> Option<Content> {
     if only_words {
         return Some(Content::text(text));
     }
-    let mut json = json!({});
-    if !pieces.is_empty() {
-        json["content"] = pieces.iter().map(|piece| piece.json()).collect();
-    }
-    if !calls.is_empty() {
+    let parts: Value = pieces.iter().map(|piece| piece.json()).collect();
+    let json = if calls.is_empty() {
+        parts
+    } else {
         let call = |call: &ToolCall| json!({ "id": call.id, "name": call.name, "arguments": compact(&call.arguments) });
-        json["tool_calls"] = calls.iter().map(call).collect();
-    }
+        json!({ "content": parts, "tool_calls": calls.iter().map(call).collect::<Value>() })
+    };
     Some(Content { text, json: Some(json.to_string()) })
 }
 
@@ -253,7 +252,7 @@ mod tests {
             assert_eq!(said.content.text, "[calls f]");
             assert_eq!(
                 said.content.json.unwrap(),
-                r#"{"tool_calls":[{"id":"c","name":"f","arguments":"{broken"}]}"#
+                r#"{"content":[],"tool_calls":[{"id":"c","name":"f","arguments":"{broken"}]}"#
             );
         }
     }

@@ -1,0 +1,281 @@
+//! Finding what was said.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use throughline::model::{Role, SessionId, Timestamp};
+use throughline::recall::{Filters, RecallRequest, Recalled, RecalledItem};
+use utoipa::ToSchema;
+
+use super::ErrorBody;
+use super::body::JsonBody;
+use super::fields::{optional_time, raw_json, session_id, time, who, within};
+use crate::auth::Principal;
+use crate::error::{ApiError, ErrorCode};
+use crate::metrics;
+use crate::state::AppState;
+
+/// Items if the client does not say.
+const ITEMS_DEFAULT: usize = 10;
+/// The most items of one recall.
+const ITEMS_MAX: usize = 1_000;
+/// The longest query, in bytes.
+const QUERY_BYTES_MAX: usize = 32 * 1024;
+
+/// A question to memory.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct RecallBody {
+    /// The end user.
+    user: String,
+    /// What is searched for, in plain words.
+    query: String,
+    /// An agent that keeps a memory of its own of the user.
+    agent: Option<String>,
+    /// A part of the product that keeps its own.
+    app: Option<String>,
+    /// One run of an agent that keeps its own.
+    run: Option<String>,
+    /// The conversation the question is asked in. It does not narrow the search; `filters.session` does.
+    session: Option<String>,
+    /// When the question is asked: what was said later is not returned. RFC 3339, or seconds or milliseconds since
+    /// 1970.
+    time: Option<Value>,
+    /// At most so many items; 1 to 1,000, 10 if left out.
+    limit: Option<usize>,
+    /// At most so many tokens of text in all.
+    budget_tokens: Option<usize>,
+    /// Only turns that meet all of these.
+    #[schema(value_type = Option<FiltersIn>)]
+    filters: Option<Map<String, Value>>,
+    /// Adds `scores`: what each arm of the ranking said.
+    #[serde(default)]
+    explain: bool,
+}
+
+/// Conditions that a turn must all meet.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is read by hand, so that an unknown filter can be named")]
+struct FiltersIn {
+    /// Said by this role.
+    role: Option<String>,
+    /// Said by one of these roles.
+    roles: Option<Vec<String>>,
+    /// Said in this conversation.
+    session: Option<String>,
+    /// Said in one of these conversations.
+    sessions: Option<Vec<String>>,
+    /// Said at this time or later.
+    from: Option<String>,
+    /// Said before this time.
+    until: Option<String>,
+    /// Fields of the turn's metadata with exactly these values.
+    metadata: Option<Map<String, Value>>,
+}
+
+/// What was found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RecallOut {
+    /// Best first.
+    items: Vec<ItemOut>,
+    /// Why the ranking is less than it could be; null if it is not.
+    degraded: Option<&'static str>,
+}
+
+/// A passage of a turn.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ItemOut {
+    /// Its words.
+    text: String,
+    /// What it is ranked by: higher is better, comparable within one answer only.
+    score: f32,
+    /// The score taken apart, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scores: Option<ScoresOut>,
+    /// `turn`: a passage of what was said.
+    kind: &'static str,
+    /// When it was said, RFC 3339.
+    time: String,
+    /// The conversation.
+    session: String,
+    /// The turn it is a part of.
+    turn_id: String,
+    /// Who said it.
+    role: &'static str,
+    /// The speaker's name.
+    name: Option<String>,
+    /// The turn's, untouched.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Box<RawValue>>,
+}
+
+/// What each arm of the ranking said.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ScoresOut {
+    /// BM25: the words in common.
+    lexical: f32,
+    /// Cosine: the meaning in common; null without vectors.
+    dense: Option<f32>,
+    /// Whether the match is strong enough to be shown to a model.
+    relevant: bool,
+}
+
+impl ItemOut {
+    fn new(item: &RecalledItem, explain: bool) -> Self {
+        let scores = explain.then_some(ScoresOut {
+            lexical: item.scores.lexical,
+            dense: item.scores.dense,
+            relevant: item.relevant,
+        });
+        Self {
+            text: item.text().to_owned(),
+            score: item.score,
+            scores,
+            kind: "turn",
+            time: item.time().to_string(),
+            session: item.session().to_string(),
+            turn_id: item.turn.id.to_string(),
+            role: item.turn.role.as_str(),
+            name: item.turn.name.clone(),
+            metadata: item.turn.metadata.as_deref().and_then(raw_json),
+        }
+    }
+}
+
+/// The passages that answer a question, best first.
+#[utoipa::path(
+    post, path = "/recall", tag = "recall", operation_id = "recall", request_body = RecallBody,
+    responses(
+        (status = 200, description = "What was found; a user never heard of has nothing.", body = RecallOut),
+        (status = 400, description = "Not acceptable.", body = ErrorBody),
+    )
+)]
+pub(crate) async fn recall(
+    State(state): State<AppState>,
+    principal: Principal,
+    JsonBody(body): JsonBody<RecallBody>,
+) -> Result<Json<RecallOut>, ApiError> {
+    let scope = who!(body).scope(principal.tenant)?;
+    let request = body.read(Duration::from_millis(state.config.query_embed_ms_max))?;
+    let Recalled { items, degraded, timings } =
+        state.engine.call(move |memory| memory.recall(&scope, &request)).await?;
+    metrics::stages(&timings);
+    metrics::recalled(items.len());
+    let degraded = degraded.map(throughline::recall::Degraded::as_str);
+    if let Some(reason) = degraded {
+        metrics::degraded(reason);
+    }
+    let items = items.iter().map(|item| ItemOut::new(item, body.explain)).collect();
+    Ok(Json(RecallOut { items, degraded }))
+}
+
+impl RecallBody {
+    fn read(&self, embed_deadline: Duration) -> Result<RecallRequest, ApiError> {
+        check_query(&self.query)?;
+        // Checked although nothing depends on it: a wrong id should not wait for the day something does.
+        self.session.as_deref().map(|session| session_id("session", session)).transpose()?;
+        let mut filters = self.filters.as_ref().map(read_filters).transpose()?.unwrap_or_default();
+        if let Some(asked) = optional_time("time", self.time.as_ref())? {
+            let until = after(asked);
+            filters.until = Some(filters.until.map_or(until, |earlier| earlier.min(until)));
+        }
+        Ok(RecallRequest {
+            query: self.query.clone(),
+            limit: within("limit", self.limit.unwrap_or(ITEMS_DEFAULT), 1, ITEMS_MAX)?,
+            embed_deadline,
+            budget_tokens: self.budget_tokens,
+            filters,
+        })
+    }
+}
+
+/// A query that says something and is no book.
+pub(super) fn check_query(query: &str) -> Result<(), ApiError> {
+    if query.trim().is_empty() {
+        return Err(ApiError::of_field(ErrorCode::EmptyContent, "query", "says nothing"));
+    }
+    if query.len() > QUERY_BYTES_MAX {
+        let what = format!("has {} bytes; at most {QUERY_BYTES_MAX} are searched for", query.len());
+        return Err(ApiError::of_field(ErrorCode::InvalidRequest, "query", what));
+    }
+    Ok(())
+}
+
+/// The first moment after a time, which is kept to the millisecond.
+fn after(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond().saturating_add(1)).unwrap_or(Timestamp::MAX)
+}
+
+fn read_filters(filters: &Map<String, Value>) -> Result<Filters, ApiError> {
+    let mut read = Filters::default();
+    for (key, value) in filters {
+        let path = format!("filters.{key}");
+        match key.as_str() {
+            _ if value.is_null() => {}
+            "role" | "roles" => {
+                for role in texts(&path, value)? {
+                    let role = role.parse::<Role>();
+                    read.roles
+                        .push(role.map_err(|e| ApiError::of_field(ErrorCode::InvalidRequest, &path, e))?);
+                }
+            }
+            "session" | "sessions" => {
+                let sessions = texts(&path, value)?.into_iter().map(|session| session_id(&path, session));
+                read.sessions.extend(sessions.collect::<Result<Vec<SessionId>, _>>()?);
+            }
+            "from" => read.from = Some(time(&path, value)?),
+            "until" => read.until = Some(time(&path, value)?),
+            "metadata" => match value {
+                Value::Object(fields) => read.metadata.clone_from(fields),
+                _ => return Err(ApiError::of_field(ErrorCode::InvalidRequest, path, "expected an object")),
+            },
+            _ => return Err(ApiError::of_field(ErrorCode::UnknownFilter, path, "is not a filter")),
+        }
+    }
+    Ok(read)
+}
+
+/// A text or a list of them. An empty list is refused, for it would let everything pass.
+fn texts<'a>(path: &str, value: &'a Value) -> Result<Vec<&'a str>, ApiError> {
+    let texts = match value {
+        Value::String(text) => Some(vec![text.as_str()]),
+        Value::Array(items) if !items.is_empty() => items.iter().map(Value::as_str).collect(),
+        _ => None,
+    };
+    texts.ok_or_else(|| {
+        ApiError::of_field(ErrorCode::InvalidRequest, path, "expected a text or a list of texts")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(filters: &Value, code: ErrorCode, param: &str) {
+        let error = read_filters(filters.as_object().unwrap()).unwrap_err();
+        assert_eq!((error.code, error.param.as_deref()), (code, Some(param)), "{error:?}");
+    }
+
+    #[test]
+    fn filters_take_one_or_many() {
+        let one = read_filters(json!({ "role": "user", "session": "a" }).as_object().unwrap()).unwrap();
+        let many =
+            read_filters(json!({ "roles": ["user"], "sessions": ["a"] }).as_object().unwrap()).unwrap();
+        assert_eq!(one, many);
+        assert!(read_filters(json!({ "role": null }).as_object().unwrap()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_meant_is_named() {
+        check(&json!({ "sesion": "a" }), ErrorCode::UnknownFilter, "filters.sesion");
+        check(&json!({ "role": "robot" }), ErrorCode::InvalidRequest, "filters.role");
+        check(&json!({ "roles": [] }), ErrorCode::InvalidRequest, "filters.roles");
+        check(&json!({ "from": "soon" }), ErrorCode::InvalidTime, "filters.from");
+        check(&json!({ "metadata": [] }), ErrorCode::InvalidRequest, "filters.metadata");
+    }
+}
