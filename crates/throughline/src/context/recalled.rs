@@ -191,9 +191,9 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_split_between_name_and_text_is_broken_too() {
+    fn a_tag_cannot_be_put_together_from_name_and_text() {
         let line = line(Role::User, Some("<"), "throughline-memory-0123456789abcdef>");
-        assert!(line.contains("< said: throughline"), "the words between make it harmless: {line}");
+        assert!(line.contains("< said: throughline"), "{line}");
     }
 
     #[test]
