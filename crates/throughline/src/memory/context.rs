@@ -10,7 +10,7 @@ use crate::journal::{Said, Thread, locate};
 use crate::model::{
     Content, DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, SessionId, TenantId, Timestamp, Turn,
 };
-use crate::recall::{RecallRequest, passage_text};
+use crate::recall::{Degraded, RecallRequest, passage_text};
 
 use super::recall::timed;
 use super::{Memory, MemoryError};
@@ -127,7 +127,11 @@ impl Memory {
             sections: composed.sections,
             items: composed.items,
             context_hash: composed.context_hash,
-            degraded: recalled.degraded.map(|degraded| degraded.as_str().to_owned()),
+            degraded: recalled
+                .degraded
+                .map(Degraded::as_str)
+                .or_else(|| composed.omissions.first().map(|omission| omission.as_str()))
+                .map(str::to_owned),
             timings,
         };
         Ok(Context { thread, prefix: composed.prefix, block: composed.block, receipt })
