@@ -8,10 +8,9 @@ use super::world::{World, user};
 
 #[tokio::test]
 async fn of_several_choices_the_first_is_remembered() {
-    let choice = |index: u8, text: &str| {
-        json!({"index": index, "finish_reason": "stop", "message": {"role": "assistant", "content": text}})
-    };
-    let answer = json!({"id": "1", "object": "chat.completion", "choices": [choice(0, "first"), choice(1, "second")]});
+    let choice = |index: u8, text: &str| json!({"index": index, "finish_reason": "stop", "message": {"role": "assistant", "content": text}});
+    let answer =
+        json!({"id": "1", "object": "chat.completion", "choices": [choice(0, "first"), choice(1, "second")]});
     let world = World::new(ScriptedUpstream::always(Script::json(200, &answer)).await).await;
     let response = world.chat(json!([user("two answers please")])).await;
     assert_eq!(response.json::<serde_json::Value>().await.unwrap(), answer);
@@ -24,7 +23,10 @@ async fn a_streamed_answer_is_remembered_whole() {
     let world = World::new(ScriptedUpstream::always(script).await).await;
     world.chat(json!([user("capital of Portugal?")])).await.bytes().await.unwrap();
     let turns = world.turns(2).await;
-    assert_eq!((turns[1].role, turns[1].content.text.as_str()), (Role::Assistant, "The capital of Portugal is Lisbon."));
+    assert_eq!(
+        (turns[1].role, turns[1].content.text.as_str()),
+        (Role::Assistant, "The capital of Portugal is Lisbon.")
+    );
     assert_eq!(turns[1].metadata, None);
 }
 
@@ -32,7 +34,8 @@ async fn a_streamed_answer_is_remembered_whole() {
 async fn what_a_client_heard_before_it_left_is_kept_and_marked() {
     let never = Signal::new();
     let events = replies::text_events(&["It is a long ", "story"]);
-    let script = events[..2].iter().fold(Script::event_stream(), |script, event| script.chunk(event)).wait_for(&never);
+    let script =
+        events[..2].iter().fold(Script::event_stream(), |script, event| script.chunk(event)).wait_for(&never);
     let world = World::new(ScriptedUpstream::always(script).await).await;
     let mut response = world.chat(json!([user("tell me everything")])).await;
     response.chunk().await.unwrap();

@@ -56,7 +56,8 @@ async fn the_callers_system_message_and_everything_before_the_last_user_message_
 async fn nothing_comes_between_tool_calls_and_their_results() {
     let world = answering("ok").await;
     world.chat(json!([user("My home airport is Porto.")])).await.bytes().await.unwrap();
-    let call = |id: &str| json!({"id": id, "type": "function", "function": {"name": "flights", "arguments": "{}"}});
+    let call =
+        |id: &str| json!({"id": id, "type": "function", "function": {"name": "flights", "arguments": "{}"}});
     let tail = [
         json!({"role": "assistant", "content": null, "tool_calls": [call("a"), call("b")]}),
         json!({"role": "tool", "tool_call_id": "a", "content": "none"}),
@@ -124,7 +125,8 @@ async fn our_own_block_in_a_clients_history_is_taken_out_and_not_remembered() {
 #[tokio::test]
 async fn identity_and_profile_come_first_and_keep_their_bytes() {
     let world = answering("ok").await;
-    let put = |path: &str, body: Value| world.client.put(format!("{}/api/v1/{path}", world.url)).json(&body).send();
+    let put =
+        |path: &str, body: Value| world.client.put(format!("{}/api/v1/{path}", world.url)).json(&body).send();
     assert!(put("identity", json!({"text": "You are Tessa."})).await.unwrap().status().is_success());
     let profile = json!({"user": "ana", "profile": {"goals": ["run a marathon"]}});
     assert!(put("profile", profile).await.unwrap().status().is_success());
@@ -159,7 +161,8 @@ async fn a_readonly_chat_recalls_and_records_nothing() {
     let mut world = world;
     world.stop().await;
     assert_eq!(world.turns(2).await.len(), 2);
-    let replay = world.memory.replay(&throughline::model::TenantId::single(), receipt.parse().unwrap()).unwrap();
+    let replay =
+        world.memory.replay(&throughline::model::TenantId::single(), receipt.parse().unwrap()).unwrap();
     assert!(replay.unwrap().same);
 }
 

@@ -14,7 +14,8 @@ async fn an_upstreams_refusal_reaches_the_client_as_it_is_and_is_not_remembered(
     for status in [400, 401, 404, 429, 500, 503] {
         let body = replies::error("no", "refused").to_string();
         let length = body.len().to_string();
-        let headers = [("content-type", "application/json"), ("content-length", &*length), ("retry-after", "7")];
+        let headers =
+            [("content-type", "application/json"), ("content-length", &*length), ("retry-after", "7")];
         let script = Script::new().head(status, &headers).send(body.clone());
         let mut world = World::new(ScriptedUpstream::always(script).await).await;
         let response = world.chat(json!([user("hello")])).await;
@@ -61,7 +62,7 @@ async fn a_request_that_cannot_be_read_is_refused_in_the_shape_openai_clients_kn
     let url = format!("{}/v1/chat/completions", world.url);
     let cases: [(Vec<u8>, &str); 3] = [
         (b"{\"messages\": [".to_vec(), "invalid_json"),
-        (b"[1]".to_vec(), "invalid_json"),
+        (b"[1]".to_vec(), "invalid_request"),
         (b"{\"model\": \"\xff\"}".to_vec(), "invalid_utf8"),
     ];
     for (body, code) in cases {
@@ -76,7 +77,8 @@ async fn a_request_that_cannot_be_read_is_refused_in_the_shape_openai_clients_kn
 
 #[tokio::test]
 async fn messages_nobody_can_read_are_for_the_upstream_to_judge() {
-    let world = World::new(ScriptedUpstream::always(Script::json(400, &replies::error("bad", "bad"))).await).await;
+    let world =
+        World::new(ScriptedUpstream::always(Script::json(400, &replies::error("bad", "bad"))).await).await;
     for messages in [json!("hi"), json!([1]), json!([{"role": 7}]), Value::Null] {
         let body = json!({"messages": messages, "user": "ana"});
         let response = world.post(&body).send().await.unwrap();

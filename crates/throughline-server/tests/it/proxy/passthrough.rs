@@ -9,7 +9,8 @@ const ODD: &str = r#"{"z":1,"seed":123456789012345678901234567890,  "model":"m",
 
 #[tokio::test]
 async fn without_a_user_the_request_passes_to_the_byte_and_the_answer_says_so() {
-    let world = World::new(ScriptedUpstream::always(Script::json(200, &replies::completion("hi"))).await).await;
+    let world =
+        World::new(ScriptedUpstream::always(Script::json(200, &replies::completion("hi"))).await).await;
     let url = format!("{}/v1/chat/completions", world.url);
     let response = world.client.post(url).body(ODD).send().await.unwrap();
     assert_eq!(header(&response, "x-memory-degraded"), Some("no_user"));
@@ -19,7 +20,8 @@ async fn without_a_user_the_request_passes_to_the_byte_and_the_answer_says_so() 
 
 #[tokio::test]
 async fn with_memory_every_other_field_keeps_its_bytes_and_its_place() {
-    let world = World::new(ScriptedUpstream::always(Script::json(200, &replies::completion("hi"))).await).await;
+    let world =
+        World::new(ScriptedUpstream::always(Script::json(200, &replies::completion("hi"))).await).await;
     world.chat(json!([user("hi there, I am Ana and I live in Porto")])).await.bytes().await.unwrap();
     let asked = ODD.replace("\"hi\"", "\"where do I live? in Porto?\"");
     let url = format!("{}/v1/chat/completions?userId=ana&api-version=1", world.url);
@@ -27,7 +29,8 @@ async fn with_memory_every_other_field_keeps_its_bytes_and_its_place() {
     let sent = world.upstream.last_request();
     assert_eq!(sent.path, "/v1/chat/completions?api-version=1");
     let sent = String::from_utf8(sent.body.to_vec()).unwrap();
-    let (before, after) = (&ODD[..ODD.find("\"messages\"").unwrap()], &ODD[ODD.find("\"temperature\"").unwrap()..]);
+    let (before, after) =
+        (&ODD[..ODD.find("\"messages\"").unwrap()], &ODD[ODD.find("\"temperature\"").unwrap()..]);
     let tight = |json: &str| json.replace(":  ", ":").replace(",  ", ",");
     assert!(sent.starts_with(&tight(before)), "{sent}");
     assert!(sent.ends_with(after), "{sent}");
@@ -52,7 +55,8 @@ async fn a_stream_reaches_the_client_byte_for_byte() {
 
 #[tokio::test]
 async fn a_mode_of_off_leaves_the_request_alone() {
-    let world = World::new(ScriptedUpstream::always(Script::json(200, &replies::completion("hi"))).await).await;
+    let world =
+        World::new(ScriptedUpstream::always(Script::json(200, &replies::completion("hi"))).await).await;
     let body = json!({"messages": [user("remember the heron")], "user": "ana"});
     let response = world.post(&body).header("x-memory-mode", "off").send().await.unwrap();
     assert_eq!(header(&response, "x-memory-degraded"), Some("off"));
@@ -64,7 +68,8 @@ async fn a_mode_of_off_leaves_the_request_alone() {
 
 #[tokio::test]
 async fn a_providers_key_passes_and_ours_and_memory_headers_do_not() {
-    let world = World::new(ScriptedUpstream::always(Script::json(200, &replies::completion("hi"))).await).await;
+    let world =
+        World::new(ScriptedUpstream::always(Script::json(200, &replies::completion("hi"))).await).await;
     let response = world
         .post(&json!({"messages": [user("hi")]}))
         .header("authorization", "Bearer sk-provider")
@@ -80,7 +85,8 @@ async fn a_providers_key_passes_and_ours_and_memory_headers_do_not() {
     assert_eq!(sent.header("x-memory-user"), None);
 
     let (_, key) =
-        throughline_server::create_key(&world.memory, throughline::model::TenantId::single(), "test").unwrap();
+        throughline_server::create_key(&world.memory, throughline::model::TenantId::single(), "test")
+            .unwrap();
     let request = world.post(&json!({"messages": [user("hi")]})).bearer_auth(key.expose());
     assert_eq!(request.send().await.unwrap().status(), 200);
     assert_eq!(world.upstream.last_request().header("authorization"), None);
@@ -90,7 +96,8 @@ async fn a_providers_key_passes_and_ours_and_memory_headers_do_not() {
 async fn models_and_every_other_path_pass_through() {
     let models = json!({"object": "list", "data": [{"id": "m"}]});
     let world = World::new(ScriptedUpstream::always(Script::json(200, &models)).await).await;
-    let found: Value = world.client.get(format!("{}/v1/models", world.url)).send().await.unwrap().json().await.unwrap();
+    let found: Value =
+        world.client.get(format!("{}/v1/models", world.url)).send().await.unwrap().json().await.unwrap();
     assert_eq!(found, models);
     let body = json!({"input": "x", "model": "somebody-elses"});
     for path in ["responses", "embeddings", "audio/speech"] {

@@ -45,7 +45,8 @@ impl World {
             Arc::new(Memory::open(Arc::new(store), Arc::new(Timestamp::now), Settings::default()).unwrap());
         let base_url: BaseUrl = upstream.url().parse().unwrap();
         let timeouts = Timeouts { connect_ms: 1_000, first_byte_ms_max: 20_000, idle_ms_max: 20_000 };
-        let upstream_client = Upstream::new(UpstreamConfig { timeouts, ..UpstreamConfig::new(base_url) }).unwrap();
+        let upstream_client =
+            Upstream::new(UpstreamConfig { timeouts, ..UpstreamConfig::new(base_url) }).unwrap();
         let mut config = ServerConfig {
             auth: AuthMode::Open,
             upstream: Some(upstream_client),
@@ -57,7 +58,8 @@ impl World {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = App::new(Arc::clone(&memory), config);
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(async move { serve(listener, app, async { drop(stopped.await) }).await.unwrap() });
+        let server =
+            tokio::spawn(async move { serve(listener, app, async { drop(stopped.await) }).await.unwrap() });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { upstream, memory, url, client, stop: Some(stop), server, directory }
     }
@@ -82,7 +84,11 @@ impl World {
 
     /// A chat of the user `ana`; the answer is read to its end.
     pub(crate) async fn chat(&self, messages: Value) -> reqwest::Response {
-        self.post(&json!({ "model": "m", "messages": messages })).header("x-memory-user", "ana").send().await.unwrap()
+        self.post(&json!({ "model": "m", "messages": messages }))
+            .header("x-memory-user", "ana")
+            .send()
+            .await
+            .unwrap()
     }
 
     /// What the upstream was sent as `messages` last.
