@@ -251,3 +251,53 @@ impl KeyStore for SqliteStore {
         self.writer.write(move |c| credentials::revoke(c, &id, now))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use throughline::model::{Content, Role, UserId};
+    use throughline::ports::{Parent, TurnDraft};
+
+    use super::*;
+
+    #[test]
+    fn without_sqlites_page_table_an_erasure_rewrites_the_file_and_leaves_nothing_either() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();
+        assert_eq!(store.means, Means::Pages, "this workspace builds SQLite with its page table");
+        store.means = Means::Vacuum;
+        let scope = |user: &str| Scope::of(TenantId::single(), UserId::new(user).unwrap());
+        let held = |user: &str| {
+            let mut grep = Command::new("grep");
+            grep.args(["-r", "-q", "-a", "-F", user]).arg(directory.path()).status().unwrap().success()
+        };
+        for round in 0..40 {
+            for user in ["the first user", "the second user", "the third user"] {
+                let turn = TurnDraft {
+                    role: Role::User,
+                    name: None,
+                    content: Content::text(user.repeat(1 + round * 17 % 60)),
+                    time: Timestamp::UNIX_EPOCH,
+                    metadata: None,
+                    passages: vec![],
+                };
+                let append = Append {
+                    session: SessionId::new(user).unwrap(),
+                    parent: Parent::Head,
+                    turns: vec![turn],
+                    idempotency: None,
+                    receipt: None,
+                    now: Timestamp::UNIX_EPOCH,
+                };
+                store.append(&scope(user), append).unwrap();
+            }
+        }
+        assert!(held("the second user"));
+        store.erase_user(&scope("the second user").user).unwrap();
+        assert!(!held("the second user"));
+        assert!(held("the first user") && held("the third user"));
+        drop(store);
+        assert_eq!(crate::doctor::doctor(directory.path()).findings, []);
+    }
+}

@@ -1,0 +1,303 @@
+//! A process is killed while eight threads write; what it had acknowledged must be there, whole, afterwards.
+//!
+//! Each test starts itself again as a child that writes to a directory and tells every acknowledged write on its
+//! standard output, kills it with SIGKILL at a moment drawn at random, opens the directory and looks. The short
+//! form (20 kills each) runs with all tests; the long form by
+//!
+//! ```text
+//! THROUGHLINE_CRASH_ROUNDS=500 cargo nextest run -p throughline-sqlite crash
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use throughline::model::{Receipt, ReceiptId};
+use throughline::ports::{Append, EmbeddedRow, Idempotency, ReadStore, WriteStore};
+use throughline_sqlite::SqliteStore;
+use throughline_sqlite::doctor::doctor;
+
+use crate::support::{again, any_file_holds, assert_sound, now, open, rows, said, scope, texts};
+
+const ROUNDS: &str = "THROUGHLINE_CRASH_ROUNDS";
+const DIRECTORY: &str = "THROUGHLINE_TEST_CRASH_DIRECTORY";
+const ROUNDS_SHORT: u64 = 20;
+const WRITERS: usize = 8;
+
+/// What a child may acknowledge before it is killed, at most.
+const ACKNOWLEDGED_MAX: u64 = 120;
+
+fn rounds() -> u64 {
+    std::env::var(ROUNDS).map_or(ROUNDS_SHORT, |rounds| rounds.parse().unwrap())
+}
+
+/// Numbers by chance (SplitMix64), the same again from the same seed.
+struct Chance(u64);
+
+impl Chance {
+    fn new() -> Self {
+        let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+        let chance = Self(u64::try_from(seed % u128::from(u64::MAX)).unwrap());
+        println!("seed {}", chance.0);
+        chance
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+}
+
+/// In the child: one line for each acknowledged write, whole or not at all.
+fn tell(words: &str) {
+    let line = format!("\nack {words}\n");
+    let mut out = std::io::stdout().lock();
+    out.write_all(line.as_bytes()).unwrap();
+    out.flush().unwrap();
+}
+
+fn start(test: &str, directory: &Path) -> Child {
+    again(test, DIRECTORY, directory).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Lets the child acknowledge so many writes and kills it. Returns all it acknowledged.
+fn kill_after(mut child: Child, acknowledged_max: u64) -> Vec<String> {
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).split(b'\n').map_while(Result::ok);
+    let acknowledgement =
+        |line: Vec<u8>| String::from_utf8(line).unwrap().strip_prefix("ack ").map(str::to_owned);
+    let mut acknowledged = Vec::new();
+    while (acknowledged.len() as u64) < acknowledged_max
+        && let Some(line) = lines.next()
+    {
+        acknowledged.extend(acknowledgement(line));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // What it had told before it died counts as well. The last line may be cut off: nobody was told that.
+    let mut rest: Vec<_> = lines.collect();
+    rest.pop();
+    acknowledged.extend(rest.into_iter().filter_map(acknowledgement));
+    acknowledged
+}
+
+/// How many turns the append number `number` has.
+fn turns_of(number: usize) -> usize {
+    1 + number % 4
+}
+
+/// In the child: writes until killed.
+fn write_for_ever(directory: &Path) {
+    let store = open(directory);
+    let process = std::process::id();
+    std::thread::scope(|threads| {
+        for writer in 0..WRITERS {
+            let store = &store;
+            threads.spawn(move || {
+                // Half of them share a conversation.
+                let user = scope(&format!("user {}", writer.max(WRITERS / 2)));
+                for number in 0.. {
+                    let name = format!("{process}-{writer}-{number}");
+                    let parts =
+                        (0..turns_of(number)).map(|part| format!("{name}/{part} {}", "x".repeat(part * 900)));
+                    let mut append = said("s", parts);
+                    for (at, turn) in append.turns.iter_mut().enumerate() {
+                        turn.passages[0].embedded = at % 2 == 0;
+                    }
+                    append.idempotency = Some(Idempotency { key: name.clone(), body: [0; 16] });
+                    store.append(&user, append).unwrap();
+                    tell(&format!("{user} {name}", user = user.user.user));
+                    if number % 5 == 0 {
+                        embed_some(store);
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn embed_some(store: &SqliteStore) {
+    let waiting = store.unembedded(3).unwrap();
+    let rows =
+        waiting.into_iter().map(|w| EmbeddedRow { scope: w.scope, number: w.row.number, body: w.row.body });
+    store.put_embedded(rows.collect()).unwrap();
+}
+
+#[test]
+fn no_acknowledged_turn_is_lost_and_none_is_half_there() {
+    const TEST: &str = "crash::no_acknowledged_turn_is_lost_and_none_is_half_there";
+    if let Some(directory) = std::env::var_os(DIRECTORY) {
+        return write_for_ever(Path::new(&directory));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mut chance = Chance::new();
+    let mut acknowledged = BTreeSet::new();
+    for round in 0..rounds() {
+        let told = kill_after(start(TEST, directory.path()), chance.below(ACKNOWLEDGED_MAX));
+        acknowledged.extend(told);
+
+        let store = open(directory.path());
+        let mut found = BTreeSet::new();
+        for user in WRITERS / 2..WRITERS {
+            let user = scope(&format!("user {user}"));
+            let mut parts: BTreeMap<String, usize> = BTreeMap::new();
+            let texts = texts(&store, &user);
+            for text in &texts {
+                let (name, part) = text.split_once(' ').unwrap().0.split_once('/').unwrap();
+                assert_eq!(
+                    text.len(),
+                    format!("{name}/{part} ").len() + part.parse::<usize>().unwrap() * 900
+                );
+                *parts.entry(name.to_owned()).or_default() += 1;
+            }
+            for (name, count) in parts {
+                let number = name.rsplit('-').next().unwrap().parse().unwrap();
+                assert_eq!(count, turns_of(number), "{name} is half there in round {round}");
+                found.insert(format!("{} {name}", user.user.user));
+            }
+            // Recallable: the search row of each turn says what the turn says.
+            let mut rows = rows(&store, &user);
+            rows.sort_by_key(|row| row.turn);
+            let said: Vec<_> =
+                rows.iter().map(|row| String::from_utf8_lossy(&row.body).into_owned()).collect();
+            assert_eq!(said, texts);
+        }
+        let lost: Vec<_> = acknowledged.difference(&found).collect();
+        assert!(lost.is_empty(), "lost in round {round}: {lost:?}");
+        drop(store);
+        assert_eq!(doctor(directory.path()).findings, [], "round {round}");
+    }
+    println!("{} acknowledged appends", acknowledged.len());
+    assert!(acknowledged.len() as u64 > rounds(), "the children got nothing done");
+}
+
+/// In the child: makes stores until killed.
+fn make_for_ever(directory: &Path) {
+    for number in 0.. {
+        let directory = directory.join(number.to_string());
+        let store = open(&directory);
+        tell(&number.to_string());
+        store.append(&scope("ann"), said("s", ["a"])).unwrap();
+        tell(&number.to_string());
+    }
+}
+
+#[test]
+fn a_store_killed_while_it_is_made_is_made_by_the_next_one_who_opens_it() {
+    const TEST: &str = "crash::a_store_killed_while_it_is_made_is_made_by_the_next_one_who_opens_it";
+    if let Some(directory) = std::env::var_os(DIRECTORY) {
+        return make_for_ever(Path::new(&directory));
+    }
+    let mut chance = Chance::new();
+    for round in 0..rounds() {
+        let directory = tempfile::tempdir().unwrap();
+        let child = start(TEST, directory.path());
+        // After an acknowledgement the next store is being made: some moment of that is the one.
+        let told = chance.below(6);
+        let pause = std::time::Duration::from_micros(chance.below(8_000));
+        let told = kill_after_pause(child, told, pause);
+        for store in std::fs::read_dir(directory.path()).unwrap() {
+            let store = store.unwrap().path();
+            let name = store.file_name().unwrap().to_str().unwrap().to_owned();
+            let opened = open(&store);
+            let acknowledged = told.iter().filter(|told| **told == name).count();
+            let kept = texts(&opened, &scope("ann")).len();
+            assert!(kept + 1 >= acknowledged, "round {round}, store {name}");
+            opened.append(&scope("ann"), said("s", ["b"])).unwrap();
+            assert_sound(&store);
+        }
+    }
+}
+
+/// As [`kill_after`], a little later.
+fn kill_after_pause(mut child: Child, acknowledged: u64, pause: std::time::Duration) -> Vec<String> {
+    let reader = BufReader::new(child.stdout.take().unwrap());
+    let mut lines =
+        reader.lines().map_while(Result::ok).filter_map(|line| line.strip_prefix("ack ").map(str::to_owned));
+    let told: Vec<_> = lines.by_ref().take(usize::try_from(acknowledged).unwrap()).collect();
+    std::thread::sleep(pause);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    told
+}
+
+fn receipt(number: usize) -> Receipt {
+    Receipt {
+        id: ReceiptId(uuid::Uuid::from_u128(number as u128)),
+        session: None,
+        time: now(),
+        query: format!("query of erased {}", number % 4),
+        identity: None,
+        identity_hash: None,
+        profile_epoch: 0,
+        budget_tokens: 0,
+        used_tokens: 0,
+        sections: vec![],
+        items: vec![],
+        context_hash: String::new(),
+        degraded: None,
+        timings: vec![],
+    }
+}
+
+/// In the child: four users are written to and erased in turn, among others who stay, until killed.
+fn erase_for_ever(directory: &Path) {
+    let store = open(directory);
+    let process = std::process::id() as usize;
+    for number in 0.. {
+        let user = scope(&format!("erased {}", number % 4));
+        let parts = (0..8)
+            .map(|part| format!("words of erased {} {number} {part} {}", number % 4, "x".repeat(part * 700)));
+        let append = Append { receipt: Some(receipt(process * 100_000 + number)), ..said("s", parts) };
+        store.append(&user, append).unwrap();
+        store
+            .append(&scope("stays"), said("s", [format!("{number} {}", "x".repeat(number % 9 * 300))]))
+            .unwrap();
+        tell("kept");
+        if number % 3 == 2 {
+            let user = scope(&format!("erased {}", (number + 2) % 4));
+            tell(&format!("begin {}", user.user.user));
+            store.erase_user(&user.user).unwrap();
+            tell(&format!("done {}", user.user.user));
+        }
+    }
+}
+
+#[test]
+fn an_erasure_that_is_killed_has_happened_whole_or_not_at_all() {
+    const TEST: &str = "crash::an_erasure_that_is_killed_has_happened_whole_or_not_at_all";
+    if let Some(directory) = std::env::var_os(DIRECTORY) {
+        return erase_for_ever(Path::new(&directory));
+    }
+    let mut chance = Chance::new();
+    for round in 0..rounds() {
+        let directory = tempfile::tempdir().unwrap();
+        let child = start(TEST, directory.path());
+        let pause = std::time::Duration::from_micros(chance.below(4_000));
+        let told = kill_after_pause(child, 3 + chance.below(30), pause);
+        // Opening finishes what was begun.
+        let store = open(directory.path());
+        for user in (0..4).map(|user| format!("erased {user}")) {
+            if store.revision(&scope(&user)).unwrap().is_none() {
+                assert!(
+                    !any_file_holds(directory.path(), &user),
+                    "traces of {user} in round {round}: {told:?}"
+                );
+            } else {
+                let texts = texts(&store, &scope(&user));
+                assert!(
+                    !texts.is_empty() && texts.len() % 8 == 0,
+                    "half of {user} in round {round}: {told:?}"
+                );
+            }
+        }
+        let kept = told.iter().filter(|told| *told == "kept").count();
+        assert!(texts(&store, &scope("stays")).len() >= kept);
+        drop(store);
+        assert_eq!(doctor(directory.path()).findings, [], "round {round}");
+    }
+}
