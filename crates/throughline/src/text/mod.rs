@@ -1,11 +1,11 @@
 //! What the engine knows about text as such: search terms, token counts and passages.
 //!
-//! Pure functions of their input. Nothing here knows a scope, a store or a clock, and nothing may panic or run
-//! longer than linear time, whatever text it is given.
+//! Pure functions of their input. Nothing here knows a scope, a store or a clock, and nothing may panic or take
+//! more than about linear time, whatever text it is given.
 
 pub mod passages;
-pub mod script;
 pub mod terms;
 pub mod tokens;
 
+mod script;
 mod stop_words;

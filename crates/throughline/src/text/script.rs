@@ -10,7 +10,7 @@ use rust_stemmers::Algorithm;
 /// pairs search better than words: Han, kana, Hangul, Thai, Lao, Khmer, Myanmar.
 ///
 /// Expects NFKC text: half-width kana and compatibility ideographs are not listed.
-pub fn is_unspaced(character: char) -> bool {
+pub(super) fn is_unspaced(character: char) -> bool {
     matches!(character,
         '\u{0E00}'..='\u{0EFF}'     // Thai, Lao
         | '\u{1000}'..='\u{109F}'   // Myanmar
