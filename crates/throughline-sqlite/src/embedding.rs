@@ -9,7 +9,8 @@ use crate::{scopes, search};
 
 pub(crate) fn unembedded(connection: &Connection, limit: usize) -> Result<Vec<UnembeddedRow>, Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT search.row, turn, passage, session, body FROM unembedded JOIN search USING (row)
+        // CROSS JOIN: the short list leads, never the scan of all rows.
+        "SELECT search.row, turn, passage, session, body FROM unembedded CROSS JOIN search USING (row)
          ORDER BY unembedded.row LIMIT ?",
     )?;
     let mut rows = statement.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;

@@ -103,7 +103,7 @@ mod tests {
         let queue = Queue::new(1);
         queue.push(1, Duration::ZERO).unwrap();
         std::thread::scope(|threads| {
-            let sender = threads.spawn(|| queue.push(2, Duration::from_secs(60)));
+            let sender = threads.spawn(|| queue.push(2, Duration::from_mins(1)));
             assert_eq!(queue.pop(), Some(1));
             assert_eq!(sender.join().unwrap(), Ok(()));
         });
@@ -115,7 +115,7 @@ mod tests {
         let queue = Queue::new(2);
         queue.push(1, Duration::ZERO).unwrap();
         queue.close();
-        assert_eq!(queue.push(2, Duration::from_secs(60)), Err(Refused::Closed));
+        assert_eq!(queue.push(2, Duration::from_mins(1)), Err(Refused::Closed));
         assert_eq!((queue.pop(), queue.pop()), (Some(1), None));
     }
 }

@@ -67,10 +67,10 @@ where
     }
 
     fn reply(self: Box<Self>, committed: Result<(), StoreError>) {
-        let never_ran = || Err(StoreError::Unavailable("the write was not run; try again".into()));
-        let answer = match (self.outcome.unwrap_or_else(never_ran), committed) {
-            (Ok(_), Err(error)) | (Err(error), _) => Err(error),
-            (Ok(value), Ok(())) => Ok(value),
+        let answer = match (self.outcome, committed) {
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (None, Ok(())) => Err(StoreError::Unavailable("the write was not run; try again".into())),
         };
         // The caller waits for as long as this sender lives; if its thread is gone nobody misses the answer.
         let _ = self.reply.send(answer);
@@ -216,7 +216,7 @@ mod tests {
         connection.pragma_update(None, "journal_mode", "WAL").unwrap();
         connection.execute_batch("CREATE TABLE t (x INTEGER UNIQUE)").unwrap();
         let reader = Connection::open(&file).unwrap();
-        (directory, Writer::start(connection, file, 64, Duration::from_secs(60)).unwrap(), reader)
+        (directory, Writer::start(connection, file, 64, Duration::from_mins(1)).unwrap(), reader)
     }
 
     fn insert(x: i64) -> impl FnOnce(&Connection) -> Result<(), Fault> + Send + 'static {

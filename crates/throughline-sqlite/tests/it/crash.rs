@@ -33,7 +33,7 @@ fn rounds() -> u64 {
     std::env::var(ROUNDS).map_or(ROUNDS_SHORT, |rounds| rounds.parse().unwrap())
 }
 
-/// Numbers by chance (SplitMix64), the same again from the same seed.
+/// Numbers by chance (`SplitMix64`), the same again from the same seed.
 struct Chance(u64);
 
 impl Chance {
@@ -290,7 +290,7 @@ fn an_erasure_that_is_killed_has_happened_whole_or_not_at_all() {
             } else {
                 let texts = texts(&store, &scope(&user));
                 assert!(
-                    !texts.is_empty() && texts.len() % 8 == 0,
+                    !texts.is_empty() && texts.len().is_multiple_of(8),
                     "half of {user} in round {round}: {told:?}"
                 );
             }

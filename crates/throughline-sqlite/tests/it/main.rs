@@ -1,5 +1,11 @@
 //! The store as its users see it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests: a panic is the report, output is shown on failure"
+)]
+
 mod conformance;
 mod crash;
 mod erasure;
