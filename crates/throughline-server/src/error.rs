@@ -163,8 +163,15 @@ impl ApiError {
 
     /// A body that is not JSON, or not the JSON it should be.
     pub(crate) fn from_json(error: &serde_json::Error) -> Self {
-        let code = if error.is_data() { ErrorCode::InvalidRequest } else { ErrorCode::InvalidJson };
-        Self::new(code, format!("the body cannot be read: {error}"))
+        let text = error.to_string();
+        let code = if text.starts_with("invalid unicode code point") {
+            ErrorCode::InvalidUtf8
+        } else if error.is_data() {
+            ErrorCode::InvalidRequest
+        } else {
+            ErrorCode::InvalidJson
+        };
+        Self::new(code, format!("the body cannot be read: {text}"))
     }
 
     /// The JSON of this server's own API.

@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::error::{ApiError, ErrorCode};
 use crate::limits::read_body;
@@ -25,6 +25,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         let at = error.valid_up_to();
         ApiError::new(ErrorCode::InvalidUtf8, format!("the body is not UTF-8 at byte {at}"))
     })?;
+    if !text.trim_start().starts_with('{') {
+        serde_json::from_str::<IgnoredAny>(text).map_err(|error| ApiError::from_json(&error))?;
+        return Err(ApiError::new(ErrorCode::InvalidRequest, "the body: expected an object"));
+    }
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
@@ -69,6 +73,10 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for QueryArgs<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+        // Decoding would put a replacement character for what is not UTF-8, and two users would become one.
+        if !decodes_to_utf8(parts.uri.query().unwrap_or_default()) {
+            return Err(ApiError::new(ErrorCode::InvalidUtf8, "the query is not UTF-8"));
+        }
         match Query::try_from_uri(&parts.uri) {
             Ok(Query(value)) => Ok(Self(value)),
             Err(rejection) => {
@@ -81,6 +89,22 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for QueryArgs<T> {
             }
         }
     }
+}
+
+fn decodes_to_utf8(query: &str) -> bool {
+    let mut bytes = Vec::with_capacity(query.len());
+    let mut rest = query.as_bytes();
+    while let [first, after @ ..] = rest {
+        let escaped = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        if let Some(byte) = escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            bytes.push(byte);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
+        }
+    }
+    std::str::from_utf8(&bytes).is_ok()
 }
 
 /// The last segment of a path, decoded.
@@ -148,7 +172,24 @@ mod tests {
             ErrorCode::InvalidRequest,
             "user: invalid type: integer `7`, expected a string",
         );
-        check(b"[]", ErrorCode::InvalidRequest, "the body: ");
+        for other in ["[]", r#"["ana",[]]"#, "null", "7"] {
+            check(other.as_bytes(), ErrorCode::InvalidRequest, "the body: expected an object");
+        }
+    }
+
+    #[test]
+    fn a_query_is_utf8_after_decoding_or_refused() {
+        for (query, expected) in [
+            ("", true),
+            ("user=a+b%20c", true),
+            ("user=%C3%A9", true),
+            ("user=%c3", false),
+            ("user=%ff&x=1", false),
+            ("a=%", true),
+            ("a=%zz", true),
+        ] {
+            assert_eq!(decodes_to_utf8(query), expected, "{query}");
+        }
     }
 
     #[test]

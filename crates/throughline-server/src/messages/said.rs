@@ -189,15 +189,15 @@ mod tests {
         read(role, &RawObject::parse(message.to_string().as_bytes()).unwrap())
     }
 
-    fn user(content: Value) -> Option<Content> {
+    fn user(content: &Value) -> Option<Content> {
         said(Role::User, &json!({ "role": "user", "content": content })).map(|said| said.content)
     }
 
     #[test]
     fn words_are_the_same_as_a_string_and_as_parts() {
-        assert_eq!(user(json!("one\ntwo")), Some(Content::text("one\ntwo")));
+        assert_eq!(user(&json!("one\ntwo")), Some(Content::text("one\ntwo")));
         let parts = json!([{ "type": "text", "text": "one" }, { "type": "text", "text": "two" }]);
-        assert_eq!(user(parts), Some(Content::text("one\ntwo")));
+        assert_eq!(user(&parts), Some(Content::text("one\ntwo")));
     }
 
     #[test]
@@ -205,7 +205,7 @@ mod tests {
         for content in
             [json!(null), json!(""), json!(" \n"), json!([]), json!([{ "type": "text", "text": "" }])]
         {
-            assert_eq!(user(content), None);
+            assert_eq!(user(&content), None);
         }
     }
 
@@ -213,7 +213,7 @@ mod tests {
     fn an_image_is_a_mark_in_the_text_and_a_hash_in_the_json() {
         let image = |data: &str| {
             let url = format!("data:image/png;base64,{data}");
-            user(json!([{ "type": "text", "text": "look" }, { "type": "image_url", "image_url": { "url": url } }])).unwrap()
+            user(&json!([{ "type": "text", "text": "look" }, { "type": "image_url", "image_url": { "url": url } }])).unwrap()
         };
         let content = image("AAAA");
         assert_eq!(content.text, "look\n[image]");

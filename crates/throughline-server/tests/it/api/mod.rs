@@ -1,0 +1,12 @@
+//! The native API as a client sees it.
+
+mod bad_input;
+mod contexts;
+mod isolation;
+mod keys;
+mod limits;
+mod profiles;
+mod recalls;
+mod server;
+mod turns;
+mod world;
