@@ -75,6 +75,8 @@ class Throughline:
         self._command = [program, "serve", "--listen", f"127.0.0.1:{self.port}", "--data", str(data)]
         self._command += ["--upstream", f"{upstream_url}/v1"]
         self._environment = clean_environment()
+        # A chat goes on without memory that is late; on a busy machine that would be a failure of the machine.
+        self._environment["THROUGHLINE_SERVER_MEMORY_DEADLINE_MS"] = "30000"
         if model_dir:
             self._environment["THROUGHLINE_MODEL_DIR"] = model_dir
         self._process: subprocess.Popen | None = None

@@ -1,6 +1,8 @@
 """The `openai` package as people use it; only the base URL is ours. The user is named in a header."""
 
 import json
+import time
+import urllib.error
 import urllib.request
 
 from checks import (
@@ -68,8 +70,20 @@ def read_receipt() -> None:
     assert int(raw.headers["x-memory-hits"]) > 0, "nothing was recalled"
     assert int(raw.headers["x-memory-tokens"]) > 0, "no tokens were added"
     url = BASE_URL.removesuffix("/v1") + f"/api/v1/receipts/{receipt}?user={USER}"
-    with urllib.request.urlopen(url, timeout=30) as answer:
-        assert json.load(answer), "the receipt is empty"
+    assert fetch_when_there(url), "the receipt is empty"
+
+
+def fetch_when_there(url: str) -> dict:
+    """The receipt is written with the exchange, which happens after the answer was sent."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code != 404 or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
 
 
 def list_models() -> None:
