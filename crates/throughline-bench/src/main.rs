@@ -1,0 +1,133 @@
+//! Benchmarks of the `throughline` program over HTTP, side by side with what it is compared to.
+//!
+//! `cargo run --release -p throughline-bench -- all` builds the program, starts it as anybody would, and measures
+//! durable writes, recall, what a chat pays for the proxy, and resident memory. The limit of the disk (SQLite alone)
+//! and a peer (`mem0ai`) are measured in the same rounds, since numbers of different runs do not compare.
+//!
+//! It must never reach into the program: what is measured is what a client sees. Nothing here asserts a time.
+
+mod bench;
+mod client;
+mod corpus;
+mod doc;
+mod load;
+mod machine;
+mod measure;
+mod parts;
+mod peer;
+mod report;
+mod server;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, ValueEnum};
+
+use crate::bench::Bench;
+use crate::report::Report;
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo run --release -p throughline-bench -- all --quick          does it work: a minute or two, numbers mean nothing
+  cargo run --release -p throughline-bench -- all --json out.json  the whole measurement
+  cargo run --release -p throughline-bench -- all --doc            … and its tables put into docs/benchmarks.md
+  cargo run --release -p throughline-bench -- recall --no-peers    one part, without Python";
+
+/// Measures the program side by side with what it is compared to.
+#[derive(Debug, Parser)]
+#[command(name = "throughline-bench", after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
+struct Arguments {
+    /// What to measure
+    part: Part,
+
+    /// A smoke run: one short round
+    #[arg(long)]
+    quick: bool,
+
+    /// Rounds; each number is the median over them
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+
+    /// Write all numbers to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Print the tables in Markdown
+    #[arg(long)]
+    markdown: bool,
+
+    /// Put the tables into docs/benchmarks.md
+    #[arg(long)]
+    doc: bool,
+
+    /// Leave out the peer, which needs Python 3 and a package index
+    #[arg(long)]
+    no_peers: bool,
+
+    /// Measure this `throughline` instead of building one
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+
+    /// The folder of the embedding model; fetched into .test/models if it is not there
+    #[arg(long, value_name = "DIR")]
+    model_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Everything below
+    All,
+    /// Durable turns a second
+    Writes,
+    /// Time of a recall by size of the memory
+    Recall,
+    /// What a chat pays for the proxy and for memory
+    Chat,
+    /// Resident memory
+    Resident,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::complain(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let rounds = if arguments.quick { 1 } else { arguments.rounds };
+    let mut bench =
+        Bench::prepare(arguments.quick, rounds, arguments.program.clone(), arguments.model_dir.clone())?;
+    if !arguments.no_peers {
+        bench.find_peer();
+    }
+    let mut report = Report::begin(rounds, arguments.quick);
+    let wanted = |part| arguments.part == Part::All || arguments.part == part;
+    if wanted(Part::Writes) {
+        report.add(parts::writes::measure(&bench).context("writes")?);
+    }
+    if wanted(Part::Recall) {
+        report.add(parts::recall::measure(&bench).context("recall")?);
+    }
+    if wanted(Part::Chat) {
+        report.add(parts::chat::measure(&bench).context("chat")?);
+    }
+    if wanted(Part::Resident) {
+        report.add(parts::resident::measure(&bench).context("resident memory")?);
+    }
+    report.end(bench.notes());
+    report.print(arguments.markdown)?;
+    if let Some(path) = &arguments.json {
+        std::fs::write(path, format!("{:#}\n", report.to_json()))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if arguments.doc {
+        doc::update(&report.to_markdown())?;
+    }
+    Ok(())
+}
