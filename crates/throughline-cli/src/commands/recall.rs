@@ -1,0 +1,133 @@
+//! `throughline recall`: what memory finds for a question.
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+use throughline::model::{SessionId, Timestamp};
+use throughline::recall::{Filters, RecallRequest, Recalled};
+
+use super::Run;
+use crate::args::ScopeArgs;
+use crate::config::MemoryFlags;
+use crate::shapes::ItemShape;
+use crate::terminal::{Terminal, Tone, milliseconds, wrap};
+use crate::{embedding, wire};
+
+const EXAMPLES: &str = "\
+Examples:
+  throughline recall --user ada \"where does she live?\"
+  throughline recall --user ada --limit 3 --explain \"allergies\"
+  throughline recall --user ada --from 2026-03-01T00:00:00Z --json \"the trip\"";
+
+/// Look into a user's memory: the passages that answer a question, best first
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Recall {
+    /// What to look for
+    query: String,
+
+    #[command(flatten)]
+    scope: ScopeArgs,
+
+    /// At most so many passages
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    limit: usize,
+
+    /// At most so many tokens of text in all
+    #[arg(long, value_name = "NUMBER")]
+    budget_tokens: Option<usize>,
+
+    /// Only from this conversation; may be given several times
+    #[arg(long, value_name = "ID", value_parser = |text: &str| SessionId::new(text))]
+    session: Vec<SessionId>,
+
+    /// Only what was said at this time or later, such as 2026-03-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    from: Option<Timestamp>,
+
+    /// Only what was said before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
+
+    /// Show what words and meaning each say of a passage
+    #[arg(long)]
+    explain: bool,
+
+    #[command(flatten)]
+    flags: MemoryFlags,
+}
+
+impl Recall {
+    pub(crate) fn run(&self, run: &Run) -> Result<()> {
+        let config = run.load(&self.flags)?.config;
+        let memory = wire::open(&config, wire::IfAbsent::Refuse)?;
+        embedding::attach_if_there(&memory, &config, run.terminal)?;
+        let request = RecallRequest {
+            limit: self.limit,
+            budget_tokens: self.budget_tokens,
+            embed_deadline: std::time::Duration::from_millis(config.query_embed_ms_max.0),
+            filters: Filters {
+                sessions: self.session.clone(),
+                from: self.from,
+                until: self.until,
+                ..Filters::default()
+            },
+            ..RecallRequest::new(&self.query)
+        };
+        let recalled = memory.recall(&self.scope.scope(), &request)?;
+        if run.terminal.is_json() {
+            json_of(&recalled, run.terminal)
+        } else {
+            self.show(&recalled, run.terminal)
+        }
+    }
+
+    fn show(&self, recalled: &Recalled, terminal: Terminal) -> Result<()> {
+        if recalled.items.is_empty() {
+            terminal.note(format!("Nothing was found for user `{}`.", self.scope.user));
+        }
+        for item in &recalled.items {
+            let said = item.turn.name.as_deref().unwrap_or(item.turn.role.as_str());
+            let mut head =
+                format!("{} · {said} · {}", item.turn.time.strftime("%a %-d %b %Y %H:%M"), item.turn.session);
+            if self.explain {
+                let dense = item.scores.dense.map_or_else(|| "-".to_owned(), |dense| format!("{dense:.2}"));
+                head.push_str(&format!(
+                    " · score {:.2} (words {:.2}, meaning {dense})",
+                    item.score, item.scores.lexical
+                ));
+            }
+            terminal.line(terminal.paint(Tone::Dim, head))?;
+            for line in wrap(item.text(), terminal.width() - 2) {
+                terminal.line(format!("  {line}"))?;
+            }
+        }
+        if self.explain {
+            let timings: Vec<String> = recalled
+                .timings
+                .iter()
+                .map(|timing| format!("{} {}", timing.stage, milliseconds(timing.took)))
+                .collect();
+            terminal.note(timings.join(", "));
+        }
+        Ok(())
+    }
+}
+
+/// The answer as JSON.
+#[derive(Serialize)]
+struct RecalledShape<'a> {
+    items: Vec<ItemShape<'a>>,
+    degraded: Option<&'static str>,
+    timings_ms: serde_json::Map<String, Json>,
+}
+
+fn json_of(recalled: &Recalled, terminal: Terminal) -> Result<()> {
+    let timings = recalled.timings.iter().map(|t| (t.stage.clone(), json!(t.took.as_secs_f64() * 1_000.0)));
+    terminal.document(&RecalledShape {
+        items: recalled.items.iter().map(ItemShape::from).collect(),
+        degraded: recalled.degraded.map(|degraded| degraded.as_str()),
+        timings_ms: timings.collect(),
+    })
+}

@@ -1,0 +1,204 @@
+//! Every setting of the program, once: its key, default, unit and meaning. The file, the environment, the flags, the
+//! output of `throughline config` and the reference page are all made from this table.
+//!
+//! One rule names the environment variable: `THROUGHLINE_` and the key in capitals, dots as underscores.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use throughline::text::tokens::TokenEncoding;
+use throughline_llm::{BaseUrl, Secret};
+
+use super::values::{Count, EmbeddingSource, LogFormat, Value};
+
+/// What a setting is about; decides which commands have its flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// The memory itself: whatever opens it needs these.
+    Memory,
+    /// The way to the language model.
+    Upstream,
+    /// The server.
+    Server,
+    /// The chat in the terminal.
+    Chat,
+}
+
+/// What a setting is if nobody sets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Default {
+    /// This text.
+    Text(&'static str),
+    /// Nothing.
+    Unset,
+    /// The platform's data folder, or a folder below it.
+    DataDir(&'static str),
+}
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its name in the file, `section.name`.
+    pub(crate) key: &'static str,
+    /// A variable of the environment other programs use for it; ours goes before.
+    pub(crate) customary_env: Option<&'static str>,
+    /// The flag, without dashes.
+    pub(crate) flag: Option<&'static str>,
+    /// What it is about.
+    pub(crate) group: Group,
+    /// If nobody sets it.
+    pub(crate) default: Default,
+    /// What to write.
+    pub(crate) form: &'static str,
+    /// Whether it may be shown.
+    pub(crate) secret: bool,
+    /// What it does, in sentences.
+    pub(crate) doc: &'static str,
+    /// Checks a text.
+    pub(crate) shown: fn(&str) -> Result<String, String>,
+}
+
+impl Setting {
+    /// The environment variable.
+    pub(crate) fn env(&self) -> String {
+        format!("THROUGHLINE_{}", self.key.to_uppercase().replace('.', "_"))
+    }
+
+    /// The variables to look at, in order.
+    pub(crate) fn env_names(&self) -> impl Iterator<Item = String> {
+        std::iter::once(self.env()).chain(self.customary_env.map(str::to_owned))
+    }
+}
+
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])* $field:ident: $type:ty = $group:ident $key:literal, $default:expr $(, flag $flag:literal)? $(, env $env:literal)?;)*) => {
+        /// All settings, in the order of the reference page.
+        pub(crate) const SETTINGS: &[Setting] = &[$(Setting {
+            key: $key,
+            customary_env: settings!(@optional $($env)?),
+            flag: settings!(@optional $($flag)?),
+            group: Group::$group,
+            default: $default,
+            form: <$type as Value>::FORM,
+            secret: <$type as Value>::SECRET,
+            doc: concat!($($doc),*).trim_ascii(),
+            shown: |text| <$type as Value>::read(text).map(|value| value.shown()),
+        }),*];
+
+        /// The settings of this run.
+        #[derive(Debug, Clone)]
+        pub(crate) struct Config {
+            $($(#[doc = $doc])* pub(crate) $field: $type,)*
+        }
+
+        impl Config {
+            /// From the text each key was given; a key without one is unset.
+            ///
+            /// `text` has been checked against every setting before.
+            pub(super) fn from_text(text: &dyn Fn(&'static str) -> Option<String>) -> Result<Self, (&'static str, String)> {
+                Ok(Self {
+                    $($field: match text($key) {
+                        Some(text) => <$type as Value>::read(&text).map_err(|problem| ($key, problem))?,
+                        None => <$type as Value>::unset().ok_or(($key, "has no value".to_owned()))?,
+                    },)*
+                })
+            }
+        }
+    };
+    (@optional) => { None };
+    (@optional $value:literal) => { Some($value) };
+}
+
+settings! {
+    /// The folder memory is kept in. Several processes may use one folder at a time.
+    data: PathBuf = Memory "data", Default::DataDir(""), flag "data";
+    /// Where vectors come from: `local` is the model in this process, `off` leaves recall to words alone, a URL is any OpenAI-compatible API with `/embeddings`.
+    embeddings: EmbeddingSource = Memory "embeddings.source", Default::Text("local"), flag "embeddings";
+    /// The model to ask a remote `/embeddings` for, as it is called there.
+    embeddings_model: String = Memory "embeddings.model", Default::Text("text-embedding-3-small");
+    /// The key for a remote `/embeddings`.
+    embeddings_key: Option<Secret> = Memory "embeddings.key", Default::Unset;
+    /// Components of a vector of the remote model; asked of the endpoint if not set.
+    embeddings_dimensions: Option<Count<1, 8_192>> = Memory "embeddings.dimensions", Default::Unset;
+    /// Put before each query for the remote model, such as `query: ` for the E5 models.
+    embeddings_query_prefix: String = Memory "embeddings.query_prefix", Default::Text("");
+    /// Put before each passage for the remote model, such as `passage: ` for the E5 models.
+    embeddings_passage_prefix: String = Memory "embeddings.passage_prefix", Default::Text("");
+    /// The folder of the model that runs in this process.
+    model_dir: PathBuf = Memory "model.dir", Default::DataDir("models/all-MiniLM-L6-v2"), flag "model-dir";
+    /// The most tokens that are added to a request which names no budget of its own.
+    budget_tokens: Count<0, 200_000> = Memory "context.budget_tokens", Default::Text("2000");
+    /// The vocabulary tokens are counted with.
+    token_encoding: TokenEncoding = Memory "context.token_encoding", Default::Text("o200k_base");
+    /// Bytes of search data kept in memory for users who were active lately.
+    shard_cache_bytes_max: Count<1_048_576, 1_099_511_627_776> = Memory "recall.cache_bytes_max", Default::Text("268435456");
+    /// How long a recall waits for the vector of its query, in milliseconds, before it goes by words alone.
+    query_embed_ms_max: Count<1, 60_000> = Memory "recall.embed_ms_max", Default::Text("2000");
+    /// What is logged to standard error: `error`, `warn`, `info`, `debug`, `trace` or a filter such as `info,throughline_server=debug`.
+    log: String = Memory "log.filter", Default::Text("warn"), flag "log";
+    /// How log lines look.
+    log_format: LogFormat = Memory "log.format", Default::Text("text");
+
+    /// The OpenAI-compatible API that answers: `https://api.openai.com/v1`, `http://localhost:11434/v1`, … Without it the server keeps memory but forwards no chat.
+    upstream: Option<BaseUrl> = Upstream "upstream.url", Default::Unset, flag "upstream", env "OPENAI_BASE_URL";
+    /// The provider's key, used for requests that bring none of their own.
+    upstream_key: Option<Secret> = Upstream "upstream.key", Default::Unset, env "OPENAI_API_KEY";
+    /// How long to wait for a connection to the upstream, in milliseconds.
+    upstream_connect_ms: Count<1, 600_000> = Upstream "upstream.connect_ms_max", Default::Text("5000");
+    /// How long to wait for the first byte of an answer, in milliseconds. Reasoning models take minutes.
+    upstream_first_byte_ms_max: Count<1, 3_600_000> = Upstream "upstream.first_byte_ms_max", Default::Text("600000");
+    /// How long an answer may pause between two parts, in milliseconds.
+    upstream_idle_ms_max: Count<1, 3_600_000> = Upstream "upstream.idle_ms_max", Default::Text("300000");
+
+    /// Where the server listens. Any address that is not loopback needs an API key first.
+    listen: SocketAddr = Server "listen", Default::Text("127.0.0.1:8077"), flag "listen";
+    /// The largest request body, in bytes.
+    body_bytes_max: Count<1_024, 1_073_741_824> = Server "server.body_bytes_max", Default::Text("8388608");
+    /// Requests in flight; one more is answered with 503.
+    requests_in_flight_max: Count<1, 1_000_000> = Server "server.requests_in_flight_max", Default::Text("1024");
+    /// How long a request of the native API may take, in milliseconds.
+    request_ms_max: Count<1, 3_600_000> = Server "server.request_ms_max", Default::Text("120000");
+    /// Calls of the engine at once, each on a thread of its own; further ones wait.
+    engine_calls_max: Count<1, 4_096> = Server "server.engine_calls_max", Default::Text("64");
+    /// Chats whose exchange is under way or waits to be recorded; a further one is answered, but not remembered.
+    exchanges_open_max: Count<1, 1_000_000> = Server "server.exchanges_open_max", Default::Text("4096");
+    /// How long a chat waits for its context, in milliseconds, before it goes on without; a request may name its own.
+    memory_deadline_ms: Count<1, 60_000> = Server "server.memory_deadline_ms", Default::Text("1000");
+    /// How long a stop waits for what is in flight, in milliseconds.
+    shutdown_grace_ms_max: Count<0, 3_600_000> = Server "server.shutdown_grace_ms_max", Default::Text("10000");
+
+    /// The model `throughline chat` asks; needed if the upstream has several.
+    chat_model: Option<String> = Chat "chat.model", Default::Unset, flag "model";
+    /// A running Throughline that `throughline chat` talks to, such as `http://127.0.0.1:8077`. Without it, the chat opens the memory itself.
+    chat_server: Option<BaseUrl> = Chat "chat.server", Default::Unset, flag "server";
+    /// A key of that server, if it requires one.
+    chat_key: Option<Secret> = Chat "chat.key", Default::Unset;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn keys_and_flags_are_unique_and_every_default_is_valid() {
+        let (mut keys, mut flags) = (HashSet::new(), HashSet::new());
+        for setting in SETTINGS {
+            assert!(keys.insert(setting.key), "{}", setting.key);
+            assert!(setting.flag.is_none_or(|flag| flags.insert(flag)), "{}", setting.key);
+            assert!(!setting.doc.is_empty() && setting.doc.ends_with('.'), "{}", setting.key);
+            assert!(!(setting.secret && setting.flag.is_some()), "secrets must not stand on a command line");
+            if let Default::Text(text) = setting.default {
+                (setting.shown)(text).unwrap_or_else(|problem| panic!("{}: {problem}", setting.key));
+            }
+        }
+    }
+
+    #[test]
+    fn environment_variables_follow_from_the_key() {
+        let env = |key: &str| SETTINGS.iter().find(|setting| setting.key == key).unwrap().env();
+        assert_eq!(env("listen"), "THROUGHLINE_LISTEN");
+        assert_eq!(env("upstream.first_byte_ms_max"), "THROUGHLINE_UPSTREAM_FIRST_BYTE_MS_MAX");
+    }
+}

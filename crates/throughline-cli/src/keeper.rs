@@ -1,0 +1,240 @@
+//! The server's embedding model: a thread that brings it in, attaches it, and gives vectors to what was written without.
+//!
+//! The server never waits for it: until a model is attached, recall goes by words. If the model cannot be fetched, the
+//! thread says what to do and looks for its files every few seconds. It must never fail a request or end the server.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use indicatif::ProgressBar;
+use throughline::memory::Memory;
+use throughline::ports::Embedder;
+use throughline_embed::{PullError, PullProgress};
+use throughline_server::{ModelState, ModelStatus};
+
+use crate::config::{Config, EmbeddingSource};
+use crate::embedding::{self, LOCAL};
+use crate::failure::shown;
+use crate::terminal::Terminal;
+
+/// Passages that get their vectors in one step: a second or two of work.
+pub(crate) const BACKFILL_PASSAGES_A_STEP: usize = 64;
+
+/// How often to look whether the model's files have appeared.
+const FILES_LOOKED_FOR_EVERY: Duration = Duration::from_secs(3);
+/// How often to try an endpoint again that did not answer.
+const ENDPOINT_TRIED_EVERY: Duration = Duration::from_secs(10);
+/// How often to look for passages without vectors.
+const WORK_LOOKED_FOR_EVERY: Duration = Duration::from_secs(2);
+/// How long to wait after the model failed.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(10);
+
+/// The running thread. Dropped, it ends within the step it is at.
+pub(crate) struct Keeper {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread works with.
+pub(crate) struct Task {
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) config: Config,
+    pub(crate) status: ModelStatus,
+    pub(crate) terminal: Terminal,
+}
+
+impl Keeper {
+    /// Starts the thread.
+    pub(crate) fn start(task: Task) -> Result<Self> {
+        let (stop, stopped) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("embedding-keeper".into())
+            .spawn(move || task.run(&Stopped(stopped.into())))?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic in there was reported when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Length and time of change of a file.
+type FileStamp = (u64, Option<SystemTime>);
+
+/// Tells that the keeper was dropped.
+struct Stopped(Mutex<mpsc::Receiver<()>>);
+
+impl Stopped {
+    /// Waits, and returns whether it is time to end.
+    fn after(&self, wait: Duration) -> bool {
+        let receiver = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        receiver.recv_timeout(wait) != Err(RecvTimeoutError::Timeout)
+    }
+
+    fn now(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).try_recv() != Err(TryRecvError::Empty)
+    }
+}
+
+impl Task {
+    fn run(&self, stopped: &Stopped) {
+        if self.attach(stopped) {
+            self.backfill(stopped);
+        }
+    }
+
+    /// Brings the model in, however long it takes. False if it is time to end, or there will never be one.
+    fn attach(&self, stopped: &Stopped) -> bool {
+        let mut fetched = false;
+        loop {
+            let seen = self.files();
+            let error = match embedding::load(&self.config) {
+                Ok(Some(embedder)) => return self.put_in_force(embedder),
+                Ok(None) => {
+                    self.status
+                        .set(ModelState::Missing("embeddings are switched off in the configuration".into()));
+                    return false;
+                }
+                Err(error) => error,
+            };
+            let goes_on = match self.config.embeddings {
+                EmbeddingSource::Local if !fetched => {
+                    fetched = true;
+                    self.fetch(stopped)
+                }
+                EmbeddingSource::Local => {
+                    self.say(ModelState::Failed, &error);
+                    self.wait_for_other_files(seen.as_ref(), stopped)
+                }
+                _ => {
+                    self.say(ModelState::Failed, &error);
+                    !stopped.after(ENDPOINT_TRIED_EVERY)
+                }
+            };
+            if !goes_on {
+                return false;
+            }
+        }
+    }
+
+    /// Makes sure that the model's files are there: fetches them, or waits until somebody puts them there.
+    fn fetch(&self, stopped: &Stopped) -> bool {
+        let folder = self.config.model_dir.display();
+        self.terminal.note(format!("Fetching the embedding model into {folder} …"));
+        match pull(&self.config, self.terminal, &|| stopped.now()) {
+            None => false,
+            Some(Ok(())) => {
+                self.terminal.note(format!("The embedding model lies in {folder}."));
+                true
+            }
+            Some(Err(error)) => {
+                self.say(ModelState::Missing, &error.into());
+                self.terminal.note(format!("  It is used as soon as it lies in {folder}."));
+                self.wait_for_other_files(self.files().as_ref(), stopped)
+            }
+        }
+    }
+
+    /// Waits until the model's files are there and are not those that were of no use. False if it is time to end.
+    fn wait_for_other_files(&self, useless: Option<&Vec<FileStamp>>, stopped: &Stopped) -> bool {
+        loop {
+            if stopped.after(FILES_LOOKED_FOR_EVERY) {
+                return false;
+            }
+            let files = self.files();
+            if files.is_some() && files.as_ref() != useless {
+                return true;
+            }
+        }
+    }
+
+    /// Length and time of each of the model's files. None if one is missing.
+    fn files(&self) -> Option<Vec<FileStamp>> {
+        let stamp = |name: &str| {
+            let file = std::fs::metadata(self.config.model_dir.join(name)).ok()?;
+            Some((file.len(), file.modified().ok()))
+        };
+        LOCAL.files().iter().map(|file| stamp(file.name)).collect()
+    }
+
+    fn put_in_force(&self, embedder: Arc<dyn Embedder>) -> bool {
+        let model = embedder.model().clone();
+        match self.memory.attach(embedder) {
+            Ok(()) => {
+                tracing::info!(
+                    model = model.name,
+                    dimensions = model.dimensions,
+                    "the embedding model is in use"
+                );
+                self.status.set(ModelState::Ready);
+                true
+            }
+            Err(error) => {
+                self.say(ModelState::Failed, &error.into());
+                false
+            }
+        }
+    }
+
+    /// Tells the person at the terminal and whoever asks the server.
+    fn say(&self, state: fn(String) -> ModelState, error: &anyhow::Error) {
+        let text = shown(error);
+        let text = text.trim_start_matches("error: ").trim_end();
+        self.terminal.note(format!("Recall goes by words alone: {text}"));
+        self.status.set(state(text.to_owned()));
+    }
+
+    fn backfill(&self, stopped: &Stopped) {
+        loop {
+            let wait = match self.memory.backfill(BACKFILL_PASSAGES_A_STEP) {
+                Ok(0) => WORK_LOOKED_FOR_EVERY,
+                Ok(_) => Duration::ZERO,
+                Err(error) => {
+                    tracing::warn!(%error, "passages wait for their vectors");
+                    PAUSE_AFTER_FAILURE
+                }
+            };
+            if stopped.after(wait) {
+                return;
+            }
+        }
+    }
+}
+
+/// Fetches the local model with a progress bar. None if `stop` said so in between.
+pub(crate) fn pull(
+    config: &Config,
+    terminal: Terminal,
+    stop: &dyn Fn() -> bool,
+) -> Option<Result<(), PullError>> {
+    /// Carried through the pull by unwinding, so that the download is ended and its files are removed.
+    struct Stop;
+
+    let bar: ProgressBar =
+        terminal.progress(0, "  {msg} {bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left");
+    bar.set_message(LOCAL.name);
+    let progress = |progress: PullProgress| {
+        bar.set_length(progress.bytes_total);
+        bar.set_position(progress.bytes_done);
+        if stop() {
+            resume_unwind(Box::new(Stop));
+        }
+    };
+    let pulled = catch_unwind(AssertUnwindSafe(|| LOCAL.pull(&config.model_dir, &progress)));
+    bar.finish_and_clear();
+    match pulled {
+        Ok(pulled) => Some(pulled),
+        Err(payload) if payload.is::<Stop>() => None,
+        Err(panic) => resume_unwind(panic),
+    }
+}

@@ -1,0 +1,133 @@
+//! The JSON that commands write: the same names as the native API's, so that a script can use either.
+//!
+//! Metadata and message parts go out as they came in, to the byte.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use throughline::model::{Profile, Receipt, Turn};
+use throughline::recall::RecalledItem;
+
+/// A turn.
+#[derive(Debug, Serialize)]
+pub(crate) struct TurnShape<'a> {
+    id: String,
+    session: &'a str,
+    role: &'static str,
+    name: Option<&'a str>,
+    content: Box<RawValue>,
+    time: String,
+    metadata: Option<Box<RawValue>>,
+}
+
+impl<'a> From<&'a Turn> for TurnShape<'a> {
+    fn from(turn: &'a Turn) -> Self {
+        let content = turn.content.json.as_deref().and_then(raw);
+        Self {
+            id: turn.id.to_string(),
+            session: turn.session.as_str(),
+            role: turn.role.as_str(),
+            name: turn.name.as_deref(),
+            content: content
+                .or_else(|| raw(&Value::from(turn.content.text.as_str()).to_string()))
+                .unwrap_or_default(),
+            time: turn.time.to_string(),
+            metadata: turn.metadata.as_deref().and_then(raw),
+        }
+    }
+}
+
+/// A passage that was found.
+#[derive(Debug, Serialize)]
+pub(crate) struct ItemShape<'a> {
+    text: &'a str,
+    score: f32,
+    scores: Value,
+    kind: &'static str,
+    time: String,
+    session: &'a str,
+    turn_id: String,
+    role: &'static str,
+    name: Option<&'a str>,
+    metadata: Option<Box<RawValue>>,
+}
+
+impl<'a> From<&'a RecalledItem> for ItemShape<'a> {
+    fn from(item: &'a RecalledItem) -> Self {
+        let turn = &item.turn;
+        Self {
+            text: item.text(),
+            score: item.score,
+            scores: json!({ "lexical": item.scores.lexical, "dense": item.scores.dense }),
+            kind: "turn",
+            time: turn.time.to_string(),
+            session: turn.session.as_str(),
+            turn_id: turn.id.to_string(),
+            role: turn.role.as_str(),
+            name: turn.name.as_deref(),
+            metadata: turn.metadata.as_deref().and_then(raw),
+        }
+    }
+}
+
+/// A profile: its slots, the tenant's own among them.
+pub(crate) fn profile(profile: &Profile) -> Value {
+    let mut slots: Map<String, Value> = Map::new();
+    slots.insert("goals".into(), json!(profile.goals));
+    slots.insert("preferences".into(), json!(profile.preferences));
+    slots.insert("pastMistakes".into(), json!(profile.past_mistakes));
+    slots.insert("summary".into(), json!(profile.summary));
+    slots.extend(profile.own.iter().map(|(slot, value)| (slot.clone(), value.clone())));
+    Value::Object(slots)
+}
+
+/// The record of a context.
+pub(crate) fn receipt(receipt: &Receipt) -> Value {
+    let items: Vec<Value> = receipt
+        .items
+        .iter()
+        .map(|item| {
+            json!({
+                "turn": item.turn,
+                "bytes": [item.bytes.0, item.bytes.1],
+                "score": item.score,
+                "tokens": item.tokens,
+                "dropped": item.dropped.map(|reason| reason.as_str()),
+            })
+        })
+        .collect();
+    let sections: Map<String, Value> = receipt
+        .sections
+        .iter()
+        .map(|section| {
+            let tokens =
+                json!({ "budget_tokens": section.budget_tokens, "used_tokens": section.used_tokens });
+            (section.section.as_str().to_owned(), tokens)
+        })
+        .collect();
+    let timings: Map<String, Value> = receipt
+        .timings
+        .iter()
+        .map(|timing| (timing.stage.clone(), json!(timing.took.as_secs_f64() * 1_000.0)))
+        .collect();
+    json!({
+        "id": receipt.id.to_string(),
+        "session": receipt.session.as_ref().map(|session| session.as_str()),
+        "time": receipt.time.to_string(),
+        "query": receipt.query,
+        "budget_tokens": receipt.budget_tokens,
+        "used_tokens": receipt.used_tokens,
+        "sections": sections,
+        "items": items,
+        "identity_version": receipt.identity,
+        "identity_hash": receipt.identity_hash,
+        "profile_epoch": receipt.profile_epoch,
+        "context_hash": receipt.context_hash,
+        "degraded": receipt.degraded,
+        "timings_ms": timings,
+    })
+}
+
+fn raw(json: &str) -> Option<Box<RawValue>> {
+    RawValue::from_string(json.to_owned()).ok()
+}
