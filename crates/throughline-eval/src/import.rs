@@ -195,7 +195,8 @@ impl Iterator for Conversations {
     }
 }
 
-/// The turns of a file, in order. After an error nothing more comes.
+/// The turns of a file, in order. After [`ImportError::Line`] the next line may be asked for, unless the line was beyond
+/// the limit; after any other error nothing more comes.
 pub struct Turns(TurnSource);
 
 enum TurnSource {

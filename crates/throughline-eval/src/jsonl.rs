@@ -23,7 +23,8 @@ pub(crate) enum LineError {
     Malformed { line: u64, problem: String },
 }
 
-/// The turns of a JSONL file, in order. After an error nothing more comes.
+/// The turns of a JSONL file, in order. A wrong line is stepped over; after a line beyond the limit or a failure to read
+/// nothing more comes.
 pub(crate) struct Lines<R> {
     reader: Counted<R>,
     line: u64,
@@ -46,7 +47,7 @@ impl<R: BufRead> Lines<R> {
             return Ok(None);
         }
         let turn = self.read();
-        self.ended = !matches!(turn, Ok(Some(_)));
+        self.ended |= matches!(turn, Ok(None) | Err(LineError::Io(_)));
         turn
     }
 
@@ -61,6 +62,7 @@ impl<R: BufRead> Lines<R> {
             }
             let malformed = |problem: String| LineError::Malformed { line: self.line, problem };
             if count as u64 == LINE_BYTES_MAX && !self.buffer.ends_with(b"\n") {
+                self.ended = true;
                 return Err(malformed(format!("longer than {} MB", LINE_BYTES_MAX / (1024 * 1024))));
             }
             let text = std::str::from_utf8(&self.buffer)
@@ -194,6 +196,17 @@ mod tests {
     }
 
     #[test]
+    fn the_lines_after_a_wrong_one_can_be_read() {
+        let good = r#"{"session":"s","role":"user","content":"x"}"#;
+        let text = format!("{good}\n{{}}\n{good}\n");
+        let mut lines = Lines::new(Counted::new(text.as_bytes()));
+        assert!(matches!(lines.next(), Ok(Some(_))));
+        assert!(matches!(lines.next(), Err(LineError::Malformed { line: 2, .. })));
+        assert!(matches!(lines.next(), Ok(Some(_))));
+        assert!(matches!(lines.next(), Ok(None)));
+    }
+
+    #[test]
     fn a_line_beyond_the_limit_is_refused_without_being_held() {
         let endless = io::BufReader::new(io::repeat(b'x'));
         let mut lines = Lines::new(Counted::new(endless));
@@ -201,6 +214,6 @@ mod tests {
             panic!("expected a refusal")
         };
         assert_eq!(problem, "longer than 32 MB");
-        assert!(matches!(lines.next(), Ok(None)), "nothing comes after an error");
+        assert!(matches!(lines.next(), Ok(None)), "nothing comes after it");
     }
 }
