@@ -139,10 +139,12 @@ impl<'a> Setup<'a> {
         let program = root.join("bin").join(name);
         let stamps = self.directory.join("tools").join(name);
         self.once(&stamps, version, &format!("{name} {version}"), || {
+            // A build folder of our own, so that an interrupted build goes on where it stopped.
+            let build = self.directory.join("cache").join(name);
             let mut cargo = self.repository.cargo();
-            // A build folder that stays: an interrupted build goes on where it stopped.
             cargo.args(["install", "--locked", name, "--version", version, "--target-dir"]);
-            process::run(cargo.arg(self.directory.join("cache").join(name)).arg("--root").arg(&root))
+            process::run(cargo.arg(&build).arg("--root").arg(&root))?;
+            std::fs::remove_dir_all(&build).with_context(|| format!("cannot remove {}", build.display()))
         })?;
         Ok(program)
     }
