@@ -71,11 +71,13 @@ fn routes(state: Option<&AppState>) -> OpenApiRouter<AppState> {
         let places = Arc::new(Semaphore::new(state.config.requests_in_flight_max));
         bounded = bounded.layer(from_fn_with_state(places, limits::in_flight));
     }
-    OpenApiRouter::with_openapi(openapi::base())
+    let mut routes = OpenApiRouter::with_openapi(openapi::base())
         .merge(bounded)
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
-        .routes(routes!(metrics::metrics))
+        .routes(routes!(metrics::metrics));
+    openapi::with_errors(routes.get_openapi_mut());
+    routes
 }
 
 async fn not_found() -> ApiError {

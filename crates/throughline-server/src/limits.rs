@@ -133,6 +133,15 @@ mod tests {
         assert!(error.message.contains("4 bytes"), "{}", error.message);
     }
 
+    #[test]
+    fn a_panic_is_an_error_that_tells_nothing_of_what_was_said() {
+        let response = panicked(Box::new("a user's words"));
+        assert_eq!(response.status(), 500);
+        let error = response.extensions().get::<ApiError>().unwrap();
+        assert_eq!(error.code, ErrorCode::Internal);
+        assert!(!error.message.contains("words"));
+    }
+
     #[tokio::test]
     async fn a_body_without_a_length_is_bounded_all_the_same() {
         let frames = futures_util::stream::iter((0..10).map(|_| Ok::<_, std::convert::Infallible>("xx")));

@@ -5,7 +5,7 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use http::{HeaderValue, header};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{OpenApi, SecurityRequirement};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, ResponseBuilder, SecurityRequirement};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -22,7 +22,6 @@ use crate::state::AppState;
         (name = "profile", description = "The structured memory of a user."),
         (name = "identity", description = "Who the assistant is."),
         (name = "users", description = "Taking a user away."),
-        (name = "proxy", description = "The OpenAI API with memory."),
         (name = "server", description = "Health and metrics."),
     ),
     modifiers(&Security)
@@ -47,6 +46,22 @@ impl Modify for Security {
 /// What stands in the document besides the routes.
 pub(crate) fn base() -> OpenApi {
     Description::openapi()
+}
+
+/// Adds to each operation of the native API what any of them may answer: the shape of an error.
+pub(crate) fn with_errors(document: &mut OpenApi) {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
+    let error = ResponseBuilder::new()
+        .description("An error: see the code and the hint.")
+        .content("application/json", content)
+        .build();
+    let native = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/"));
+    for item in native.map(|(_, item)| item) {
+        let methods = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in methods.into_iter().flatten() {
+            operation.responses.responses.insert("default".into(), error.clone().into());
+        }
+    }
 }
 
 /// `/openapi.json` and `/docs`.

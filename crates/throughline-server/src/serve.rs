@@ -27,17 +27,12 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (stop, stopped) = oneshot::channel::<()>();
-    let upkeep = tokio::spawn(async {
-        loop {
-            tokio::time::sleep(metrics::UPKEEP_EVERY).await;
-            metrics::upkeep();
-        }
-    });
     let server =
         axum::serve(listener, app.router()).with_graceful_shutdown(async move { drop(stopped.await) });
     let mut server = std::pin::pin!(server.into_future());
     tokio::select! {
         ended = &mut server => ended?,
+        () = upkeep() => {}
         () = shutdown => {
             let most = app.state.config.shutdown_grace_ms_max;
             let deadline = Instant::now() + Duration::from_millis(most);
@@ -49,6 +44,13 @@ pub async fn serve(
             }
         }
     }
-    upkeep.abort();
     Ok(())
+}
+
+/// Never ends by itself.
+async fn upkeep() {
+    loop {
+        tokio::time::sleep(metrics::UPKEEP_EVERY).await;
+        metrics::upkeep();
+    }
 }

@@ -112,3 +112,96 @@ fn text_of(part: &RawValue) -> Option<String> {
     let object = RawObject::parse(part.get().as_bytes()).ok()?;
     serde_json::from_str(object.get("text")?.get()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use throughline::memory::{ContextRequest, Observation, Settings, TurnToObserve};
+    use throughline::model::{Scope, SessionId, Timestamp, UserId};
+    use throughline_sqlite::{SqliteOptions, SqliteStore};
+
+    use super::*;
+
+    /// A memory, and a block it made.
+    fn memory_and_block() -> (Memory, String) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();
+        let memory = Memory::open(Arc::new(store), Arc::new(Timestamp::now), Settings::default()).unwrap();
+        let scope = Scope::of(TenantId::single(), UserId::new("ana").unwrap());
+        let turns =
+            vec![TurnToObserve::new(Role::User, "The \"blue\" house stands in Lisbon.\nI live there.")];
+        let observation = Observation { session: SessionId::new("s").unwrap(), turns, idempotency_key: None };
+        memory.observe(&scope, observation).unwrap();
+        let context =
+            memory.context(&scope, &ContextRequest::asking("Where does the blue house stand?")).unwrap();
+        (memory, context.block.unwrap())
+    }
+
+    fn read(memory: &Memory, messages: &Value) -> Vec<ChatMessage> {
+        parse(memory, &TenantId::single(), &to_raw_value(messages).unwrap()).unwrap()
+    }
+
+    fn any_content() -> impl Strategy<Value = Value> {
+        let part = prop_oneof![
+            any::<String>().prop_map(|text| json!({ "type": "text", "text": text })),
+            any::<String>().prop_map(|url| json!({ "type": "image_url", "image_url": { "url": url } })),
+        ];
+        prop_oneof![
+            any::<String>().prop_map(Value::from),
+            prop::collection::vec(part, 0..4).prop_map(Value::from)
+        ]
+    }
+
+    #[test]
+    fn what_is_put_in_is_taken_out_again() {
+        let (memory, block) = memory_and_block();
+        proptest!(|(contents in prop::collection::vec(any_content(), 1..5))| {
+            let roles = ["user", "assistant"].into_iter().cycle();
+            let messages: Value =
+                roles.zip(&contents).map(|(role, content)| json!({ "role": role, "content": content })).collect();
+            let before = read(&memory, &messages);
+            let sent = insert_context(&before, Some("who you are"), Some(&block));
+            let sent: Value = serde_json::from_str(sent.get()).unwrap();
+            prop_assert!(sent.to_string().contains("throughline-memory-"));
+
+            let after = read(&memory, &Value::from(&sent.as_array().unwrap()[1..]));
+            let raw = |messages: &[ChatMessage]| -> Vec<Value> {
+                messages.iter().map(|message| serde_json::from_str(message.raw.get()).unwrap()).collect()
+            };
+            let said = |messages: &[ChatMessage]| -> Vec<Option<Said>> {
+                messages.iter().map(|message| message.said.clone()).collect()
+            };
+            prop_assert_eq!(raw(&after), raw(&before));
+            prop_assert_eq!(said(&after), said(&before));
+            prop_assert_eq!(after.iter().filter(|message| message.stripped).count(), 1);
+        });
+    }
+
+    #[test]
+    fn instructions_and_unknown_roles_are_passed_on_and_not_remembered() {
+        let (memory, _) = memory_and_block();
+        let messages = json!([
+            { "role": "system", "content": "a" },
+            { "role": "developer", "content": "b" },
+            { "role": "critic", "content": "c" },
+            { "role": "user", "content": "d" },
+        ]);
+        let read = read(&memory, &messages);
+        assert!(read[..3].iter().all(|message| message.said.is_none() && !message.stripped));
+        assert_eq!(read[3].said.as_ref().unwrap().content.text, "d");
+    }
+
+    #[test]
+    fn messages_that_are_none_are_named() {
+        let (memory, _) = memory_and_block();
+        let param = |messages: Value| {
+            parse(&memory, &TenantId::single(), &to_raw_value(&messages).unwrap()).unwrap_err().param.unwrap()
+        };
+        assert_eq!(param(json!({})), "messages");
+        assert_eq!(param(json!([{ "role": "user" }, 7])), "messages[1]");
+        assert_eq!(param(json!([{ "content": "x" }])), "messages[0].role");
+    }
+}

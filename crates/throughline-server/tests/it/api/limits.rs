@@ -3,6 +3,7 @@
 use http::Method;
 use serde_json::json;
 use throughline_server::{AuthMode, ServerConfig};
+use throughline_sqlite::SqliteOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -47,6 +48,28 @@ async fn a_request_that_takes_too_long_is_given_up() {
     let never = futures_util::stream::pending::<Result<bytes::Bytes, std::convert::Infallible>>();
     let late = answer(world.request(&Method::POST, "/turns").body(reqwest::Body::wrap_stream(never))).await;
     assert_eq!((late.status, late.code().as_str()), (504, "timeout"));
+}
+
+#[tokio::test]
+async fn a_full_store_says_so_and_still_answers_questions() {
+    let config = ServerConfig { auth: AuthMode::Open, ..ServerConfig::default() };
+    let options = SqliteOptions { file_bytes_max: Some(1_000_000), ..SqliteOptions::default() };
+    let world = World::over(options, config).await;
+    world.say("s", "the first one fits").await;
+    let turns = json!([{ "role": "user", "content": "so much to say ".repeat(20_000) }]);
+    let body = json!({ "user": "ana", "session": "s", "turns": turns });
+    let mut written = 1;
+    let full = loop {
+        let answer = world.post("/turns", &body).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        written += 1;
+    };
+    assert_eq!((full.status, full.code().as_str()), (507, "store_full"));
+    assert_eq!(world.get("/turns?user=ana").await.ok()["turns"].as_array().unwrap().len(), written);
+    let found = world.post("/recall", &json!({ "user": "ana", "query": "which one fits first" })).await.ok();
+    assert_eq!(found["items"][0]["text"], "the first one fits");
 }
 
 #[tokio::test]

@@ -159,7 +159,8 @@ async fn a_user_id_may_hold_any_printable_character() {
     let user = "a/b ?&=#%+Zoë@例え";
     let turns = json!([{ "role": "user", "content": "hi" }]);
     world.post("/turns", &json!({ "user": user, "session": "s", "turns": turns })).await.ok();
-    let encoded: String = user.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let encoded: String =
+        user.bytes().flat_map(|byte| format!("%{byte:02x}").into_bytes()).map(char::from).collect();
     assert_eq!(world.get(&format!("/turns?user={encoded}")).await.ok()["turns"].as_array().unwrap().len(), 1);
     assert_eq!(world.delete(&format!("/users/{encoded}")).await.ok()["turns"], 1);
 }

@@ -58,10 +58,14 @@ impl World {
     }
 
     pub(crate) async fn with(config: ServerConfig) -> Self {
+        Self::over(SqliteOptions::default(), config).await
+    }
+
+    pub(crate) async fn over(options: SqliteOptions, config: ServerConfig) -> Self {
         // Only the first of a process takes effect.
         drop(rustls::crypto::ring::default_provider().install_default());
         let directory = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();
+        let store = SqliteStore::open(directory.path(), options).unwrap();
         let memory =
             Arc::new(Memory::open(Arc::new(store), Arc::new(Timestamp::now), Settings::default()).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
