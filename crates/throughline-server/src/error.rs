@@ -201,7 +201,7 @@ impl ApiError {
     }
 }
 
-/// The native rendering. The error itself goes along in the response's extensions, for [`render`].
+/// The native rendering. The error itself goes along in the response's extensions, so that it can be rendered otherwise.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.code.status(), Json(self.native())).into_response();
