@@ -79,7 +79,10 @@ fn describe() {
     describe_counter!(HITS, "Passages that recalls returned.");
     describe_counter!(DEGRADED, "Answers with less memory than there could be, by reason.");
     describe_counter!(TURNS, "Turns written to the journal.");
-    describe_counter!(RECORDS_DROPPED, "Exchanges that were not recorded: too many were under way, or the store could not.");
+    describe_counter!(
+        RECORDS_DROPPED,
+        "Exchanges that were not recorded: too many were under way, or the store could not."
+    );
     describe_counter!(UPSTREAM_ERRORS, "Failures of the upstream, by class.");
     describe_gauge!(RECORD_QUEUE, "Exchanges waiting to be recorded.");
     describe_gauge!(UNEMBEDDED, "Passages waiting for a vector.");
