@@ -71,8 +71,11 @@ async fn prepare(
     object: RawObject<'_>,
     options: MemoryOptions,
 ) -> Result<Prepared, ApiError> {
-    let untouched =
-        |reason: &str| Prepared { body: body.clone(), report: MemoryReport::without(reason), recording: None };
+    let untouched = |reason: &str| Prepared {
+        body: body.clone(),
+        report: MemoryReport::without(reason),
+        recording: None,
+    };
     if options.mode == Mode::Off {
         return Ok(untouched("off"));
     }
@@ -96,10 +99,9 @@ async fn prepare(
     };
     let report = if is_full { report.degraded("record_queue_full") } else { report };
     let body = rewritten(body, object, &messages, prefix.as_deref(), block.as_deref());
-    let new_session = receipt
-        .as_ref()
-        .and_then(|receipt| receipt.session.clone())
-        .unwrap_or_else(|| SessionId::new(format!("session_{}", uuid::Uuid::now_v7().simple())).expect("is a name"));
+    let new_session = receipt.as_ref().and_then(|receipt| receipt.session.clone()).unwrap_or_else(|| {
+        SessionId::new(format!("session_{}", uuid::Uuid::now_v7().simple())).expect("is a name")
+    });
     let recording = place.map(|place| Recording {
         place,
         mode: options.mode,
@@ -138,7 +140,11 @@ async fn context(
             Ok(context)
         }
         Ok(Err(error)) => {
-            tracing::warn!(code = error.code.as_str(), error = error.message, "a chat goes on without memory");
+            tracing::warn!(
+                code = error.code.as_str(),
+                error = error.message,
+                "a chat goes on without memory"
+            );
             Err(error.code.as_str())
         }
         Err(_) => Err("memory_deadline"),

@@ -41,7 +41,8 @@ pub(super) async fn create(
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let body = read_body(&state, body).await?;
-    let wanted: EmbeddingRequest = serde_json::from_slice(&body).map_err(|error| ApiError::from_json(&error))?;
+    let wanted: EmbeddingRequest =
+        serde_json::from_slice(&body).map_err(|error| ApiError::from_json(&error))?;
     let ours = state.engine.memory().embedder().filter(|embedder| embedder.model().name == wanted.model);
     let Some(embedder) = ours else {
         return send(&state, &parts, body, &MemoryReport::without("not_a_chat"), drop).await;
@@ -65,7 +66,9 @@ pub(super) async fn create(
         .engine
         .call(move |_| {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            embedder.embed(EmbedRole::Passage, &texts, Duration::from_millis(EMBED_MS_MAX)).map_err(unavailable)
+            embedder
+                .embed(EmbedRole::Passage, &texts, Duration::from_millis(EMBED_MS_MAX))
+                .map_err(unavailable)
         })
         .await?;
     let data: Vec<Value> = vectors

@@ -105,7 +105,9 @@ fn class(error: &UpstreamError) -> &'static str {
 
 fn api_error(error: &UpstreamError) -> ApiError {
     let code = match error {
-        UpstreamError::FirstByteTimeout { .. } | UpstreamError::IdleTimeout { .. } => ErrorCode::UpstreamTimeout,
+        UpstreamError::FirstByteTimeout { .. } | UpstreamError::IdleTimeout { .. } => {
+            ErrorCode::UpstreamTimeout
+        }
         _ => ErrorCode::UpstreamUnreachable,
     };
     ApiError::new(code, error.to_string())

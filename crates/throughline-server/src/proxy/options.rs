@@ -60,7 +60,9 @@ impl MemoryOptions {
         };
         let session = match header(headers, "x-memory-session")? {
             Some(session) => Some(named("X-Memory-Session", SessionId::new(session))?),
-            None => metadata.session_id.map(|id| named("metadata.session_id", SessionId::new(id))).transpose()?,
+            None => {
+                metadata.session_id.map(|id| named("metadata.session_id", SessionId::new(id))).transpose()?
+            }
         };
         let agent = header(headers, "x-memory-agent")?;
         let app = header(headers, "x-memory-app")?;
@@ -76,7 +78,10 @@ impl MemoryOptions {
         };
         let deadline_ms = number::<u64>(headers, "x-memory-deadline-ms")?;
         if let Some(deadline_ms) = deadline_ms.filter(|ms| *ms > DEADLINE_MS_MAX) {
-            return Err(invalid("X-Memory-Deadline-Ms", &format!("{deadline_ms} is more than {DEADLINE_MS_MAX}")));
+            return Err(invalid(
+                "X-Memory-Deadline-Ms",
+                &format!("{deadline_ms} is more than {DEADLINE_MS_MAX}"),
+            ));
         }
         Ok(Self {
             scope,
@@ -97,7 +102,8 @@ struct Metadata {
 
 impl Metadata {
     fn of(body: &RawObject<'_>) -> Self {
-        let Some(metadata) = body.get("metadata").and_then(|raw| RawObject::parse(raw.get().as_bytes()).ok()) else {
+        let Some(metadata) = body.get("metadata").and_then(|raw| RawObject::parse(raw.get().as_bytes()).ok())
+        else {
             return Self::default();
         };
         Self { user_id: text(&metadata, "user_id"), session_id: text(&metadata, "session_id") }
@@ -137,7 +143,9 @@ fn mode(headers: &HeaderMap) -> Result<Mode, ApiError> {
         None | Some("full") => Ok(Mode::Full),
         Some("readonly") => Ok(Mode::ReadOnly),
         Some("off") => Ok(Mode::Off),
-        Some(other) => Err(invalid("X-Memory-Mode", &format!("`{other}` is none; use full, readonly or off"))),
+        Some(other) => {
+            Err(invalid("X-Memory-Mode", &format!("`{other}` is none; use full, readonly or off")))
+        }
     }
 }
 
@@ -152,7 +160,9 @@ mod tests {
     use super::*;
 
     fn read(headers: &[(&'static str, &str)], uri: &str, body: &str) -> Result<MemoryOptions, ApiError> {
-        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap()));
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap()));
         let body = RawObject::parse(body.as_bytes()).unwrap();
         MemoryOptions::read(TenantId::single(), &headers.collect(), &uri.parse().unwrap(), &body)
     }
@@ -167,7 +177,10 @@ mod tests {
         assert_eq!(user(&[("x-memory-user", "a")], "/v1?userId=b", body).as_deref(), Some("a"));
         assert_eq!(user(&[], "/v1?x=1&userId=b%20b", body).as_deref(), Some("b b"));
         assert_eq!(user(&[], "/v1", body).as_deref(), Some("c"));
-        assert_eq!(user(&[], "/v1", r#"{"metadata":{"user_id":"e"},"safety_identifier":"d"}"#).as_deref(), Some("d"));
+        assert_eq!(
+            user(&[], "/v1", r#"{"metadata":{"user_id":"e"},"safety_identifier":"d"}"#).as_deref(),
+            Some("d")
+        );
         assert_eq!(user(&[], "/v1", r#"{"metadata":{"user_id":"e"},"user":" "}"#).as_deref(), Some("e"));
         assert_eq!(user(&[], "/v1", r#"{"metadata":7,"user":null}"#), None);
     }

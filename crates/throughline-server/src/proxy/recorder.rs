@@ -107,7 +107,11 @@ impl Place {
     /// Hands the exchange over. Never blocks and never fails.
     pub(super) fn record(self, exchange: Exchange) {
         self.lane.waiting.fetch_add(1, Ordering::Release);
-        self.permit.send(Job::Record { scope: self.scope, exchange: Box::new(exchange), ended: Instant::now() });
+        self.permit.send(Job::Record {
+            scope: self.scope,
+            exchange: Box::new(exchange),
+            ended: Instant::now(),
+        });
     }
 }
 
@@ -152,5 +156,8 @@ async fn record(memory: &Arc<Memory>, scope: &Scope, exchange: &Exchange) -> Opt
 }
 
 fn may_pass(error: &MemoryError) -> bool {
-    matches!(error, MemoryError::Store(StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Conflict))
+    matches!(
+        error,
+        MemoryError::Store(StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Conflict)
+    )
 }
