@@ -162,7 +162,6 @@ fn open(file: &Path) -> Result<Connection, Fault> {
     let connection = Connection::open_with_flags(file, flags)?;
     connection.busy_timeout(BUSY_WAIT_MAX)?;
     connection.pragma_update(None, "query_only", "ON")?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
 }
 
