@@ -4,7 +4,9 @@
 //! text can show in a score. Documents are added and never removed: a scope's rows keep their words for life.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::slice;
 
 use crate::text::terms::{self, Term, TermHash};
 
@@ -14,33 +16,27 @@ const K1: f32 = 1.2;
 /// How much a document's length counts. The usual value.
 const B: f32 = 0.75;
 
-/// "No earlier posting": the end of a chain.
-const NONE: u32 = u32::MAX;
-
 /// An inverted index.
-///
-/// The postings of all terms lie in one array in order of arrival, those of one term chained from the newest back.
-/// Most terms of a scope occur in one document only; a list of its own for each would cost several times the memory.
 #[derive(Debug, Default)]
 pub(crate) struct LexicalIndex {
-    chains: HashMap<TermHash, Chain, BuildHasherDefault<TermHasher>>,
-    postings: Vec<Posting>,
+    postings: HashMap<TermHash, Postings, BuildHasherDefault<TermHasher>>,
+    /// Room in all lists of more than one posting.
+    listed_capacity: usize,
     /// By document number.
     lengths: Vec<u32>,
     total_length: u64,
 }
 
-/// The postings of one term.
-#[derive(Debug, Clone, Copy)]
-struct Chain {
-    newest: u32,
-    documents: u32,
+/// Where one term occurs, in order of documents. Most terms of a scope occur once; those need no list.
+#[derive(Debug)]
+enum Postings {
+    One(Posting),
+    Many(Vec<Posting>),
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Posting {
     document: u32,
-    previous: u32,
     count: u16,
 }
 
@@ -54,18 +50,21 @@ impl LexicalIndex {
     pub(crate) fn add(&mut self, document: u32, terms: &[Term]) {
         assert_eq!(document as usize, self.lengths.len(), "documents are added in order of their numbers");
         for term in terms {
-            let posting = u32::try_from(self.postings.len()).unwrap_or(NONE);
-            assert_ne!(posting, NONE, "one scope cannot have more than 2^32 postings");
-            let chain = self.chains.entry(term.hash).or_insert(Chain { newest: NONE, documents: 0 });
-            self.postings.push(Posting { document, previous: chain.newest, count: term.count });
-            *chain = Chain { newest: posting, documents: chain.documents + 1 };
+            let posting = Posting { document, count: term.count };
+            match self.postings.entry(term.hash) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(Postings::One(posting));
+                }
+                Entry::Occupied(occupied) => self.listed_capacity += occupied.into_mut().push(posting),
+            }
         }
         let length = terms::length(terms);
         self.lengths.push(length);
         self.total_length += u64::from(length);
     }
 
-    /// Writes the BM25 score of every document: 0 for those without a word of the query.
+    /// Writes the BM25 score of every document, 0 for those without a word of the query, and returns the score that
+    /// none can reach: every word of the query, each without end, words the scope never had included.
     ///
     /// For each distinct word of the query
     /// `idf · tf · (k1 + 1) / (tf + k1 · (1 − b + b · length / mean length))`, with
@@ -75,41 +74,35 @@ impl LexicalIndex {
     ///
     /// # Panics
     /// If `scores` is not as long as there are documents.
-    pub(crate) fn score(&self, query: &[Term], scores: &mut [f32]) {
+    pub(crate) fn score(&self, query: &[Term], scores: &mut [f32]) -> f32 {
         assert_eq!(scores.len(), self.lengths.len(), "one score for each document");
         scores.fill(0.0);
         let per_word = K1 * B / self.mean_length();
-        for chain in query.iter().filter_map(|term| self.chains.get(&term.hash)) {
-            let most = self.idf(chain.documents) * (K1 + 1.0);
-            let mut next = chain.newest;
-            while let Some(posting) = self.postings.get(next as usize) {
+        let mut unreachable = 0.0;
+        for term in query {
+            let postings = self.postings.get(&term.hash).map_or(&[][..], Postings::as_slice);
+            let most = self.idf(postings.len()) * (K1 + 1.0);
+            unreachable += most;
+            for posting in postings {
                 let document = posting.document as usize;
                 let count = f32::from(posting.count);
                 let length_norm = K1 * (1.0 - B) + per_word * self.lengths[document] as f32;
                 scores[document] += most * count / (count + length_norm);
-                next = posting.previous;
             }
         }
+        unreachable
     }
 
-    /// The score that no document of this scope can reach: every word of the query, each without end.
-    ///
-    /// Words the scope never had count in full: a document cannot answer for them.
-    pub(crate) fn best_possible(&self, query: &[Term]) -> f32 {
-        let documents = |term: &Term| self.chains.get(&term.hash).map_or(0, |chain| chain.documents);
-        query.iter().map(|term| self.idf(documents(term)) * (K1 + 1.0)).sum()
-    }
-
-    /// Bytes of heap the index holds.
+    /// Bytes of heap the index holds, without what the allocator adds.
     pub(crate) fn heap_bytes(&self) -> usize {
         /// The hash table keeps a byte of control for each place and leaves one place in eight free.
-        const CHAIN_BYTES: usize = size_of::<(TermHash, Chain)>() + 1;
-        self.chains.capacity() * 8 / 7 * CHAIN_BYTES
-            + self.postings.capacity() * size_of::<Posting>()
+        const TERM_BYTES: usize = size_of::<(TermHash, Postings)>() + 1;
+        self.postings.capacity() * 8 / 7 * TERM_BYTES
+            + self.listed_capacity * size_of::<Posting>()
             + self.lengths.capacity() * size_of::<u32>()
     }
 
-    fn idf(&self, documents: u32) -> f32 {
+    fn idf(&self, documents: usize) -> f32 {
         let (all, with) = (self.lengths.len() as f32, documents as f32);
         ((all - with + 0.5) / (with + 0.5)).ln_1p()
     }
@@ -117,6 +110,30 @@ impl LexicalIndex {
     /// In words; 1 for an index without any.
     fn mean_length(&self) -> f32 {
         if self.total_length == 0 { 1.0 } else { self.total_length as f32 / self.lengths.len() as f32 }
+    }
+}
+
+impl Postings {
+    /// Appends a posting; returns by how many postings the list's room grew.
+    fn push(&mut self, posting: Posting) -> usize {
+        match self {
+            Self::One(first) => {
+                *self = Self::Many(vec![*first, posting]);
+                2
+            }
+            Self::Many(list) => {
+                let before = list.capacity();
+                list.push(posting);
+                list.capacity() - before
+            }
+        }
+    }
+
+    fn as_slice(&self) -> &[Posting] {
+        match self {
+            Self::One(posting) => slice::from_ref(posting),
+            Self::Many(list) => list,
+        }
     }
 }
 
@@ -183,9 +200,10 @@ mod tests {
     fn no_document_reaches_the_best_possible_score() {
         let query = "tea honey saffron";
         let index = index(&["tea tea tea tea honey honey honey", "tea"]);
-        let best = index.best_possible(&terms::terms(query));
-        assert!(scores(&index, query).iter().all(|&score| score < best));
-        assert!(index.best_possible(&[]).abs() < f32::EPSILON);
+        let mut scores = [0.0; 2];
+        let best = index.score(&terms::terms(query), &mut scores);
+        assert!(scores.iter().all(|&score| score < best));
+        assert!(index.score(&[], &mut scores).abs() < f32::EPSILON);
     }
 
     #[test]

@@ -49,8 +49,7 @@ pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>) -> Vec<Ranked> {
     }
     let query = terms::terms(ranking.query);
     let mut lexical = vec![0.0; shard.entries.len()];
-    shard.lexical.score(&query, &mut lexical);
-    let lexical_best = shard.lexical.best_possible(&query);
+    let lexical_best = shard.lexical.score(&query, &mut lexical);
     let dense = ranking.vector.map(|vector| {
         let mut cosines = vec![f32::NAN; shard.entries.len()];
         shard.dense.score(vector, &mut cosines);
