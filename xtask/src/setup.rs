@@ -38,7 +38,7 @@ impl<'a> Setup<'a> {
         self.python()?;
         self.node()?;
         self.llm()?;
-        self.embedder()?;
+        self.embedder(&self.program()?)?;
         Ok(())
     }
 
@@ -127,9 +127,9 @@ impl<'a> Setup<'a> {
     }
 
     /// The folder of the embedding model, pulled by the program itself, which knows its hashes.
-    pub(crate) fn embedder(&self) -> Result<PathBuf> {
+    pub(crate) fn embedder(&self, program: &Path) -> Result<PathBuf> {
         let directory = self.directory.join("embedder");
-        let mut pull = process::command(self.program()?, self.repository.root());
+        let mut pull = process::command(program, self.repository.root());
         process::run(pull.args(["model", "pull", "--dir"]).arg(&directory))?;
         Ok(directory)
     }

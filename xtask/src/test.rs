@@ -87,7 +87,7 @@ fn against_real_things(
     let node = steps.prepare("npm packages", || setup.node())?;
     let llm_file = steps.prepare("local chat model", || setup.llm())?;
     let program = steps.prepare("build the program", || setup.program())?;
-    let embedder = steps.prepare("embedding model", || setup.embedder())?;
+    let embedder = steps.prepare("embedding model", || setup.embedder(&program))?;
     let logs = setup.logs()?;
     let llm = steps.prepare("start the local chat model", || {
         let model = llm_file.to_str().context("the path of the repository is not UTF-8")?;
