@@ -12,8 +12,8 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::model::{
-    Content, DropReason, Profile, Receipt, ReceiptId, ReceiptItem, Section, SectionUse, SessionId, StageTiming,
-    Timestamp,
+    Content, DropReason, Profile, Receipt, ReceiptId, ReceiptItem, Section, SectionUse, SessionId,
+    StageTiming, Timestamp,
 };
 
 const FORMAT_JSON: u8 = 1;
@@ -107,7 +107,15 @@ pub fn encode_profile(profile: &Profile) -> Vec<u8> {
 /// A profile from its bytes.
 pub fn decode_profile(bytes: &[u8]) -> Result<Profile, CodecError> {
     let ProfileJson { epoch, changed, goals, preferences, past_mistakes, summary, own } = decode(bytes)?;
-    Ok(Profile { epoch, changed: changed.map(time).transpose()?, goals, preferences, past_mistakes, summary, own })
+    Ok(Profile {
+        epoch,
+        changed: changed.map(time).transpose()?,
+        goals,
+        preferences,
+        past_mistakes,
+        summary,
+        own,
+    })
 }
 
 #[derive(Serialize, Deserialize)]
@@ -167,7 +175,16 @@ pub fn encode_receipt(receipt: &Receipt) -> Vec<u8> {
         items: receipt
             .items
             .iter()
-            .map(|i| (i.turn, i.bytes.0, i.bytes.1, i.score, i.tokens, i.dropped.map(|reason| code(&REASONS, &reason))))
+            .map(|i| {
+                (
+                    i.turn,
+                    i.bytes.0,
+                    i.bytes.1,
+                    i.score,
+                    i.tokens,
+                    i.dropped.map(|reason| code(&REASONS, &reason)),
+                )
+            })
             .collect(),
         context_hash: receipt.context_hash.clone(),
         degraded: receipt.degraded.clone(),

@@ -73,7 +73,11 @@ pub struct Memory {
 
 impl Memory {
     /// Memory over a store. It recalls by words alone until a model is attached.
-    pub fn open(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: Settings) -> Result<Self, MemoryError> {
+    pub fn open(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Result<Self, MemoryError> {
         let secret = store.secret()?;
         let shards = ShardCache::new(settings.shard_cache_bytes_max);
         let fence_key = FenceKey::derive(&secret);

@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use throughline::model::{Role, SessionId, Timestamp};
+use throughline::model::{Role, SessionId};
 use throughline::recall::{Filters, RecallRequest, Recalled, RecalledItem};
 use utoipa::ToSchema;
 
@@ -41,8 +41,8 @@ pub(crate) struct RecallBody {
     run: Option<String>,
     /// The conversation the question is asked in. It does not narrow the search; `filters.session` does.
     session: Option<String>,
-    /// When the question is asked: what was said later is not returned. RFC 3339, or seconds or milliseconds since
-    /// 1970.
+    /// When the question is asked, if it is not now: RFC 3339, or seconds or milliseconds since 1970. It does not narrow
+    /// the search; `filters.until` does.
     time: Option<Value>,
     /// At most so many items; 1 to 1,000, 10 if left out.
     limit: Option<usize>,
@@ -175,19 +175,15 @@ pub(crate) async fn recall(
 impl RecallBody {
     fn read(&self, embed_deadline: Duration) -> Result<RecallRequest, ApiError> {
         check_query(&self.query)?;
-        // Checked although nothing depends on it: a wrong id should not wait for the day something does.
+        // Checked although the ranking does not depend on them: a wrong value should not wait for the day it does.
         self.session.as_deref().map(|session| session_id("session", session)).transpose()?;
-        let mut filters = self.filters.as_ref().map(read_filters).transpose()?.unwrap_or_default();
-        if let Some(asked) = optional_time("time", self.time.as_ref())? {
-            let until = after(asked);
-            filters.until = Some(filters.until.map_or(until, |earlier| earlier.min(until)));
-        }
+        optional_time("time", self.time.as_ref())?;
         Ok(RecallRequest {
             query: self.query.clone(),
             limit: within("limit", self.limit.unwrap_or(ITEMS_DEFAULT), 1, ITEMS_MAX)?,
             embed_deadline,
             budget_tokens: self.budget_tokens,
-            filters,
+            filters: self.filters.as_ref().map(read_filters).transpose()?.unwrap_or_default(),
         })
     }
 }
@@ -202,11 +198,6 @@ pub(super) fn check_query(query: &str) -> Result<(), ApiError> {
         return Err(ApiError::of_field(ErrorCode::InvalidRequest, "query", what));
     }
     Ok(())
-}
-
-/// The first moment after a time, which is kept to the millisecond.
-fn after(time: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(time.as_millisecond().saturating_add(1)).unwrap_or(Timestamp::MAX)
 }
 
 fn read_filters(filters: &Map<String, Value>) -> Result<Filters, ApiError> {

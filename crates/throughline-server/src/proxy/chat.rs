@@ -42,7 +42,7 @@ pub(super) async fn completions(
     metrics::stage("overhead", arrived.elapsed());
     send(&state, &parts, body, &report, move |exchange| {
         if let Some(recording) = recording {
-            recording.end(exchange);
+            recording.end(&exchange);
         }
     })
     .await
@@ -169,7 +169,7 @@ fn rewritten(
 impl Recording {
     /// Hands the exchange over for writing, as far as it is worth it: of a failed one only the receipt is kept, since the
     /// client will ask again.
-    fn end(self, seen: throughline_llm::Exchange) {
+    fn end(self, seen: &throughline_llm::Exchange) {
         let Self { place, mode, session, new_session, messages, receipt } = self;
         let reply = messages::reply(&seen.reply);
         let failed = seen.outcome == Outcome::Failed && reply.is_none();

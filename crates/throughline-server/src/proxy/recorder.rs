@@ -4,7 +4,7 @@
 //! never finds the queue full when its response is over. Exchanges of one scope go through one lane, one after the other:
 //! each finds in the journal what came before it.
 
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -62,9 +62,7 @@ impl Recorder {
     }
 
     fn lane(&self, scope: &Scope) -> &Arc<Lane> {
-        let mut hasher = self.hasher.build_hasher();
-        scope.hash(&mut hasher);
-        &self.lanes[usize::try_from(hasher.finish() % LANES as u64).unwrap_or(0)]
+        &self.lanes[usize::try_from(self.hasher.hash_one(scope) % LANES as u64).unwrap_or(0)]
     }
 
     /// A place for one exchange, if there is one.

@@ -64,7 +64,9 @@ pub(crate) fn locate(
         let recorded = at + 1;
         let continues = match session {
             Some(session) => {
-                spoken_by_model(recorded) || recorded < messages.len() || is_near_head(store, scope, session, &turn)?
+                spoken_by_model(recorded)
+                    || recorded < messages.len()
+                    || is_near_head(store, scope, session, &turn)?
             }
             None => spoken_by_model(recorded) || since(turn.recorded, now) <= SAME_OPENING_WITHIN,
         };
@@ -93,7 +95,12 @@ fn since(earlier: Timestamp, now: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(now.as_millisecond() - earlier.as_millisecond()).unwrap_or(0))
 }
 
-fn thread_at(store: &dyn ReadStore, scope: &Scope, turn: &KnownTurn, recorded: usize) -> Result<Thread, StoreError> {
+fn thread_at(
+    store: &dyn ReadStore,
+    scope: &Scope,
+    turn: &KnownTurn,
+    recorded: usize,
+) -> Result<Thread, StoreError> {
     let shown = recorded.min(VISIBLE_TURNS_MAX);
     let visible = store.lineage(scope, turn.seq, shown)?.into_iter().map(|turn| turn.seq).collect();
     Ok(Thread { session: turn.session.clone(), parent: Parent::Chain(turn.chain), recorded, visible })
@@ -117,7 +124,8 @@ fn longest_known_chain(
     while end > 0 {
         let start = end.saturating_sub(CHAINS_A_STEP);
         let found = store.turns_by_chain(scope, session, &chains[start..end])?;
-        let last = found.into_iter().enumerate().rev().find_map(|(at, turn)| turn.map(|turn| (start + at, turn)));
+        let last =
+            found.into_iter().enumerate().rev().find_map(|(at, turn)| turn.map(|turn| (start + at, turn)));
         if last.is_some() {
             return Ok(last);
         }
@@ -141,7 +149,9 @@ fn known_tail(
         }
         for turn in store.turns_by_message(scope, session, hashes[at], TAIL_CANDIDATES_MAX)? {
             let before = store.lineage(scope, turn.seq, at + 1)?;
-            if before.len() == at + 1 && before.iter().rev().map(|turn| turn.message).eq(hashes[..=at].iter().copied()) {
+            if before.len() == at + 1
+                && before.iter().rev().map(|turn| turn.message).eq(hashes[..=at].iter().copied())
+            {
                 return Ok(Some((at, turn)));
             }
         }

@@ -32,9 +32,10 @@ impl Memory {
                 .zip(vectors)
                 .map(|(waiting, vector)| with_vector(&attached, waiting, &vector))
                 .collect(),
-            Err(EmbedError::Rejected(_)) => {
-                waiting.into_iter().map(|waiting| self.one_by_one(&attached, waiting)).collect::<Result<_, _>>()?
-            }
+            Err(EmbedError::Rejected(_)) => waiting
+                .into_iter()
+                .map(|waiting| self.one_by_one(&attached, waiting))
+                .collect::<Result<_, _>>()?,
             Err(error) => return Err(error.into()),
         };
         self.store.put_embedded(rows)?;
@@ -44,8 +45,8 @@ impl Memory {
     fn waiting(&self, limit: usize) -> Result<Vec<Waiting>, MemoryError> {
         let mut waiting = Vec::new();
         for found in self.store.unembedded(limit)? {
-            let passage =
-                PassageRow::decode(&found.row.body).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            let passage = PassageRow::decode(&found.row.body)
+                .map_err(|error| StoreError::Corrupt(error.to_string()))?;
             // A turn erased since is not there, and neither is its row.
             let Some(turn) = self.store.turns(&found.scope, &[found.row.turn])?.pop() else { continue };
             let text = searched_text(turn.name.as_deref(), &turn.content.text, passage.bytes);

@@ -8,7 +8,8 @@ use uuid::{NoContext, Uuid};
 use crate::context::{ComposeInput, Composed, ContextBudget, RecalledPassage, compose};
 use crate::journal::{Said, Thread, locate};
 use crate::model::{
-    Content, DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, SessionId, TenantId, Timestamp, Turn,
+    Content, DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, SessionId, TenantId, Timestamp,
+    Turn,
 };
 use crate::recall::{Degraded, RecallRequest, passage_text};
 
@@ -210,7 +211,6 @@ impl Memory {
         }
         Ok(None)
     }
-
 }
 
 fn receipt_id(now: Timestamp) -> ReceiptId {

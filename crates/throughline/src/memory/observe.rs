@@ -1,7 +1,9 @@
 //! Writing what was said: batches of turns, and exchanges of a chat.
 
 use crate::journal::{Indexer, NewTurn, Said, TURN_TEXT_BYTES_MAX, locate};
-use crate::model::{Content, MessageHash, Receipt, Role, Scope, SessionId, Timestamp, TurnId, to_millisecond};
+use crate::model::{
+    Content, MessageHash, Receipt, Role, Scope, SessionId, Timestamp, TurnId, to_millisecond,
+};
 use crate::ports::{Append, Appended, Idempotency, Parent};
 
 use super::{Memory, MemoryError};
@@ -178,7 +180,9 @@ fn chain_after(parent: Parent, turns: &[NewTurn]) -> Parent {
     match parent {
         Parent::Head => Parent::Head,
         Parent::Chain(chain) => Parent::Chain(
-            turns.iter().fold(chain, |chain, turn| chain.then(MessageHash::of(turn.role, turn.content.hashed()))),
+            turns
+                .iter()
+                .fold(chain, |chain, turn| chain.then(MessageHash::of(turn.role, turn.content.hashed()))),
         ),
     }
 }

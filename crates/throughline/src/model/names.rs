@@ -125,7 +125,12 @@ mod tests {
     #[test]
     fn an_empty_long_or_unprintable_name_says_which_one_it_is() {
         assert_eq!(UserId::new(" \t").unwrap_err().to_string(), "the user id is empty");
-        assert!(SessionId::new("x".repeat(257)).unwrap_err().to_string().contains("session id has 257 bytes"));
-        assert_eq!(TenantId::new("a\0b").unwrap_err().to_string(), "the tenant has a control character at byte 1");
+        assert!(
+            SessionId::new("x".repeat(257)).unwrap_err().to_string().contains("session id has 257 bytes")
+        );
+        assert_eq!(
+            TenantId::new("a\0b").unwrap_err().to_string(),
+            "the tenant has a control character at byte 1"
+        );
     }
 }

@@ -45,5 +45,6 @@ pub trait Embedder: Send + Sync {
     fn model(&self) -> &EmbeddingModel;
 
     /// One vector of length 1 for each text, in their order. Blocks, for `deadline` at the longest.
-    fn embed(&self, role: EmbedRole, texts: &[&str], deadline: Duration) -> Result<Vec<Vec<f32>>, EmbedError>;
+    fn embed(&self, role: EmbedRole, texts: &[&str], deadline: Duration)
+    -> Result<Vec<Vec<f32>>, EmbedError>;
 }

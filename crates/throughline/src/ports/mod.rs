@@ -12,7 +12,7 @@ pub mod conformance;
 pub use clock::Clock;
 pub use embedder::{EmbedError, EmbedRole, Embedder, EmbeddingModel};
 pub use store::{
-    ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, Erased, Idempotency, KeyStore, KnownTurn, ModelNumber, Parent,
-    PassageDraft, ReadStore, SearchRow, SessionSummary, Store, StoreError, TurnDraft, TurnsPage, UnembeddedRow,
-    WriteStore,
+    ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, Erased, Idempotency, KeyStore, KnownTurn,
+    ModelNumber, Parent, PassageDraft, ReadStore, SearchRow, SessionSummary, Store, StoreError, TurnDraft,
+    TurnsPage, UnembeddedRow, WriteStore,
 };

@@ -7,8 +7,8 @@
 use thiserror::Error;
 
 use crate::model::{
-    AgentId, ChainHash, Content, Generation, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch, Receipt,
-    ReceiptId, Revision, Role, Scope, SessionId, TenantId, Timestamp, Turn, UserKey,
+    AgentId, ChainHash, Content, Generation, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch,
+    Receipt, ReceiptId, Revision, Role, Scope, SessionId, TenantId, Timestamp, Turn, UserKey,
 };
 use crate::ports::EmbeddingModel;
 
@@ -28,7 +28,9 @@ pub enum StoreError {
     #[error("the store is damaged: {0}")]
     Corrupt(String),
     /// Made by a newer version of this software.
-    #[error("{store} has schema {found}, this version knows up to {known}; use a newer version of throughline")]
+    #[error(
+        "{store} has schema {found}, this version knows up to {known}; use a newer version of throughline"
+    )]
     NewerSchema {
         /// Which store, such as its file.
         store: String,
@@ -319,7 +321,12 @@ pub trait WriteStore: Send + Sync {
 
     /// Writes a profile's next version if the newest is still `profile.epoch`, else [`StoreError::Conflict`].
     /// Returns the new epoch. Creates the scope where needed.
-    fn put_profile(&self, scope: &Scope, profile: Profile, now: Timestamp) -> Result<ProfileEpoch, StoreError>;
+    fn put_profile(
+        &self,
+        scope: &Scope,
+        profile: Profile,
+        now: Timestamp,
+    ) -> Result<ProfileEpoch, StoreError>;
 
     /// Adds a version of the identity; the same text as the newest version adds none.
     fn put_identity(
@@ -337,7 +344,10 @@ pub trait WriteStore: Send + Sync {
     fn put_slot_schema(&self, tenant: &TenantId, schema: Option<&str>) -> Result<(), StoreError>;
 
     /// Puts the first embedding model of the store in force; if there is one already, changes nothing and returns it.
-    fn claim_embedding_model(&self, model: &EmbeddingModel) -> Result<(ModelNumber, EmbeddingModel), StoreError>;
+    fn claim_embedding_model(
+        &self,
+        model: &EmbeddingModel,
+    ) -> Result<(ModelNumber, EmbeddingModel), StoreError>;
 
     /// Puts another model in force under a new number: every row waits for a vector again.
     fn switch_embedding_model(&self, model: &EmbeddingModel) -> Result<ModelNumber, StoreError>;

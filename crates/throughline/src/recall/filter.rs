@@ -46,7 +46,9 @@ impl Filters {
         if self.metadata.is_empty() {
             return true;
         }
-        let Some(Ok(Value::Object(fields))) = metadata.map(serde_json::from_str::<Value>) else { return false };
+        let Some(Ok(Value::Object(fields))) = metadata.map(serde_json::from_str::<Value>) else {
+            return false;
+        };
         self.metadata.iter().all(|(key, value)| fields.get(key) == Some(value))
     }
 }

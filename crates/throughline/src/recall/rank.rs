@@ -72,7 +72,10 @@ pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>) -> Vec<Ranked> {
             let entry = &shard.entries[place as usize];
             let arms = ArmScores {
                 lexical: lexical[place as usize],
-                dense: dense.as_ref().map(|cosines| cosines[place as usize]).filter(|cosine| !cosine.is_nan()),
+                dense: dense
+                    .as_ref()
+                    .map(|cosines| cosines[place as usize])
+                    .filter(|cosine| !cosine.is_nan()),
             };
             let relevant = arms.dense.is_some_and(|cosine| cosine >= RELEVANT_COSINE)
                 || (lexical_best > 0.0 && arms.lexical >= RELEVANT_LEXICAL * lexical_best);

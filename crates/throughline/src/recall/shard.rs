@@ -62,7 +62,11 @@ impl Shard {
         self.revision.row = row.number;
         // A row that cannot be read is passed over: the turn is still in the journal, and `doctor` reports it.
         let Ok(passage) = PassageRow::decode(&row.body) else {
-            tracing::warn!(row = row.number, turn = row.turn, "a search row cannot be read and is passed over");
+            tracing::warn!(
+                row = row.number,
+                turn = row.turn,
+                "a search row cannot be read and is passed over"
+            );
             return;
         };
         let vector = passage.vector.filter(|vector| Some(vector.model) == self.model);

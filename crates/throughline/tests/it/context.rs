@@ -18,7 +18,7 @@ fn a_context_holds_identity_profile_and_what_was_found() {
     let profile = Profile { goals: vec!["run a marathon".into()], ..Profile::default() };
     world.memory.change_profile(&ana, &ProfileChange::Replace(profile)).unwrap();
     world.tell(&ana, "s", &["I moved to Berlin"]);
-    world.wait(Duration::from_secs(86_400));
+    world.wait(Duration::from_hours(24));
 
     let context = world.context(&ana, None, &[user("did I move to Berlin?")]);
     let prefix = context.prefix.unwrap();
@@ -56,7 +56,7 @@ fn the_prefix_stays_the_same_to_the_byte_over_fifty_turns() {
         prefixes.push(world.context(&ana, None, &history).prefix.unwrap());
         world.chat(&ana, None, &history, &format!("answer {n}"));
         history.push(assistant(&format!("answer {n}")));
-        world.wait(Duration::from_secs(3_600));
+        world.wait(Duration::from_hours(1));
     }
     assert!(prefixes.iter().all(|prefix| *prefix == prefixes[0]));
 }
@@ -75,7 +75,7 @@ fn a_receipt_rebuilds_the_same_bytes_whatever_happened_since() {
     let profile = Profile { goals: vec!["learn to sail".into()], ..Profile::default() };
     world.memory.change_profile(&ana, &ProfileChange::Replace(profile)).unwrap();
     world.tell(&ana, "s2", &["Berlin is warm in summer"]);
-    world.wait(Duration::from_secs(86_400 * 30));
+    world.wait(Duration::from_hours(24 * 30));
     let world = world.restarted();
 
     let replay = world.memory.replay(&tenant, id).unwrap().unwrap();

@@ -27,7 +27,7 @@ fn white_space_that_a_client_trims_off_an_answer_does_not_split_the_session() {
 fn the_same_opening_days_later_is_another_session() {
     let (world, ana) = (World::new(), scope("ana"));
     let (first, _) = world.chat(&ana, None, &[user("hello")], "hi");
-    world.wait(Duration::from_secs(86_400));
+    world.wait(Duration::from_hours(24));
     let (second, new) = world.chat(&ana, None, &[user("hello")], "hi again");
     assert_ne!(first, second);
     assert_eq!(new, 2);

@@ -155,7 +155,7 @@ impl Embedder for Concepts {
         Ok(texts
             .iter()
             .map(|text| {
-                let mut vector = vec![0.0_f32; 5];
+                let mut vector = [0.0_f32; 5];
                 vector[4] = 0.1;
                 for word in text.to_lowercase().split(|c: char| !c.is_alphanumeric()) {
                     if let Some(axis) = self.axis.get(word) {

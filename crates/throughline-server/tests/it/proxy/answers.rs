@@ -35,7 +35,7 @@ async fn what_a_client_heard_before_it_left_is_kept_and_marked() {
     let never = Signal::new();
     let events = replies::text_events(&["It is a long ", "story"]);
     let script =
-        events[..2].iter().fold(Script::event_stream(), |script, event| script.chunk(event)).wait_for(&never);
+        events[..2].iter().fold(Script::event_stream(), Script::chunk).wait_for(&never);
     let world = World::new(ScriptedUpstream::always(script).await).await;
     let mut response = world.chat(json!([user("tell me everything")])).await;
     response.chunk().await.unwrap();
@@ -50,7 +50,7 @@ async fn what_a_client_heard_before_it_left_is_kept_and_marked() {
 #[tokio::test]
 async fn half_a_stream_ends_with_an_error_event_and_is_kept_as_far_as_it_got() {
     let events = replies::text_events(&["half of", " it"]);
-    let script = events[..2].iter().fold(Script::event_stream(), |script, event| script.chunk(event)).close();
+    let script = events[..2].iter().fold(Script::event_stream(), Script::chunk).close();
     let world = World::new(ScriptedUpstream::always(script).await).await;
     let text = world.chat(json!([user("all of it please")])).await.text().await.unwrap();
     assert!(text.starts_with(&events[..2].concat()), "{text}");
