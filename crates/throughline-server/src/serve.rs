@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use axum::serve::ListenerExt as _;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -27,6 +28,12 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (stop, stopped) = oneshot::channel::<()>();
+    // A response whose body comes after its head would else wait for the client's delayed acknowledgement: 40 ms.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection sends small parts late");
+        }
+    });
     let server =
         axum::serve(listener, app.router()).with_graceful_shutdown(async move { drop(stopped.await) });
     let mut server = std::pin::pin!(server.into_future());
