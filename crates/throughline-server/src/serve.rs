@@ -1,6 +1,7 @@
 //! From a listening socket to a clean end.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
@@ -27,6 +28,9 @@ pub async fn serve(
     app: App,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    // The vocabulary that tokens are counted with takes a while to load; the first chat need not wait for it.
+    let memory = Arc::clone(app.state.engine.memory());
+    drop(tokio::task::spawn_blocking(move || memory.settings().token_encoding.count("")));
     let (stop, stopped) = oneshot::channel::<()>();
     // A response whose body comes after its head would else wait for the client's delayed acknowledgement: 40 ms.
     let listener = listener.tap_io(|connection| {
