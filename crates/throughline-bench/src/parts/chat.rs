@@ -4,6 +4,7 @@
 //! fixed pace, which shows the time to the first byte and the gaps between pieces. Calling it directly measures the
 //! client and the upstream themselves; what is on top of that is ours.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::bench::{Bench, progress};
 use crate::client::{Client, Reply};
 use crate::corpus;
 use crate::load::{User, load};
-use crate::measure::{Rounds, Times, at_once};
+use crate::measure::{Rounds, Times, at_once, milliseconds};
 use crate::report::{Cell, Table};
 use crate::server::{Embeddings, Options, Server};
 
@@ -35,6 +36,8 @@ const CLIENTS: [usize; 2] = [1, 8];
 /// Users of 1,000 turns, who chat in turns.
 const USERS: u64 = 8;
 const TURNS_AT_START: u64 = 1_000;
+/// The questions of the first chats after a start are not asked again later.
+const FIRST_SERIES: u64 = 1 << 20;
 /// Exchanges of a conversation; each request sends all that was said in it before.
 const EXCHANGES: u64 = 4;
 /// Pieces of a streamed answer, and the pause after each.
@@ -66,6 +69,7 @@ struct Measured {
     stream: [Rounds; 2],
     chats: u64,
     with_memory: u64,
+    degraded: BTreeMap<String, u64>,
 }
 
 /// The median and the 99th percentile.
@@ -78,21 +82,27 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     let upstream = upstream(&runtime);
     let turns = bench.either(usize::try_from(TURNS_AT_START)?, 100) as u64;
     let users: Vec<User> = (0..USERS).map(|number| User { number, turns }).collect();
-    let mut servers = Vec::new();
+    let mut stores = Vec::new();
     for embeddings in [Embeddings::Off, Embeddings::Local] {
         let data = bench.folder("chat")?;
         load(bench, &data, embeddings == Embeddings::Local, &users, &bar)?;
-        let options = Options { upstream: Some(upstream.url()), ..Options::new(data, embeddings) };
-        servers.push(Server::start(bench, &options)?);
+        stores.push(Options { upstream: Some(upstream.url()), ..Options::new(data, embeddings) });
         bar.inc(1);
     }
-    let address = |way| match way {
-        Way::Direct => upstream.address(),
-        Way::ProxyOnly | Way::MemoryByWords => servers[0].address(),
-        Way::MemoryWithModel => servers[1].address(),
-    };
     let mut all: [[Measured; CLIENTS.len()]; WAYS.len()] = Default::default();
+    let mut first: [Rounds; 2] = Default::default();
     for round in 0..u64::from(bench.rounds) {
+        let servers: Vec<Server> =
+            stores.iter().map(|options| Server::start(bench, options)).collect::<Result<_>>()?;
+        let address = |way| match way {
+            Way::Direct => upstream.address(),
+            Way::ProxyOnly | Way::MemoryByWords => servers[0].address(),
+            Way::MemoryWithModel => servers[1].address(),
+        };
+        for (way, first) in [Way::MemoryByWords, Way::MemoryWithModel].into_iter().zip(&mut first) {
+            let chats = Chats { way, address: address(way), clients: 1, series: FIRST_SERIES + round };
+            first.push(chats.run(1, false)?.first().map(|reply| milliseconds(reply.total)));
+        }
         for (at, clients) in CLIENTS.into_iter().enumerate() {
             for (way, measured) in WAYS.into_iter().zip(&mut all) {
                 let chats =
@@ -106,13 +116,13 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
                 bar.inc(1);
             }
         }
-    }
-    for server in servers {
-        server.stop()?;
+        for server in servers {
+            server.stop()?;
+        }
     }
     bar.finish_and_clear();
     add_differences(&mut all);
-    Ok(tables(&all))
+    Ok(tables(&all, first))
 }
 
 fn upstream(runtime: &Runtime) -> ScriptedUpstream {
@@ -224,7 +234,17 @@ impl Measured {
     fn count(&mut self, reply: &Reply) {
         self.chats += 1;
         let hits: u64 = reply.header("x-memory-hits").and_then(|hits| hits.parse().ok()).unwrap_or(0);
-        self.with_memory += u64::from(hits > 0 && reply.header("x-memory-degraded").is_none());
+        self.with_memory += u64::from(hits > 0);
+        if let Some(reason) = reply.header("x-memory-degraded") {
+            *self.degraded.entry(reason.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// How many chats got memory, and what the server said was missing from it.
+    fn completeness(&self) -> String {
+        let reasons: Vec<String> =
+            self.degraded.iter().map(|(reason, count)| format!("; {count} {reason}")).collect();
+        format!("{} of {}{}", self.with_memory, self.chats, reasons.concat())
     }
 }
 
@@ -236,7 +256,7 @@ fn add_differences(all: &mut [[Measured; CLIENTS.len()]; WAYS.len()]) {
     }
 }
 
-fn tables(all: &[[Measured; CLIENTS.len()]; WAYS.len()]) -> Vec<Table> {
+fn tables(all: &[[Measured; CLIENTS.len()]; WAYS.len()], first: [Rounds; 2]) -> Vec<Table> {
     let columns = || {
         CLIENTS
             .into_iter()
@@ -246,7 +266,7 @@ fn tables(all: &[[Measured; CLIENTS.len()]; WAYS.len()]) -> Vec<Table> {
     let mut stream = Table::new("chat-stream", "A stream of pieces 5 ms apart, ms", columns());
     let mut count = Table::new(
         "chat-memory",
-        "Chats that got recalled text",
+        "Chats that got recalled text, and what `X-Memory-Degraded` said",
         CLIENTS.map(|clients| format!("{clients} at once")),
     );
     let cells = |measured: &[Measured; CLIENTS.len()], pick: fn(&Measured) -> &[Rounds; 2]| -> Vec<Cell> {
@@ -262,8 +282,11 @@ fn tables(all: &[[Measured; CLIENTS.len()]; WAYS.len()]) -> Vec<Table> {
         stream.row(format!("{name}: gap between pieces"), cells(measured, |m| &m.gap));
         stream.row(format!("{name}: total"), cells(measured, |m| &m.stream));
         if way.has_memory() {
-            count.row(name, measured.iter().map(|m| format!("{} of {}", m.with_memory, m.chats)));
+            count.row(name, measured.iter().map(Measured::completeness));
         }
     }
-    vec![whole, stream, count]
+    let ways = [Way::MemoryByWords, Way::MemoryWithModel].map(Way::name);
+    let mut start = Table::new("chat-first", "The first chat after a restart, a whole answer, ms", ways);
+    start.row("throughline", first);
+    vec![whole, stream, start, count]
 }
