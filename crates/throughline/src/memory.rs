@@ -21,7 +21,7 @@ use crate::ports::{Clock, EmbedError, Embedder, EmbeddingModel, ModelNumber, Sto
 use crate::recall::ShardCache;
 
 pub use context::{Context, ContextRequest, Replay};
-pub use observe::{Exchange, Observation, Observed, TURNS_A_WRITE_MAX, TurnToObserve};
+pub use observe::{Exchange, METADATA_FIELDS_MAX, Observation, Observed, TURNS_A_WRITE_MAX, TurnToObserve};
 pub use profile::{PROFILE_BYTES_MAX, ProfileChange};
 pub use settings::Settings;
 

@@ -5,11 +5,15 @@ use crate::model::{
     Content, MessageHash, Receipt, Role, Scope, SessionId, Timestamp, TurnId, to_millisecond,
 };
 use crate::ports::{Append, Appended, Idempotency, Parent};
+use crate::recall::metadata_tags;
 
 use super::{Memory, MemoryError};
 
 /// Turns one call may write.
 pub const TURNS_A_WRITE_MAX: usize = 1_000;
+
+/// Fields one turn's metadata may have: each can be filtered by, so each has its place in the search rows.
+pub const METADATA_FIELDS_MAX: usize = 256;
 
 /// A turn to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,6 +94,11 @@ impl Memory {
             return Err(MemoryError::Invalid(format!(
                 "{} turns in one write; at most {TURNS_A_WRITE_MAX} are taken, send the rest in further calls",
                 turns.len()
+            )));
+        }
+        if let Some(at) = turns.iter().position(|turn| metadata_fields(turn) > METADATA_FIELDS_MAX) {
+            return Err(MemoryError::Invalid(format!(
+                "the metadata of turn {at} has more than {METADATA_FIELDS_MAX} fields"
             )));
         }
         if let Some(at) = turns.iter().position(|turn| turn.content.text.trim().is_empty()) {
@@ -185,6 +194,10 @@ fn chain_after(parent: Parent, turns: &[NewTurn]) -> Parent {
                 .fold(chain, |chain, turn| chain.then(MessageHash::of(turn.role, turn.content.hashed()))),
         ),
     }
+}
+
+fn metadata_fields(turn: &TurnToObserve) -> usize {
+    turn.metadata.as_deref().map_or(0, |metadata| metadata_tags(metadata).len())
 }
 
 fn ids(appended: &Appended) -> Vec<TurnId> {

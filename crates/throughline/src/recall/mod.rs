@@ -7,6 +7,7 @@ mod fusion;
 mod lexical;
 mod passage_row;
 mod rank;
+mod relevance;
 mod request;
 mod shard;
 mod top;

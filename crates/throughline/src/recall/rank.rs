@@ -4,23 +4,14 @@
 //! the words in common, the cosine for the meaning. A z-score puts both on one scale without a weight that would
 //! have to be tuned to a kind of text.
 
-use std::collections::HashMap;
-
 use crate::text::terms;
 
 use super::filter::Filters;
 use super::fusion::z_scores;
+use super::relevance::is_relevant;
 use super::request::ArmScores;
 use super::shard::{Entry, Shard};
 use super::top;
-
-/// The cosine from which a passage counts as being about the same thing, words in common or not.
-/// Of all-MiniLM-L6-v2, unrelated sentences stay below 0.2 and paraphrases are above 0.5.
-const RELEVANT_COSINE: f32 = 0.3;
-
-/// The part of the best BM25 this query could have had from which a passage counts as being about the same thing:
-/// enough to need more than one common word of a longer question.
-const RELEVANT_LEXICAL: f32 = 0.15;
 
 /// A passage and its scores.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,8 +68,7 @@ pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>) -> Vec<Ranked> {
                     .map(|cosines| cosines[place as usize])
                     .filter(|cosine| !cosine.is_nan()),
             };
-            let relevant = arms.dense.is_some_and(|cosine| cosine >= RELEVANT_COSINE)
-                || (lexical_best > 0.0 && arms.lexical >= RELEVANT_LEXICAL * lexical_best);
+            let relevant = is_relevant(arms, lexical_best);
             Ranked { turn: entry.turn, bytes: entry.bytes, score, scores: arms, relevant }
         })
         .collect()
@@ -100,14 +90,19 @@ fn candidates(shard: &Shard, filters: &Filters) -> Vec<u32> {
     (0_u32..).zip(&shard.entries).filter(|(_, entry)| passes(entry)).map(|(place, _)| place).collect()
 }
 
-/// `(score, place)` of each turn's best passage.
+/// `(score, place)` of each turn's best passage. The passages of a turn came in together, so they stand together.
 fn best_passage_of_each_turn(shard: &Shard, wanted: &[u32], scores: &[f32]) -> Vec<(f32, u32)> {
-    let mut best: HashMap<u64, (f32, u32)> = HashMap::with_capacity(wanted.len());
+    let turn = |place: u32| shard.entries[place as usize].turn;
+    let mut best: Vec<(f32, u32)> = Vec::with_capacity(wanted.len());
     for (&place, &score) in wanted.iter().zip(scores) {
-        let of_turn = best.entry(shard.entries[place as usize].turn).or_insert((score, place));
-        if score > of_turn.0 {
-            *of_turn = (score, place);
+        match best.last_mut() {
+            Some(of_turn) if turn(of_turn.1) == turn(place) => {
+                if score > of_turn.0 {
+                    *of_turn = (score, place);
+                }
+            }
+            _ => best.push((score, place)),
         }
     }
-    best.into_values().collect()
+    best
 }
