@@ -9,10 +9,14 @@ use crate::commands;
 
 const EXAMPLES: &str = "\
 Examples:
-  throughline demo                                        see what it does: no key, no model, nothing kept
-  throughline serve --upstream https://api.openai.com/v1  then point a client at http://127.0.0.1:8077/v1
-  throughline chat --user ada --model gpt-4o-mini         talk to a model that remembers
-  throughline recall --user ada \"where does she live?\"    look into the memory
+  throughline demo
+      see what it does: no key, no model, nothing kept
+  throughline serve --upstream https://api.openai.com/v1
+      then point any OpenAI client at http://127.0.0.1:8077/v1
+  throughline chat --user ada --model gpt-4o-mini
+      talk to a model that remembers
+  throughline recall --user ada \"where does she live?\"
+      look into the memory
 
 Settings come from a file, the environment or flags: see `throughline config`.";
 

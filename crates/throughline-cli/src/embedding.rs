@@ -10,7 +10,7 @@ use throughline::memory::Memory;
 use throughline::ports::Embedder;
 use throughline_embed::{ApiKey, MiniLm, ModelPackage, RemoteEmbedder, RemoteSettings};
 
-use crate::config::{Config, EmbeddingSource};
+use crate::config::{Config, Count, EmbeddingSource};
 use crate::failure::{Failure, Hinting};
 use crate::terminal::Terminal;
 
@@ -37,7 +37,7 @@ pub(crate) fn load(config: &Config) -> Result<Option<Arc<dyn Embedder>>> {
         EmbeddingSource::Remote { url, shown } => {
             let settings = RemoteSettings {
                 api_key: config.embeddings_key.as_ref().map(|key| ApiKey::new(key.expose())),
-                dimensions: config.embeddings_dimensions.map(|count| count.size()),
+                dimensions: config.embeddings_dimensions.map(Count::size),
                 query_prefix: config.embeddings_query_prefix.clone(),
                 passage_prefix: config.embeddings_passage_prefix.clone(),
                 ..RemoteSettings::new(url, &config.embeddings_model)
@@ -57,7 +57,7 @@ pub(crate) fn check_store(memory: &Memory, config: &Config) -> Result<()> {
     if kept.name == configured {
         return Ok(());
     }
-    Err(Failure::new(format!(
+    Err(Failure::error(format!(
         "the memory in {} was embedded with {}, and {configured} is configured: their vectors cannot be compared",
         config.data.display(),
         kept.name

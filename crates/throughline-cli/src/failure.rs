@@ -17,7 +17,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// Something could not be done.
-    pub(crate) fn new(message: impl Into<String>) -> anyhow::Error {
+    pub(crate) fn error(message: impl Into<String>) -> anyhow::Error {
         anyhow::Error::new(Self { message: message.into(), usage: false })
     }
 
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_wrong_command_line_is_told_apart_through_all_layers() {
         assert_eq!(exit_code(&Failure::usage("no").hint("yes").context("outer")), 2);
-        assert_eq!(exit_code(&Failure::new("no").hint("yes")), 1);
+        assert_eq!(exit_code(&Failure::error("no").hint("yes")), 1);
     }
 
     #[test]

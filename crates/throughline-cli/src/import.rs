@@ -89,18 +89,22 @@ pub(crate) fn check(import: &Import<'_>, terminal: Terminal) -> Result<Checked> 
     }
     bar.finish_and_clear();
     if !wrong.is_empty() && !import.skip_wrong {
-        let shown =
-            wrong.iter().take(REASONS_MAX).map(|reason| format!("\n  - {reason}")).collect::<String>();
-        return Err(Failure::new(format!(
-            "{} lines are wrong, nothing was imported:{shown}",
-            grouped(wrong.len() as u64)
-        ))
-        .hint("correct them, or import the rest with `--skip-wrong`"));
+        let mut shown = String::new();
+        for reason in wrong.iter().take(REASONS_MAX) {
+            shown.push_str("\n  - ");
+            shown.push_str(reason);
+        }
+        let lines = match wrong.len() as u64 {
+            1 => "1 line is".to_owned(),
+            many => format!("{} lines are", grouped(many)),
+        };
+        return Err(Failure::error(format!("{lines} wrong, nothing was imported:{shown}"))
+            .hint("correct them, or import the rest with `--skip-wrong`"));
     }
     // A line too long to be read ends the file for its reader; the rest must not be lost in silence.
     if read.bytes_read() < bytes && !wrong.is_empty() {
         let last = wrong.pop().unwrap_or_default();
-        return Err(Failure::new(format!("the file cannot be read beyond this line: {last}")));
+        return Err(Failure::error(format!("the file cannot be read beyond this line: {last}")));
     }
     let skipped = wrong.into_iter().take(REASONS_MAX).collect();
     Ok(Checked { hash: hasher.finalize(), format, turns, skipped })
@@ -197,7 +201,7 @@ fn place(import: &Import<'_>, imported: &ImportedTurn) -> Result<Placed> {
         }
     };
     let mut observed = TurnToObserve::new(
-        turn.role.as_str().parse::<Role>().map_err(Failure::new).with_context(of_turn)?,
+        turn.role.as_str().parse::<Role>().map_err(Failure::error).with_context(of_turn)?,
         turn.text.clone(),
     );
     observed.name.clone_from(&turn.name);

@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
@@ -30,13 +30,16 @@ const FILES_LOOKED_FOR_EVERY: Duration = Duration::from_secs(3);
 const ENDPOINT_TRIED_EVERY: Duration = Duration::from_secs(10);
 /// How often to look for passages without vectors.
 const WORK_LOOKED_FOR_EVERY: Duration = Duration::from_secs(2);
+/// How long a stop waits for the step that is under way.
+const STOP_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long to wait after the model failed.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 /// The running thread. Dropped, it ends within the step it is at.
 pub(crate) struct Keeper {
     stop: Option<mpsc::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// Disconnected when the thread has ended.
+    ended: mpsc::Receiver<()>,
 }
 
 /// What the thread works with.
@@ -51,20 +54,21 @@ impl Keeper {
     /// Starts the thread.
     pub(crate) fn start(task: Task) -> Result<Self> {
         let (stop, stopped) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("embedding-keeper".into())
-            .spawn(move || task.run(&Stopped(stopped.into())))?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        let (end, ended) = mpsc::channel::<()>();
+        let run = move || {
+            task.run(&Stopped(stopped.into()));
+            drop(end);
+        };
+        thread::Builder::new().name("embedding-keeper".into()).spawn(run)?;
+        Ok(Self { stop: Some(stop), ended })
     }
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic in there was reported when it happened.
-            let _ = thread.join();
-        }
+        // Whatever it is at may be broken off: each write is whole or does not happen.
+        let _ = self.ended.recv_timeout(STOP_TIME_MAX);
     }
 }
 
@@ -88,6 +92,8 @@ impl Stopped {
 
 impl Task {
     fn run(&self, stopped: &Stopped) {
+        // The vocabulary is loaded at its first use, and the first chat should not wait for that.
+        self.config.token_encoding.count("");
         if self.attach(stopped) {
             self.backfill(stopped);
         }

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use throughline::model::{Profile, Receipt, Turn};
+use throughline::model::{DropReason, Profile, Receipt, SessionId, Turn};
 use throughline::recall::RecalledItem;
 
 /// A turn.
@@ -92,7 +92,7 @@ pub(crate) fn receipt(receipt: &Receipt) -> Value {
                 "bytes": [item.bytes.0, item.bytes.1],
                 "score": item.score,
                 "tokens": item.tokens,
-                "dropped": item.dropped.map(|reason| reason.as_str()),
+                "dropped": item.dropped.map(DropReason::as_str),
             })
         })
         .collect();
@@ -112,7 +112,7 @@ pub(crate) fn receipt(receipt: &Receipt) -> Value {
         .collect();
     json!({
         "id": receipt.id.to_string(),
-        "session": receipt.session.as_ref().map(|session| session.as_str()),
+        "session": receipt.session.as_ref().map(SessionId::as_str),
         "time": receipt.time.to_string(),
         "query": receipt.query,
         "budget_tokens": receipt.budget_tokens,

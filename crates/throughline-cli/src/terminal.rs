@@ -21,8 +21,16 @@ const WIDTH_MAX: usize = 110;
 pub(crate) struct Terminal {
     json: bool,
     colour: bool,
-    colour_on_stderr: bool,
+    stderr: Stderr,
     width: usize,
+}
+
+/// Where progress and notes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stderr {
+    Pipe,
+    PlainTerminal,
+    ColourTerminal,
 }
 
 /// How a piece of text stands out.
@@ -69,7 +77,11 @@ impl Terminal {
         Self {
             json,
             colour: may && !json && io::stdout().is_terminal(),
-            colour_on_stderr: may && io::stderr().is_terminal(),
+            stderr: match io::stderr().is_terminal() {
+                false => Stderr::Pipe,
+                true if may => Stderr::ColourTerminal,
+                true => Stderr::PlainTerminal,
+            },
             width: width.clamp(40, WIDTH_MAX),
         }
     }
@@ -99,6 +111,7 @@ impl Terminal {
     }
 
     /// Writes a line to standard output.
+    #[expect(clippy::unused_self, reason = "whoever writes must hold the terminal")]
     pub(crate) fn line(self, text: impl AsRef<str>) -> Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_ref().as_bytes())?;
@@ -107,6 +120,7 @@ impl Terminal {
     }
 
     /// Writes a piece of text at once, as it comes from a model.
+    #[expect(clippy::unused_self, reason = "whoever writes must hold the terminal")]
     pub(crate) fn piece(self, text: &str) -> Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
@@ -125,7 +139,7 @@ impl Terminal {
         let mut err = io::stderr().lock();
         let text = text.as_ref();
         // There is nobody to tell that nobody can be told.
-        let _ = if self.colour_on_stderr {
+        let _ = if self.stderr == Stderr::ColourTerminal {
             writeln!(err, "{}{text}{RESET}", Tone::Dim.start())
         } else {
             writeln!(err, "{text}")
@@ -164,10 +178,9 @@ impl Terminal {
     }
 
     fn target(self) -> ProgressDrawTarget {
-        if io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr_with_hz(8)
-        } else {
-            ProgressDrawTarget::hidden()
+        match self.stderr {
+            Stderr::Pipe => ProgressDrawTarget::hidden(),
+            Stderr::PlainTerminal | Stderr::ColourTerminal => ProgressDrawTarget::stderr_with_hz(8),
         }
     }
 }
@@ -216,7 +229,7 @@ pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

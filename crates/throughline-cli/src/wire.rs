@@ -36,7 +36,7 @@ pub(crate) fn settings(config: &Config) -> Settings {
 /// The memory in the data folder, without a model: it recalls by words until one is attached.
 pub(crate) fn open(config: &Config, if_absent: IfAbsent) -> Result<Arc<Memory>> {
     if if_absent == IfAbsent::Refuse && !config.data.join(FILE_NAME).is_file() {
-        return Err(Failure::new(format!("there is no memory in {}", config.data.display())).hint(
+        return Err(Failure::error(format!("there is no memory in {}", config.data.display())).hint(
             "`throughline serve` makes one and fills it, `throughline turns import` too; `--data DIR` names another folder",
         ));
     }

@@ -149,10 +149,10 @@ async fn get(upstream: &Upstream, method: Method, path: &str, body: Bytes) -> Re
     let response = upstream.send(UpstreamRequest { method, path_and_query, headers, body }).await?;
     let (head, body) = response.into_parts();
     let body = http_body_util::Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-    let body = body.map_err(|error| Failure::new(format!("{}: {error}", upstream.base_url())))?.to_bytes();
+    let body = body.map_err(|error| Failure::error(format!("{}: {error}", upstream.base_url())))?.to_bytes();
     if !head.status.is_success() {
         let text = String::from_utf8_lossy(&body);
-        return Err(Failure::new(format!(
+        return Err(Failure::error(format!(
             "{} answered {} to {path}: {}",
             upstream.base_url(),
             head.status,

@@ -2,6 +2,7 @@
 //!
 //! Hidden: it is for this project. A test compares the tracked pages with what this would write.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -61,7 +62,8 @@ fn push_help(page: &mut String, command: &clap::Command, path: &str) {
     };
     let help = command.clone().term_width(COLUMNS).render_long_help().to_string();
     let help: Vec<&str> = help.lines().map(str::trim_end).collect();
-    page.push_str(&format!("\n## `{path}`\n\n```text\n{}\n```\n", help.join("\n").trim_end()));
+    // Writing to a string cannot fail.
+    let _ = write!(page, "\n## `{path}`\n\n```text\n{}\n```\n", help.join("\n").trim_end());
     for below in command.get_subcommands().filter(|below| !below.is_hide_set() && below.get_name() != "help")
     {
         push_help(page, below, &path);
@@ -82,10 +84,8 @@ Below `/api/v1` an error is `{\"error\": {\"code\", \"message\", \"hint\"}}`, be
 "
     .to_owned();
     for entry in throughline_server::error_table() {
-        page.push_str(&format!(
-            "| `{}` | {} | {} | {} |\n",
-            entry.code, entry.status, entry.meaning, entry.hint
-        ));
+        let throughline_server::ErrorEntry { code, status, meaning, hint } = entry;
+        let _ = writeln!(page, "| `{code}` | {status} | {meaning} | {hint} |");
     }
     page
 }

@@ -28,16 +28,16 @@ impl Doctor {
         let config = run.load(&self.flags)?.config;
         let report = doctor(&config.data);
         if run.terminal.is_json() {
-            document(run.terminal, &report)?
+            document(run.terminal, &report)?;
         } else {
-            show(run.terminal, &report)?
+            show(run.terminal, &report)?;
         }
         if report.is_sound() {
             return Ok(());
         }
         let errors = report.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
         let things = if errors == 1 { "thing is" } else { "things are" };
-        Err(Failure::new(format!("{errors} {things} wrong with {}", report.file.display())))
+        Err(Failure::error(format!("{errors} {things} wrong with {}", report.file.display())))
     }
 }
 

@@ -148,7 +148,7 @@ impl Ranker for MemoryRanker {
 }
 
 fn observed(turn: &ConversationTurn) -> Result<TurnToObserve> {
-    let role = turn.role.as_str().parse::<Role>().map_err(Failure::new)?;
+    let role = turn.role.as_str().parse::<Role>().map_err(Failure::error)?;
     Ok(TurnToObserve { name: turn.name.clone(), time: turn.time, ..TurnToObserve::new(role, &turn.text) })
 }
 

@@ -90,7 +90,7 @@ impl Identity {
                         || format!("the tenant `{}`", owner.tenant),
                         |agent| format!("the agent `{agent}` of the tenant `{}`", owner.tenant),
                     );
-                    Failure::new(format!("{whose} has no such identity"))
+                    Failure::error(format!("{whose} has no such identity"))
                         .hint("`throughline identity set TEXT` puts one in place")
                 })?;
                 show(run, &version)

@@ -120,7 +120,7 @@ fn revoke(run: &Run, id: &str, flags: &MemoryFlags) -> Result<()> {
     let revoked = memory.store().revoke_key(id, memory.now())?;
     if !revoked && memory.store().key(id)?.is_none() {
         return Err(
-            Failure::new(format!("there is no key `{id}`")).hint("`throughline keys list` shows their ids")
+            Failure::error(format!("there is no key `{id}`")).hint("`throughline keys list` shows their ids")
         );
     }
     if run.terminal.is_json() {

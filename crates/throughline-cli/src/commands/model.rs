@@ -147,7 +147,7 @@ fn status(run: &Run, config: &Config) -> Result<()> {
             )?;
         }
         (None, Some(waiting)) => {
-            fact("memory", format!("not embedded yet; {} passages wait", grouped(waiting)))?
+            fact("memory", format!("not embedded yet; {} passages wait", grouped(waiting)))?;
         }
         (_, None) => fact("memory", format!("none in {} yet", config.data.display()))?,
     }
@@ -159,14 +159,14 @@ fn status(run: &Run, config: &Config) -> Result<()> {
 
 fn switch(run: &Run, config: &Config) -> Result<()> {
     let memory = wire::open(config, wire::IfAbsent::Refuse)?;
-    let Some(embedder) = embedding::load(config)? else {
+    let Some(loaded) = embedding::load(config)? else {
         return Err(Failure::usage("embeddings are off: there is no model to switch to")
             .hint("name one with `--embeddings local` or `--embeddings URL`"));
     };
-    let model = embedder.model().clone();
+    let model = loaded.model().clone();
     let before = memory.store().embedding_model()?.map(|(_, model)| model);
     if before.as_ref() != Some(&model) {
-        memory.switch_model(embedder)?;
+        memory.switch_model(loaded)?;
     }
     let embedded = import::embed(&memory, config, run.terminal)?;
     if run.terminal.is_json() {

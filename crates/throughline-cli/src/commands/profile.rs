@@ -26,8 +26,8 @@ pub(crate) struct Profile {
 #[derive(Debug, Args)]
 struct Document {
     /// The profile as JSON: goals, preferences, pastMistakes, summary and slots of the tenant's own
-    #[arg(required_unless_present = "file", conflicts_with = "file")]
-    json: Option<String>,
+    #[arg(value_name = "JSON", required_unless_present = "file", conflicts_with = "file")]
+    text: Option<String>,
     /// Read the JSON from this file; `-` is standard input
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -110,8 +110,8 @@ fn show(run: &Run, profile: &Slots) -> Result<()> {
 
 impl Document {
     fn patch(&self) -> Result<ProfilePatch> {
-        let text = match (&self.json, &self.file) {
-            (Some(json), _) => json.clone(),
+        let text = match (&self.text, &self.file) {
+            (Some(text), _) => text.clone(),
             (None, file) => read_text(file.as_deref().unwrap_or(Path::new("-")))?,
         };
         let slots: Map<String, Json> = serde_json::from_str(&text)

@@ -1,11 +1,13 @@
 //! `throughline recall`: what memory finds for a question.
 
+use std::fmt::Write as _;
+
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use throughline::model::{SessionId, Timestamp};
-use throughline::recall::{Filters, RecallRequest, Recalled};
+use throughline::recall::{Degraded, Filters, RecallRequest, Recalled};
 
 use super::Run;
 use crate::args::ScopeArgs;
@@ -93,10 +95,12 @@ impl Recall {
                 format!("{} · {said} · {}", item.turn.time.strftime("%a %-d %b %Y %H:%M"), item.turn.session);
             if self.explain {
                 let dense = item.scores.dense.map_or_else(|| "-".to_owned(), |dense| format!("{dense:.2}"));
-                head.push_str(&format!(
+                // Writing to a string cannot fail.
+                let _ = write!(
+                    head,
                     " · score {:.2} (words {:.2}, meaning {dense})",
                     item.score, item.scores.lexical
-                ));
+                );
             }
             terminal.line(terminal.paint(Tone::Dim, head))?;
             for line in wrap(item.text(), terminal.width() - 2) {
@@ -127,7 +131,7 @@ fn json_of(recalled: &Recalled, terminal: Terminal) -> Result<()> {
     let timings = recalled.timings.iter().map(|t| (t.stage.clone(), json!(t.took.as_secs_f64() * 1_000.0)));
     terminal.document(&RecalledShape {
         items: recalled.items.iter().map(ItemShape::from).collect(),
-        degraded: recalled.degraded.map(|degraded| degraded.as_str()),
+        degraded: recalled.degraded.map(Degraded::as_str),
         timings_ms: timings.collect(),
     })
 }

@@ -61,13 +61,14 @@ impl Serve {
                 .with_context(|| format!("cannot listen on {}", config.listen))
                 .hint("is another server running there? `--listen HOST:PORT` takes another address")?;
             let address = listener.local_addr()?;
+            // Before anybody is told that the server runs, so that no signal finds it unprepared.
+            let signals = Signals::listen().context("signals cannot be received")?;
             // A closed standard output is no reason not to serve.
             let _ = Banner { loaded: &loaded, address, auth, terminal: run.terminal }.show();
             let keeper =
                 Keeper::start(Task { memory, config: config.clone(), status, terminal: run.terminal })?;
-            let served = serve(listener, app, stop_signal(run.terminal)).await;
-            // It may be in the middle of a step; the runtime need not be held up by that.
-            tokio::task::spawn_blocking(move || drop(keeper)).await?;
+            let served = serve(listener, app, stop(signals, run.terminal)).await;
+            drop(keeper);
             Ok(served?)
         })
     }
@@ -108,12 +109,7 @@ fn refuse_itself_as_upstream(loaded: &Loaded) -> Result<()> {
 }
 
 /// Done at the first signal to stop; a second one ends the program at once.
-async fn stop_signal(terminal: Terminal) {
-    let signals = Signals::listen();
-    let Ok(mut signals) = signals else {
-        tracing::warn!("signals cannot be received: the server runs until it is killed");
-        return std::future::pending().await;
-    };
+async fn stop(mut signals: Signals, terminal: Terminal) {
     signals.next().await;
     terminal.note("Stopping: what is in flight is finished first.");
     tokio::spawn(async move {

@@ -1,5 +1,6 @@
 //! `throughline turns`: taking conversations in from files, and listing what the journal has.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -133,7 +134,8 @@ fn report(terminal: Terminal, imported: &Imported, embedded: u64) -> Result<()> 
         grouped(imported.sessions),
     );
     if imported.added > 0 {
-        line.push_str(&format!(", {} turns/s", grouped(rate as u64)));
+        // Writing to a string cannot fail.
+        let _ = write!(line, ", {rate:.0} turns/s");
     }
     terminal.line(line)?;
     if imported.added < imported.turns {

@@ -153,7 +153,7 @@ mod tests {
         );
         check(
             "[server]\nbudget_tokens = 1",
-            "error: c.toml, line 1: unknown key `server`\n  hint: `throughline config` lists all keys\n",
+            "error: c.toml, line 2: unknown key `server.budget_tokens`\n  hint: did you mean `context.budget_tokens`? `throughline config` lists all keys\n",
         );
         check(
             "zzz = 1",

@@ -17,7 +17,7 @@ use anyhow::Result;
 pub(crate) use flags::{AllFlags, ChatFlags, Flags, MemoryFlags, ServeFlags};
 pub(crate) use reference::page;
 pub(crate) use registry::{Config, SETTINGS, Setting};
-pub(crate) use values::{EmbeddingSource, LogFormat, Value};
+pub(crate) use values::{Count, EmbeddingSource, LogFormat, Value};
 
 use crate::failure::{Failure, Hinting};
 use registry::Default;

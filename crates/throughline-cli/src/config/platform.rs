@@ -2,7 +2,7 @@
 //!
 //! Nothing is created here.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const NAME: &str = "throughline";
 
@@ -20,16 +20,10 @@ pub(crate) fn config_dir(variable: &dyn Fn(&str) -> Option<String>) -> Option<Pa
 fn folder(variable: &dyn Fn(&str) -> Option<String>, xdg: &str, below_home: &str) -> Option<PathBuf> {
     let named = if cfg!(windows) { "APPDATA" } else { xdg };
     // The XDG rules: a relative path does not count.
-    let base = match variable(named).map(PathBuf::from).filter(|path| path.is_absolute()) {
-        Some(base) => base,
-        None => {
-            let home = variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute())?;
-            if cfg!(target_os = "macos") {
-                home.join(Path::new("Library/Application Support"))
-            } else {
-                home.join(below_home)
-            }
-        }
-    };
-    Some(base.join(NAME))
+    if let Some(base) = variable(named).map(PathBuf::from).filter(|path| path.is_absolute()) {
+        return Some(base.join(NAME));
+    }
+    let home = variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute())?;
+    let below = if cfg!(target_os = "macos") { "Library/Application Support" } else { below_home };
+    Some(home.join(below).join(NAME))
 }

@@ -32,12 +32,15 @@ pub(crate) fn page() -> String {
     let mut page = HEAD.to_owned();
     for setting in SETTINGS {
         // Writing to a string cannot fail.
-        let _ = write!(page, "\n## `{}`\n\n{}\n\n{}", setting.key, setting.doc, facts(setting));
+        let _ = write!(page, "\n## `{}`\n\n{}\n\n", setting.key, setting.doc);
+        for (name, fact) in facts(setting) {
+            let _ = writeln!(page, "- {name}: {fact}");
+        }
     }
     page
 }
 
-fn facts(setting: &Setting) -> String {
+fn facts(setting: &Setting) -> Vec<(&'static str, String)> {
     let mut facts = vec![("Value", format!("`{}`", setting.form))];
     facts.push((
         "Default",
@@ -58,5 +61,5 @@ fn facts(setting: &Setting) -> String {
     if let Some(flag) = setting.flag {
         facts.push(("Flag", format!("`--{flag} {}`", setting.form)));
     }
-    facts.iter().map(|(name, fact)| format!("- {name}: {fact}\n")).collect()
+    facts
 }

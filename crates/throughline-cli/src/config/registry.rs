@@ -50,8 +50,6 @@ pub(crate) struct Setting {
     pub(crate) default: Default,
     /// What to write.
     pub(crate) form: &'static str,
-    /// Whether it may be shown.
-    pub(crate) secret: bool,
     /// What it does, in sentences.
     pub(crate) doc: &'static str,
     /// Checks a text.
@@ -80,7 +78,6 @@ macro_rules! settings {
             group: Group::$group,
             default: $default,
             form: <$type as Value>::FORM,
-            secret: <$type as Value>::SECRET,
             doc: concat!($($doc),*).trim_ascii(),
             shown: |text| <$type as Value>::read(text).map(|value| value.shown()),
         }),*];
@@ -188,7 +185,10 @@ mod tests {
             assert!(keys.insert(setting.key), "{}", setting.key);
             assert!(setting.flag.is_none_or(|flag| flags.insert(flag)), "{}", setting.key);
             assert!(!setting.doc.is_empty() && setting.doc.ends_with('.'), "{}", setting.key);
-            assert!(!(setting.secret && setting.flag.is_some()), "secrets must not stand on a command line");
+            assert!(
+                setting.form != "KEY" || setting.flag.is_none(),
+                "secrets must not stand on a command line"
+            );
             if let Default::Text(text) = setting.default {
                 (setting.shown)(text).unwrap_or_else(|problem| panic!("{}: {problem}", setting.key));
             }

@@ -14,9 +14,6 @@ pub(crate) trait Value: Sized {
     /// What to write, in a word or two, for the reference page and for `--help`.
     const FORM: &'static str;
 
-    /// Whether the value may be shown.
-    const SECRET: bool = false;
-
     /// Reads the text; the error says what is wrong with it and nothing about where it came from.
     fn read(text: &str) -> Result<Self, String>;
 
@@ -32,7 +29,6 @@ pub(crate) trait Value: Sized {
 /// A setting without a default may be unset.
 impl<V: Value> Value for Option<V> {
     const FORM: &'static str = V::FORM;
-    const SECRET: bool = V::SECRET;
 
     fn read(text: &str) -> Result<Self, String> {
         V::read(text).map(Some)
@@ -89,7 +85,6 @@ impl Value for String {
 
 impl Value for Secret {
     const FORM: &'static str = "KEY";
-    const SECRET: bool = true;
 
     fn read(text: &str) -> Result<Self, String> {
         Ok(Self::new(text))

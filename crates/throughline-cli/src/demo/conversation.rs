@@ -30,7 +30,7 @@ pub(super) const PREFERENCES: &[&str] = &["Prices in euros", "Short answers"];
 
 /// Asked on the last day.
 pub(super) const QUESTION: &str =
-    "Ines arrives tomorrow morning! What should I have in for her breakfast, and what did we plan to do?";
+    "Ines comes tomorrow! What is our plan for Friday, and what does she love for breakfast?";
 
 /// When it is asked.
 pub(super) const ASKED: &str = "2026-06-11T18:20:00Z";
@@ -95,9 +95,9 @@ pub(super) const DAYS: &[Day] = &[
         lines: &[
             "My sister Ines is coming to stay from the 12th to the 14th of June. First visit! I want it to be good.",
             "Lovely! What does she enjoy, and is there anything she cannot have?",
-            "She's allergic to nuts, properly, she carries a pen. For breakfast she loves oat porridge with figs.",
+            "Ines is allergic to nuts, properly, she carries a pen. For breakfast she loves oat porridge with figs.",
             "Then no almond pastries, and read the label on the granola. Porridge and figs are easy in June.",
-            "Plan: on Friday the tile museum, then grilled sardines in Alfama, it's the night of Santo António.",
+            "The plan for Friday with Ines: the tile museum, then grilled sardines in Alfama, it's the night of Santo António.",
             "Perfect timing: the streets will be full of music. Book the sardines early, or take what the neighbours grill.",
             "And no boat trip. Ines gets seasick if she looks at a bathtub.",
             "No boats, then. The miradouros give her the river without the waves.",
@@ -109,7 +109,7 @@ pub(super) const DAYS: &[Day] = &[
 
 /// Who says a line: the user begins.
 pub(super) fn speaker(line: usize) -> (Role, &'static str) {
-    if line % 2 == 0 { (Role::User, "Mara") } else { (Role::Assistant, "Juniper") }
+    if line.is_multiple_of(2) { (Role::User, "Mara") } else { (Role::Assistant, "Juniper") }
 }
 
 #[cfg(test)]

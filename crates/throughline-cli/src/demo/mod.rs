@@ -25,7 +25,7 @@ pub(crate) use show::{document, show};
 /// Seconds between two lines of a day.
 const SECONDS_A_LINE: i64 = 40;
 /// The demo has nothing else to do: it waits for the model.
-const EMBED_TIME_MAX: Duration = Duration::from_secs(60);
+const EMBED_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// What happened.
 pub(crate) struct Played {

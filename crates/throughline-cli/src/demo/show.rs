@@ -115,11 +115,11 @@ impl Stage {
     }
 
     fn said(&self, role: Role, text: &str) -> Result<()> {
-        for line in wrap(text, self.terminal.width() - 12) {
-            self.terminal.line(format!(
-                "  {} {line}",
-                self.terminal.paint(Tone::Accent, format!("{:>5}:", role.as_str()))
-            ))?;
+        let head = format!("{}: ", role.as_str());
+        for (at, line) in wrap(text, self.terminal.width() - 2 - head.len()).into_iter().enumerate() {
+            let lead =
+                if at == 0 { self.terminal.paint(Tone::Accent, &head) } else { " ".repeat(head.len()) };
+            self.terminal.line(format!("  {lead}{line}"))?;
         }
         Ok(())
     }

@@ -1,0 +1,8 @@
+//! The built program, run as people run it. Tests whose name starts with `real_` need the model; `cargo xtask test` sets it up.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where by panicking")]
+
+mod chat;
+mod program;
+mod serve;
+mod settings;
+mod store;

@@ -1,0 +1,159 @@
+//! The server as a process: how it starts, what it refuses, how it ends.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::program::{Program, model_dir};
+
+/// A running server; killed if a test ends early.
+struct Server {
+    child: Child,
+    address: String,
+    stderr: BufReader<ChildStderr>,
+}
+
+impl Server {
+    fn start(program: &Program, arguments: &[&str]) -> Self {
+        Self::spawn(program.command(&[&["serve", "--json"], arguments].concat()))
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        if line.is_empty() {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).unwrap();
+            panic!("the server did not start: {text}");
+        }
+        let banner: Value = serde_json::from_str(&line).unwrap();
+        let address = banner["url"].as_str().unwrap().trim_start_matches("http://").to_owned();
+        Self { child, address, stderr }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Reads what the server says until a line holds the text.
+    fn wait_for(&mut self, text: &str) -> String {
+        let mut said = String::new();
+        while self.stderr.read_line(&mut said).unwrap() > 0 {
+            if said.contains(text) {
+                return said;
+            }
+        }
+        panic!("`{text}` was not said in: {said}");
+    }
+
+    /// Sends the signal that service managers send, and returns the exit code.
+    fn terminate(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It fails if the server has ended, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_server_starts_answers_and_ends_cleanly_at_a_stop_signal() {
+    let program = Program::new();
+    let server = Server::start(&program, &["--listen", "127.0.0.1:0"]);
+    assert!(server.get("/healthz").starts_with("HTTP/1.1 200"));
+    let ready = server.get("/readyz");
+    assert!(ready.starts_with("HTTP/1.1 200") && ready.contains("\"recall\":\"lexical\""), "{ready}");
+    // Another process may look into the memory meanwhile.
+    program.run(&["turns", "list", "--user", "ada"]).ok();
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
+fn the_server_refuses_other_machines_without_a_key_and_says_what_to_do() {
+    let program = Program::new();
+    let ran = program.run(&["serve", "--listen", "0.0.0.0:0"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("throughline keys create"), "{}", ran.stderr);
+    program.run(&["keys", "create"]).ok();
+    let server = Server::start(&program, &["--listen", "0.0.0.0:0"]);
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
+fn an_address_in_use_and_an_upstream_that_is_the_server_itself_are_errors_with_advice() {
+    let program = Program::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ran = program.run(&["serve", "--listen", &address]);
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.stderr.starts_with(&format!("error: cannot listen on {address}"))
+            && ran.stderr.contains("hint: "),
+        "{}",
+        ran.stderr
+    );
+
+    let mut itself = program.command(&["serve"]);
+    let output = itself.env("OPENAI_BASE_URL", "http://127.0.0.1:8077/v1").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("(from $OPENAI_BASE_URL) is the address this server listens on")
+    );
+}
+
+#[test]
+fn without_the_model_the_server_runs_and_says_how_to_get_it() {
+    let program = Program::new();
+    let mut command =
+        program.command(&["serve", "--json", "--listen", "127.0.0.1:0", "--embeddings", "local"]);
+    // No program can be found, no Python either: nothing is downloaded.
+    command.env("PATH", program.path("empty"));
+    let mut server = Server::spawn(command);
+    let said = server.wait_for("It is used as soon as it lies in");
+    assert!(
+        said.contains("Recall goes by words alone") && said.contains("throughline model pull --from DIR"),
+        "{said}"
+    );
+    let ready = server.get("/readyz");
+    assert!(ready.starts_with("HTTP/1.1 200") && ready.contains("\"model\":\"missing\""), "{ready}");
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
+fn real_a_model_that_appears_is_used_without_a_restart() {
+    let program = Program::new();
+    let mut command = program.command(&[
+        "serve",
+        "--json",
+        "--listen",
+        "127.0.0.1:0",
+        "--embeddings",
+        "local",
+        "--log",
+        "info",
+    ]);
+    command.env("PATH", program.path("empty"));
+    let mut server = Server::spawn(command);
+    server.wait_for("It is used as soon as it lies in");
+    program.run(&["model", "pull", "--from", &model_dir()]).ok();
+    server.wait_for("the embedding model is in use");
+    let ready = server.get("/readyz");
+    assert!(ready.contains("\"model\":\"ready\"") && ready.contains("\"recall\":\"full\""), "{ready}");
+    assert_eq!(server.terminate(), Some(0));
+}
