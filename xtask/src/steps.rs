@@ -47,12 +47,18 @@ impl Steps {
     }
 
     /// Runs tests and counts them; failures are remembered, and the run goes on.
-    pub(crate) fn tests(&mut self, name: &str, repeat: &str, command: &mut Command) -> Result<()> {
+    pub(crate) fn tests(
+        &mut self,
+        name: &str,
+        runner: Runner,
+        repeat: &str,
+        command: &mut Command,
+    ) -> Result<()> {
         println!("\n==> {name}: {}", process::shown(command));
         let start = Instant::now();
         let counts = Mutex::new(Counts::default());
         let ok = process::run_watched(command, &|line| {
-            if let (Some(found), Ok(mut counts)) = (counts_in(line), counts.lock()) {
+            if let (Some(found), Ok(mut counts)) = (counts_in(runner, line), counts.lock()) {
                 counts.passed += found.passed;
                 counts.failed += found.failed;
             }
@@ -89,14 +95,26 @@ impl Steps {
     }
 }
 
-/// The counts in the closing line of nextest, of libtest (documentation tests) or of our own scripts.
-fn counts_in(line: &str) -> Option<Counts> {
+/// What runs the tests of a step; each says in its own way how it went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Runner {
+    Nextest,
+    /// Documentation tests; one closing line for each crate.
+    Libtest,
+    /// Our own scripts.
+    Script,
+}
+
+/// The counts, if this is a closing line of the runner. (What a failed test printed may hold one of another runner.)
+fn counts_in(runner: Runner, line: &str) -> Option<Counts> {
     let line = without_colour(line);
     let words: Vec<&str> =
         line.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let closing = match words.as_slice() {
-        ["Summary", ..] => words.windows(2).any(|pair| matches!(pair, ["test" | "tests", "run"])),
-        ["test", "result", ..] | [_, "passed", _, "failed"] => true,
+    let closing = match (runner, words.as_slice()) {
+        (Runner::Nextest, ["Summary", ..]) => {
+            words.windows(2).any(|pair| matches!(pair, ["test" | "tests", "run"]))
+        }
+        (Runner::Libtest, ["test", "result", ..]) | (Runner::Script, [_, "passed", _, "failed"]) => true,
         _ => false,
     };
     if !closing {
@@ -131,37 +149,50 @@ fn without_colour(line: &str) -> String {
 mod tests {
     use super::*;
 
-    fn check(line: &str, expect: Option<(u64, u64)>) {
+    fn check(runner: Runner, line: &str, expect: Option<(u64, u64)>) {
         let expect = expect.map(|(passed, failed)| Counts { passed, failed });
-        assert_eq!(counts_in(line), expect, "{line}");
+        assert_eq!(counts_in(runner, line), expect, "{line}");
     }
 
     #[test]
-    fn the_closing_lines_of_all_runners_are_counted() {
-        check("     Summary [   0.005s] 3 tests run: 3 passed, 1 skipped", Some((3, 0)));
-        check("     Summary [   1.1s] 1 test run: 1 passed (1 slow), 0 skipped", Some((1, 0)));
-        check("     Summary [   9s] 5 tests run: 2 passed, 1 failed, 2 timed out, 0 skipped", Some((2, 3)));
+    fn the_closing_line_of_nextest_is_counted() {
+        let check = |line, expect| check(Runner::Nextest, line, Some(expect));
+        check("     Summary [   0.005s] 3 tests run: 3 passed, 1 skipped", (3, 0));
+        check("     Summary [   1.1s] 1 test run: 1 passed (1 slow), 0 skipped", (1, 0));
+        check("     Summary [   9s] 5 tests run: 2 passed, 1 failed, 2 timed out, 0 skipped", (2, 3));
+        check("     Summary [   9s] 2 tests run: 1 passed, 1 exec failed, 0 skipped", (1, 1));
         check(
-            "\u{1b}[32;1m     Summary\u{1b}[0m [   0.1s] \u{1b}[1m2\u{1b}[0m tests run: \u{1b}[1m2\u{1b}[0m \u{1b}[32mpassed\u{1b}[0m",
-            Some((2, 0)),
+            "\u{1b}[32;1m     Summary\u{1b}[0m [ 1s] \u{1b}[1m2\u{1b}[0m tests run: \u{1b}[1m2\u{1b}[0m \u{1b}[32mpassed",
+            (2, 0),
         );
-        check("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out", Some((3, 2)));
-        check("     Summary [   9s] 2 tests run: 1 passed, 1 exec failed, 0 skipped", Some((1, 1)));
-        check("12 passed, 1 failed", Some((12, 1)));
     }
 
     #[test]
-    fn other_lines_are_not_counted() {
-        check("test tests::a ... ok", None);
-        check("3 passed the gate and 2 failed to", None);
-        check("", None);
+    fn the_closing_lines_of_other_runners_are_counted() {
+        let line = "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
+        check(Runner::Libtest, line, Some((3, 2)));
+        check(Runner::Script, "12 passed, 1 failed", Some((12, 1)));
+    }
+
+    #[test]
+    fn what_a_failed_test_printed_is_not_counted() {
+        check(Runner::Nextest, "    test result: FAILED. 0 passed; 1 failed; 0 ignored", None);
+        check(Runner::Nextest, "3 passed, 1 failed", None);
+        check(Runner::Script, "3 passed the gate and 2 failed to", None);
+        check(Runner::Libtest, "test tests::a ... ok", None);
+        check(Runner::Script, "", None);
     }
 
     #[test]
     fn a_failed_step_fails_the_run_even_without_a_failed_test() {
         let mut steps = Steps::default();
         steps
-            .tests("broken", "sh", process::command("sh", std::path::Path::new(".")).args(["-c", "exit 1"]))
+            .tests(
+                "broken",
+                Runner::Script,
+                "sh",
+                process::command("sh", std::path::Path::new(".")).args(["-c", "exit 1"]),
+            )
             .unwrap();
         assert!(steps.finish().is_err());
     }
@@ -171,7 +202,12 @@ mod tests {
         let mut steps = Steps::default();
         for script in ["echo 1 passed, 2 failed; exit 1", "echo 3 passed, 0 failed"] {
             steps
-                .tests("step", "sh", process::command("sh", std::path::Path::new(".")).args(["-c", script]))
+                .tests(
+                    "step",
+                    Runner::Script,
+                    "sh",
+                    process::command("sh", std::path::Path::new(".")).args(["-c", script]),
+                )
                 .unwrap();
         }
         let counts: Vec<_> = steps.done.iter().map(|step| step.counts).collect();

@@ -10,7 +10,7 @@ use crate::process;
 use crate::repository::Repository;
 use crate::service::Service;
 use crate::setup::Setup;
-use crate::steps::Steps;
+use crate::steps::{Runner, Steps};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -57,6 +57,7 @@ pub(crate) fn run(repository: &Repository, stages: &[Stage]) -> Result<()> {
         let mut cargo = setup.cargo()?;
         steps.tests(
             "unit and crate tests",
+            Runner::Nextest,
             &Stage::Unit.repeat(),
             cargo.args(["nextest", "run", "--workspace"]),
         )?;
@@ -65,6 +66,7 @@ pub(crate) fn run(repository: &Repository, stages: &[Stage]) -> Result<()> {
         let mut cargo = setup.cargo()?;
         steps.tests(
             "documentation tests",
+            Runner::Libtest,
             &Stage::Doc.repeat(),
             cargo.args(["test", "--workspace", "--doc"]),
         )?;
@@ -105,7 +107,12 @@ fn against_real_things(
             .env("THROUGHLINE_TEST_EMBEDDINGS_URL", format!("{}/v1", embeddings.url()))
             .env("THROUGHLINE_TEST_LLM_URL", format!("{}/v1", llm.url()))
             .args(["nextest", "run", "--workspace", "--profile", "real"]);
-        steps.tests("tests against real models and servers", &Stage::Real.repeat(), &mut cargo)?;
+        steps.tests(
+            "tests against real models and servers",
+            Runner::Nextest,
+            &Stage::Real.repeat(),
+            &mut cargo,
+        )?;
     }
     if stages.contains(&Stage::Clients) {
         steps.prepare("build the program", || {
@@ -122,7 +129,7 @@ fn against_real_things(
             .arg(&embedder)
             .arg("--llm-url")
             .arg(llm.url());
-        steps.tests("real clients", &Stage::Clients.repeat(), &mut clients)?;
+        steps.tests("real clients", Runner::Script, &Stage::Clients.repeat(), &mut clients)?;
     }
     Ok(())
 }
