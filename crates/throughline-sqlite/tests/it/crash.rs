@@ -70,21 +70,25 @@ fn start(test: &str, directory: &Path) -> Child {
 
 /// Lets the child tell so many things, waits a moment more and kills it. Returns all it told.
 fn kill_after(mut child: Child, told_max: u64, pause: Duration) -> Vec<String> {
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).split(b'\n').map_while(Result::ok);
-    let word = |line: Vec<u8>| String::from_utf8(line).unwrap().strip_prefix("ack ").map(str::to_owned);
+    let mut pipe = BufReader::new(child.stdout.take().unwrap());
+    // A line without its end was cut off by the kill: nobody was told that.
+    let mut next = || {
+        let mut line = String::new();
+        pipe.read_line(&mut line).unwrap();
+        line.ends_with('\n').then_some(line)
+    };
+    let word = |line: String| line.trim_end().strip_prefix("ack ").map(str::to_owned);
     let mut told = Vec::new();
     while (told.len() as u64) < told_max
-        && let Some(line) = lines.next()
+        && let Some(line) = next()
     {
         told.extend(word(line));
     }
     std::thread::sleep(pause);
     child.kill().unwrap();
     child.wait().unwrap();
-    // What it had told before it died counts as well. The last line may be cut off: nobody was told that.
-    let mut rest: Vec<_> = lines.collect();
-    rest.pop();
-    told.extend(rest.into_iter().filter_map(word));
+    // What it had told before it died counts as well.
+    told.extend(std::iter::from_fn(next).filter_map(word));
     told
 }
 
