@@ -5,7 +5,10 @@
 //! its number: importing the file again adds nothing, and an interrupted import goes on.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -24,6 +27,8 @@ const BATCH_TURNS_MAX: usize = 500;
 const HELD_TURNS_MAX: usize = 20_000;
 /// Bytes of text held back.
 const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Users whose turns are written at once.
+const WRITERS: usize = 8;
 /// Wrong lines that are shown.
 const REASONS_MAX: usize = 20;
 
@@ -214,10 +219,17 @@ fn place(import: &Import<'_>, imported: &ImportedTurn) -> Result<Placed> {
     })
 }
 
-/// Turns of sessions that are not whole batches yet, in the order in which the sessions appeared.
+/// A session's turns, written in one step.
+struct Batch {
+    scope: Scope,
+    session: SessionId,
+    turns: Vec<TurnToObserve>,
+}
+
+/// Turns held back in the hope of more of their session, in the order in which the sessions appeared.
 #[derive(Default)]
 struct Held {
-    batches: Vec<((Scope, SessionId), Vec<TurnToObserve>)>,
+    batches: Vec<Batch>,
     places: HashMap<(Scope, SessionId), usize>,
     turns: usize,
     bytes: usize,
@@ -236,46 +248,69 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn take(&mut self, placed: Placed) -> Result<()> {
         let Placed { scope, session, turn } = placed;
-        let key = (scope, session);
         let held = &mut self.held;
         held.turns += 1;
         held.bytes += turn.content.text.len() + turn.metadata.as_ref().map_or(0, String::len);
-        let place = *held.places.entry(key.clone()).or_insert_with(|| {
-            held.batches.push((key, Vec::new()));
+        let place = *held.places.entry((scope.clone(), session.clone())).or_insert_with(|| {
+            held.batches.push(Batch { scope, session, turns: Vec::new() });
             held.batches.len() - 1
         });
-        let batch = &mut held.batches[place].1;
-        batch.push(turn);
-        if batch.len() >= BATCH_TURNS_MAX || held.turns >= HELD_TURNS_MAX || held.bytes >= HELD_BYTES_MAX {
+        let turns = &mut held.batches[place].turns;
+        turns.push(turn);
+        if turns.len() >= BATCH_TURNS_MAX || held.turns >= HELD_TURNS_MAX || held.bytes >= HELD_BYTES_MAX {
             self.flush()?;
         }
         Ok(())
     }
 
-    /// Writes everything held back, oldest session first, so that the journal's order is the file's.
+    /// Writes everything held back. Each user's batches are written in order, those of several users at once, so
+    /// that they share the store's commits.
     fn flush(&mut self) -> Result<()> {
-        for ((scope, session), turns) in std::mem::take(&mut self.held).batches {
-            self.write(scope, session, turns)?;
+        let mut of_users: Vec<Vec<(u64, Batch)>> = Vec::new();
+        let mut places = HashMap::new();
+        for batch in std::mem::take(&mut self.held).batches {
+            self.batches += 1;
+            self.users.insert(batch.scope.clone());
+            self.sessions.insert((batch.scope.clone(), batch.session.clone()));
+            let place = *places.entry(batch.scope.clone()).or_insert_with(|| {
+                of_users.push(Vec::new());
+                of_users.len() - 1
+            });
+            of_users[place].push((self.batches, batch));
         }
-        Ok(())
-    }
-
-    fn write(&mut self, scope: Scope, session: SessionId, turns: Vec<TurnToObserve>) -> Result<()> {
-        let count = turns.len() as u64;
-        self.batches += 1;
-        let observation = Observation {
-            idempotency_key: Some(format!("import {} {}", self.hash.to_hex(), self.batches)),
-            ..Observation::new(session.clone(), turns)
+        let queue = Mutex::new(of_users.into_iter());
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let (memory, hash) = (self.memory, &self.hash);
+        let work = || -> Result<u64> {
+            let mut added = 0;
+            while let Some(batches) = next() {
+                for (number, batch) in batches {
+                    added += write_batch(memory, hash, number, batch)?;
+                }
+            }
+            Ok(added)
         };
-        let before = self.memory.store().revision(&scope)?;
-        self.memory
-            .observe(&scope, observation)
-            .with_context(|| format!("turns of user `{}`, session `{session}`", scope.user.user))?;
-        if self.memory.store().revision(&scope)? != before {
-            self.added += count;
-        }
-        self.users.insert(scope.clone());
-        self.sessions.insert((scope, session));
+        self.added += thread::scope(|scope| -> Result<u64> {
+            let workers: Vec<_> = (0..WRITERS).map(|_| scope.spawn(work)).collect();
+            workers.into_iter().try_fold(0, |added, worker| {
+                Ok(added + worker.join().unwrap_or_else(|panic| resume_unwind(panic))?)
+            })
+        })?;
         Ok(())
     }
+}
+
+/// Returns how many turns were not there before.
+fn write_batch(memory: &Memory, hash: &blake3::Hash, number: u64, batch: Batch) -> Result<u64> {
+    let Batch { scope, session, turns } = batch;
+    let count = turns.len() as u64;
+    let observation = Observation {
+        idempotency_key: Some(format!("import {} {number}", hash.to_hex())),
+        ..Observation::new(session.clone(), turns)
+    };
+    let before = memory.store().revision(&scope)?;
+    memory
+        .observe(&scope, observation)
+        .with_context(|| format!("turns of user `{}`, session `{session}`", scope.user.user))?;
+    Ok(if memory.store().revision(&scope)? == before { 0 } else { count })
 }
