@@ -91,6 +91,7 @@ pub(crate) async fn build(
         budget_tokens: body.budget_tokens,
         embed_deadline: Duration::from_millis(state.config.query_embed_ms_max),
     };
+    state.recorder.settled(&scope).await;
     let (context, receipt) = state
         .engine
         .call(move |memory| -> Result<_, MemoryError> {

@@ -160,6 +160,7 @@ pub(crate) async fn recall(
 ) -> Result<Json<RecallOut>, ApiError> {
     let scope = who!(body).scope(principal.tenant)?;
     let request = body.read(Duration::from_millis(state.config.query_embed_ms_max))?;
+    state.recorder.settled(&scope).await;
     let Recalled { items, degraded, timings } =
         state.engine.call(move |memory| memory.recall(&scope, &request)).await?;
     metrics::stages(&timings);

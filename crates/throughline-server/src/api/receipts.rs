@@ -200,6 +200,8 @@ pub(crate) async fn show(
         None | Some("" | "0" | "false") => false,
         Some(other) => return Err(invalid("replay", format!("`{other}` is neither 1 nor 0"))),
     };
+    // A client may ask as soon as it has the answer, while the exchange is still being written.
+    state.recorder.flushed().await;
     let found = state
         .engine
         .call(move |memory| -> Result<Option<ReceiptOut>, MemoryError> {

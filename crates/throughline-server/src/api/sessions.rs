@@ -77,6 +77,7 @@ pub(crate) async fn list(
     let after = u32::try_from(after).map_err(|_| {
         ApiError::of_field(ErrorCode::InvalidCursor, "cursor", "is not a cursor of this list")
     })?;
+    state.recorder.settled(&scope).await;
     let sessions = state.engine.call(move |memory| memory.store().sessions(&scope, after, limit + 1)).await?;
     let next_cursor =
         (sessions.len() > limit).then(|| List::Sessions.cursor(sessions[limit - 1].number.into()));

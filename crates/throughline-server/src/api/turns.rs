@@ -264,6 +264,7 @@ pub(crate) async fn list(
     let after = List::Turns.after(page.cursor.as_deref())?;
     // One more than asked for tells whether there is a next page.
     let page = TurnsPage { session, after, limit: limit + 1 };
+    state.recorder.settled(&scope).await;
     let turns = state.engine.call(move |memory| memory.store().turns_page(&scope, &page)).await?;
     let next_cursor = (turns.len() > limit).then(|| List::Turns.cursor(turns[limit - 1].id.seq));
     Ok(Json(TurnsList { turns: turns.iter().take(limit).map(TurnOut::from).collect(), next_cursor }))

@@ -48,6 +48,8 @@ pub(crate) async fn erase(
     PathId(id): PathId,
 ) -> Result<Json<ErasedOut>, ApiError> {
     let user = UserKey { tenant: principal.tenant, user: user_id(&id)? };
+    // What was said before must not be written after.
+    state.recorder.flushed().await;
     let erased = state.engine.call(move |memory| memory.erase_user(&user)).await?;
     Ok(Json(ErasedOut {
         scopes: erased.scopes,

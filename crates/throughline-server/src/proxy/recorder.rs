@@ -73,7 +73,7 @@ impl Recorder {
     }
 
     /// Waits until what was sent for the scope so far is written.
-    pub(super) async fn settled(&self, scope: &Scope) {
+    pub(crate) async fn settled(&self, scope: &Scope) {
         settled(self.lane(scope)).await;
     }
 

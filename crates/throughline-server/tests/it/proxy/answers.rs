@@ -34,8 +34,7 @@ async fn a_streamed_answer_is_remembered_whole() {
 async fn what_a_client_heard_before_it_left_is_kept_and_marked() {
     let never = Signal::new();
     let events = replies::text_events(&["It is a long ", "story"]);
-    let script =
-        events[..2].iter().fold(Script::event_stream(), Script::chunk).wait_for(&never);
+    let script = events[..2].iter().fold(Script::event_stream(), Script::chunk).wait_for(&never);
     let world = World::new(ScriptedUpstream::always(script).await).await;
     let mut response = world.chat(json!([user("tell me everything")])).await;
     response.chunk().await.unwrap();

@@ -173,3 +173,28 @@ async fn a_stop_waits_until_the_last_exchange_is_recorded() {
     world.stop().await;
     assert_eq!(world.turns(2).await.len(), 2);
 }
+
+#[tokio::test]
+async fn whoever_has_the_answer_finds_the_receipt_and_the_turns() {
+    let world = answering("ok").await;
+    for n in 0..20 {
+        let response = world.chat(json!([user(&format!("fact number {n} about herons"))])).await;
+        let receipt = header(&response, "x-memory-receipt").unwrap().to_owned();
+        response.bytes().await.unwrap();
+        let get = |path: String| world.client.get(format!("{}/api/v1/{path}", world.url)).send();
+        assert_eq!(get(format!("receipts/{receipt}")).await.unwrap().status(), 200);
+        let turns: Value = get("turns?user=ana&limit=100".into()).await.unwrap().json().await.unwrap();
+        assert_eq!(turns["turns"].as_array().unwrap().len(), 2 * (n + 1));
+    }
+}
+
+#[tokio::test]
+async fn a_user_erased_right_after_the_answer_stays_erased() {
+    let world = answering("ok").await;
+    world.chat(json!([user("My home airport is Porto.")])).await.bytes().await.unwrap();
+    let erased = world.client.delete(format!("{}/api/v1/users/ana", world.url)).send().await.unwrap();
+    assert_eq!(erased.json::<Value>().await.unwrap()["turns"], 2);
+    let mut world = world;
+    world.stop().await;
+    assert_eq!(world.turns(0).await.len(), 0);
+}
