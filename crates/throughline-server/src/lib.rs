@@ -19,6 +19,7 @@ mod proxy;
 mod serve;
 mod state;
 
+pub use api::{SlotsLeftOut, change_profile};
 pub use app::App;
 pub use auth::{KEY_HEADER, KEY_PREFIX, create_key};
 pub use config::{AuthMode, BindError, ServerConfig};

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value as Json, json};
-use throughline::memory::ProfileChange;
-use throughline::model::{Profile as Slots, ProfilePatch};
+use throughline::model::Profile as Slots;
+use throughline_server::{SlotsLeftOut, change_profile};
 
 use super::Run;
 use super::identity::read_text;
@@ -80,19 +80,29 @@ impl Profile {
                 show(run, &memory.profile(&scope.scope())?)
             }
             Action::Set { document, scope, flags } => {
-                let profile = ProfilePatch::apply(&document.patch()?, &Slots::default());
-                change(run, scope, flags, &ProfileChange::Replace(profile))
+                change(run, scope, flags, document, SlotsLeftOut::Empty)
             }
             Action::Patch { document, scope, flags } => {
-                change(run, scope, flags, &ProfileChange::Patch(document.patch()?))
+                change(run, scope, flags, document, SlotsLeftOut::Stay)
             }
         }
     }
 }
 
-fn change(run: &Run, scope: &ScopeArgs, flags: &MemoryFlags, change: &ProfileChange) -> Result<()> {
+fn change(
+    run: &Run,
+    scope: &ScopeArgs,
+    flags: &MemoryFlags,
+    document: &Document,
+    left_out: SlotsLeftOut,
+) -> Result<()> {
+    let slots = document.slots()?;
     let memory = wire::open(&run.load(flags)?.config, wire::IfAbsent::Create)?;
-    show(run, &memory.change_profile(&scope.scope(), change)?)
+    let changed = change_profile(&memory, &scope.scope(), slots, left_out).map_err(|error| {
+        let refused = if error.code.status().is_client_error() { Failure::usage } else { Failure::error };
+        refused(error.message).hint(error.code.hint())
+    })?;
+    show(run, &changed)
 }
 
 fn show(run: &Run, profile: &Slots) -> Result<()> {
@@ -109,45 +119,14 @@ fn show(run: &Run, profile: &Slots) -> Result<()> {
 }
 
 impl Document {
-    fn patch(&self) -> Result<ProfilePatch> {
+    fn slots(&self) -> Result<Map<String, Json>> {
         let text = match (&self.text, &self.file) {
             (Some(text), _) => text.clone(),
             (None, file) => read_text(file.as_deref().unwrap_or(Path::new("-")))?,
         };
-        let slots: Map<String, Json> = serde_json::from_str(&text)
-            .map_err(|error| Failure::usage(format!("the profile is not a JSON object: {error}")))?;
-        let mut patch = ProfilePatch::default();
-        for (slot, value) in slots {
-            match slot.as_str() {
-                "goals" => patch.goals = Some(texts(&slot, &value)?),
-                "preferences" => patch.preferences = Some(texts(&slot, &value)?),
-                "pastMistakes" => patch.past_mistakes = Some(texts(&slot, &value)?),
-                "summary" => {
-                    patch.summary = Some(match value {
-                        Json::Null => None,
-                        Json::String(summary) => Some(summary),
-                        other => return Err(wrong(&slot, &other, "a text or null")),
-                    });
-                }
-                _ => {
-                    patch.own.insert(slot, Some(value).filter(|value| !value.is_null()));
-                }
-            }
-        }
-        Ok(patch)
+        serde_json::from_str(&text).map_err(|error| {
+            Failure::usage(format!("the profile is not a JSON object: {error}"))
+                .hint("write it like {\"goals\": [\"…\"], \"summary\": \"…\"}")
+        })
     }
-}
-
-fn texts(slot: &str, value: &Json) -> Result<Vec<String>> {
-    if value.is_null() {
-        return Ok(Vec::new());
-    }
-    let texts =
-        value.as_array().and_then(|list| list.iter().map(|text| text.as_str().map(str::to_owned)).collect());
-    texts.ok_or_else(|| wrong(slot, value, "a list of texts or null"))
-}
-
-fn wrong(slot: &str, value: &Json, form: &str) -> anyhow::Error {
-    Failure::usage(format!("`{slot}` must be {form}, not {value}"))
-        .hint("write it like {\"goals\": [\"…\"], \"summary\": \"…\"}")
 }

@@ -157,3 +157,22 @@ fn real_a_model_that_appears_is_used_without_a_restart() {
     assert!(ready.contains("\"model\":\"ready\"") && ready.contains("\"recall\":\"full\""), "{ready}");
     assert_eq!(server.terminate(), Some(0));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_stop_signal_ends_a_download_and_leaves_nothing_of_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let program = Program::new();
+    let python = program.file("bin/python3", "#!/bin/sh\nexec /bin/sleep 1000\n");
+    std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command =
+        program.command(&["serve", "--json", "--listen", "127.0.0.1:0", "--embeddings", "local"]);
+    command.env("PATH", program.path("bin"));
+    let mut server = Server::spawn(command);
+    server.wait_for("Fetching the embedding model");
+    assert_eq!(server.terminate(), Some(0));
+    let models = program.path(".local/share/throughline/models/all-MiniLM-L6-v2");
+    let left: Vec<_> = std::fs::read_dir(models).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [".pull.lock"]);
+}

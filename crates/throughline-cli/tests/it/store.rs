@@ -130,13 +130,18 @@ fn profile_and_identity_stand_in_the_context() {
     let context = program.json(&["context", "--user", "ada", "what now?"]);
     let prefix = context["messages"][0]["content"].as_str().unwrap();
     assert!(prefix.contains("You are Juno, a tutor.") && prefix.contains("keep bees"), "{prefix}");
-    let wrong = program.run(&["profile", "set", "--user", "ada", r#"{"goals":"bees"}"#]);
-    assert_eq!(wrong.code, Some(2));
-    assert!(
-        wrong.stderr.starts_with("error: `goals` must be a list of texts or null, not \"bees\""),
-        "{}",
-        wrong.stderr
-    );
+    for (json, problem) in [
+        (r#"{"goals":"bees"}"#, "error: profile.goals: expected a list of texts\n  hint: "),
+        (
+            r#"{"hives":7}"#,
+            "error: profile.hives: is neither a common slot nor in the tenant's schema\n  hint: ",
+        ),
+        ("[]", "error: the profile is not a JSON object: "),
+    ] {
+        let wrong = program.run(&["profile", "set", "--user", "ada", json]);
+        assert_eq!(wrong.code, Some(2));
+        assert!(wrong.stderr.starts_with(problem), "{}", wrong.stderr);
+    }
 }
 
 #[test]

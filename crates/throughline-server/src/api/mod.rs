@@ -21,6 +21,8 @@ use utoipa_axum::routes;
 
 use crate::state::AppState;
 
+pub use profile::{SlotsLeftOut, change_profile};
+
 /// All routes of the native API, without their prefix.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()

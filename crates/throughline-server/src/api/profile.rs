@@ -110,8 +110,7 @@ pub(crate) async fn replace(
     JsonBody(body): JsonBody<ChangeProfile>,
 ) -> Result<Json<ProfileOut>, ApiError> {
     let scope = who!(body).scope(principal.tenant)?;
-    let profile = read(body.profile)?.apply(&Profile::default());
-    change(&state, scope, ProfileChange::Replace(profile)).await
+    change(&state, scope, body.profile, SlotsLeftOut::Empty).await
 }
 
 /// Changes some slots; null takes a slot away, the others stay.
@@ -128,18 +127,46 @@ pub(crate) async fn patch(
     JsonBody(body): JsonBody<ChangeProfile>,
 ) -> Result<Json<ProfileOut>, ApiError> {
     let scope = who!(body).scope(principal.tenant)?;
-    change(&state, scope, ProfileChange::Patch(read(body.profile)?)).await
+    change(&state, scope, body.profile, SlotsLeftOut::Stay).await
 }
 
-async fn change(state: &AppState, scope: Scope, change: ProfileChange) -> Result<Json<ProfileOut>, ApiError> {
-    let profile = state
-        .engine
-        .call(move |memory| -> Result<Profile, ApiError> {
-            check(memory, &scope, &change)?;
-            Ok(memory.change_profile(&scope, &change)?)
-        })
-        .await?;
+async fn change(
+    state: &AppState,
+    scope: Scope,
+    slots: Map<String, Value>,
+    left_out: SlotsLeftOut,
+) -> Result<Json<ProfileOut>, ApiError> {
+    let profile = state.engine.call(move |memory| change_profile(memory, &scope, slots, left_out)).await?;
     Ok(Json(profile.into()))
+}
+
+/// What happens to the slots that a change of a profile does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotsLeftOut {
+    /// They are empty afterwards.
+    Empty,
+    /// They stay as they are.
+    Stay,
+}
+
+/// Changes a profile by slots as the API takes them; null takes a slot away. Own slots are checked against the
+/// tenant's schema.
+///
+/// # Errors
+/// [`ErrorCode::InvalidProfile`] if a slot is not what it may be, or the store's.
+pub fn change_profile(
+    memory: &Memory,
+    scope: &Scope,
+    slots: Map<String, Value>,
+    left_out: SlotsLeftOut,
+) -> Result<Profile, ApiError> {
+    let patch = read(slots)?;
+    let change = match left_out {
+        SlotsLeftOut::Empty => ProfileChange::Replace(patch.apply(&Profile::default())),
+        SlotsLeftOut::Stay => ProfileChange::Patch(patch),
+    };
+    check(memory, scope, &change)?;
+    Ok(memory.change_profile(scope, &change)?)
 }
 
 /// Checks the tenant's own slots as they would be. A change that leaves them alone is not held up by them.
