@@ -1,8 +1,8 @@
 //! Fills a store with users of a given size before it is measured.
 //!
-//! To load 100,000 turns with the model would take much longer than all measurements. The turns of a store that is
-//! measured with the model are therefore loaded with vectors of a scripted endpoint, which bears the model's name.
-//! Every search compares the query with every vector of the user, so its cost does not depend on what they are.
+//! To load 100,000 turns with the model would take much longer than all measurements. Where it does not matter what is
+//! found, vectors come from a scripted endpoint that bears the model's name: every search compares the query with every
+//! vector of the user, so its cost does not depend on what they are.
 
 use std::path::Path;
 
@@ -29,6 +29,17 @@ const TURNS_A_REQUEST: u64 = 100;
 /// Clients that load.
 const CLIENTS: usize = 4;
 
+/// The vectors that turns are loaded with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Vectors {
+    /// None at all.
+    None,
+    /// The model's own: slow.
+    OfModel,
+    /// As many and as long as the model's, without meaning.
+    Scripted,
+}
+
 /// A user with that many turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct User {
@@ -45,18 +56,22 @@ impl User {
     }
 }
 
-/// Writes all turns of the users into a new store at `data`; with vectors if it will be used with the model.
+/// Writes all turns of the users into a new store at `data`.
 pub(crate) fn load(
     bench: &Bench,
     data: &Path,
-    with_vectors: bool,
+    vectors: Vectors,
     users: &[User],
     bar: &ProgressBar,
 ) -> Result<()> {
     bar.set_message(format!("loading {} turns", users.iter().map(|user| user.turns).sum::<u64>()));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let endpoint = endpoint(&runtime);
-    let embeddings = if with_vectors { Embeddings::Endpoint(endpoint.url()) } else { Embeddings::Off };
+    let embeddings = match vectors {
+        Vectors::None => Embeddings::Off,
+        Vectors::OfModel => Embeddings::Local,
+        Vectors::Scripted => Embeddings::Endpoint(endpoint.url()),
+    };
     let server = Server::start(bench, &Options::new(data, embeddings))?;
     at_once(CLIENTS, |number| {
         let mut client = server.client()?;
@@ -76,7 +91,7 @@ pub(crate) fn load(
         Ok(())
     })?;
     let waiting = server.metrics()?.get("throughline_unembedded_passages");
-    ensure!(!with_vectors || waiting == 0.0, "{waiting} passages have no vector");
+    ensure!(vectors == Vectors::None || waiting == 0.0, "{waiting} passages have no vector");
     server.stop()
 }
 

@@ -59,7 +59,7 @@ struct Arguments {
     markdown: bool,
 
     /// Put the tables into docs/benchmarks.md
-    #[arg(long)]
+    #[arg(long, conflicts_with = "quick")]
     doc: bool,
 
     /// Leave out the peer, which needs Python 3 and a package index

@@ -2,7 +2,8 @@
 //!
 //! The upstream plays a script: a whole answer at once, which shows the added time best, or a stream of pieces at a
 //! fixed pace, which shows the time to the first byte and the gaps between pieces. Calling it directly measures the
-//! client and the upstream themselves; what is on top of that is ours.
+//! client and the upstream themselves; what is on top of that is ours. A client that is alone waits until the exchange
+//! before was recorded, as a person who reads the answer does; eight at once do not.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ use tokio::runtime::Runtime;
 use crate::bench::{Bench, progress};
 use crate::client::{Client, Reply};
 use crate::corpus;
-use crate::load::{User, load};
+use crate::load::{User, Vectors, load};
 use crate::measure::{Rounds, Times, at_once, milliseconds};
 use crate::report::{Cell, Table};
 use crate::server::{Embeddings, Options, Server};
@@ -38,6 +39,8 @@ const USERS: u64 = 8;
 const TURNS_AT_START: u64 = 1_000;
 /// The questions of the first chats after a start are not asked again later.
 const FIRST_SERIES: u64 = 1 << 20;
+/// How often it is looked whether an exchange is recorded.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Exchanges of a conversation; each request sends all that was said in it before.
 const EXCHANGES: u64 = 4;
 /// Pieces of a streamed answer, and the pause after each.
@@ -85,7 +88,8 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     let mut stores = Vec::new();
     for embeddings in [Embeddings::Off, Embeddings::Local] {
         let data = bench.folder("chat")?;
-        load(bench, &data, embeddings == Embeddings::Local, &users, &bar)?;
+        let vectors = if embeddings == Embeddings::Local { Vectors::OfModel } else { Vectors::None };
+        load(bench, &data, vectors, &users, &bar)?;
         stores.push(Options { upstream: Some(upstream.url()), ..Options::new(data, embeddings) });
         bar.inc(1);
     }
@@ -94,19 +98,27 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     for round in 0..u64::from(bench.rounds) {
         let servers: Vec<Server> =
             stores.iter().map(|options| Server::start(bench, options)).collect::<Result<_>>()?;
-        let address = |way| match way {
-            Way::Direct => upstream.address(),
-            Way::ProxyOnly | Way::MemoryByWords => servers[0].address(),
-            Way::MemoryWithModel => servers[1].address(),
+        let series = |way, clients, number| {
+            let server = match way {
+                Way::Direct => None,
+                Way::ProxyOnly | Way::MemoryByWords => Some(&servers[0]),
+                Way::MemoryWithModel => Some(&servers[1]),
+            };
+            Chats {
+                way,
+                server,
+                address: server.map_or(upstream.address(), Server::address),
+                clients,
+                number,
+            }
         };
         for (way, first) in [Way::MemoryByWords, Way::MemoryWithModel].into_iter().zip(&mut first) {
-            let chats = Chats { way, address: address(way), clients: 1, series: FIRST_SERIES + round };
+            let chats = series(way, 1, FIRST_SERIES + round);
             first.push(chats.run(1, false)?.first().map(|reply| milliseconds(reply.total)));
         }
         for (at, clients) in CLIENTS.into_iter().enumerate() {
             for (way, measured) in WAYS.into_iter().zip(&mut all) {
-                let chats =
-                    Chats { way, address: address(way), clients, series: (round * 2 + at as u64) * 2 };
+                let chats = series(way, clients, (round * 2 + at as u64) * 2);
                 bar.set_message(format!("{}, whole answers, {clients} at once", way.name()));
                 chats.whole(bench.either(240, 16), &mut measured[at])?;
                 bar.inc(1);
@@ -140,15 +152,17 @@ fn upstream(runtime: &Runtime) -> ScriptedUpstream {
 }
 
 /// A series of chats of some clients at once.
-struct Chats {
+struct Chats<'a> {
     way: Way,
+    /// None if they go straight to the upstream.
+    server: Option<&'a Server>,
     address: SocketAddr,
     clients: usize,
     /// No two series ask the same questions.
-    series: u64,
+    number: u64,
 }
 
-impl Chats {
+impl Chats<'_> {
     fn whole(&self, count: usize, measured: &mut Measured) -> Result<()> {
         let mut totals = Times::default();
         for reply in self.run(count, false)? {
@@ -175,7 +189,7 @@ impl Chats {
 
     /// All replies to `count` requests, shared among the clients.
     fn run(&self, count: usize, stream: bool) -> Result<Vec<Reply>> {
-        let series = self.series + u64::from(stream);
+        let series = self.number + u64::from(stream);
         let replies = at_once(self.clients, |client| {
             let mut connection = Client::connect(self.address)?;
             let mut replies = Vec::new();
@@ -191,11 +205,23 @@ impl Chats {
                 let reply = self.ask(&mut connection, &user, &messages, stream)?;
                 messages.push(json!({ "role": "assistant", "content": said(&reply, stream)? }));
                 replies.push(reply);
+                self.settle()?;
             }
             Ok(replies)
         })
         .with_context(|| format!("{}, {} at once", self.way.name(), self.clients))?;
         Ok(replies.into_iter().flatten().collect())
+    }
+
+    /// Waits until everything said so far is recorded, if the client is alone.
+    fn settle(&self) -> Result<()> {
+        while let (Some(server), true, 1) = (self.server, self.way.has_memory(), self.clients) {
+            if server.metrics()?.get("throughline_record_queue") == 0.0 {
+                break;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
     }
 
     fn ask(&self, client: &mut Client, user: &str, messages: &[Value], stream: bool) -> Result<Reply> {

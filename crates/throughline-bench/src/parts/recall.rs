@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::bench::{Bench, progress};
 use crate::client::Client;
 use crate::corpus;
-use crate::load::{User, load};
+use crate::load::{User, Vectors, load};
 use crate::measure::{Rounds, Times, milliseconds};
 use crate::peer::{Mem0, STORES};
 use crate::report::{Cell, Table};
@@ -84,8 +84,8 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
 
     let embeddings = [Embeddings::Off, Embeddings::Local];
     let stores = [bench.folder("recall-words")?, bench.folder("recall-vectors")?];
-    for (embed, data) in stores.iter().enumerate() {
-        load(bench, data, embed == 1, &[&users[..], &PUSHING].concat(), &bar)?;
+    for (vectors, data) in [Vectors::None, Vectors::Scripted].into_iter().zip(&stores) {
+        load(bench, data, vectors, &[&users[..], &PUSHING].concat(), &bar)?;
         bar.inc(1);
     }
     let peer = bench.peer.as_ref().map(|mem0| Peer::load(bench, mem0, &users, &bar)).transpose()?;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::bench::{Bench, progress};
 use crate::corpus;
-use crate::load::{User, load};
+use crate::load::{User, Vectors, load, observe};
 use crate::measure::Rounds;
 use crate::report::Table;
 use crate::server::{Embeddings, Options, Server};
@@ -28,7 +28,7 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     let count = bench.either(USERS, 50);
     let users: Vec<User> = (0..count as u64).map(|number| User { number, turns: TURNS_A_USER }).collect();
     let full = bench.folder("resident")?;
-    load(bench, &full, true, &users, &bar)?;
+    load(bench, &full, Vectors::Scripted, &users, &bar)?;
     bar.inc(1);
     let hot = format!("{count} hot users of {TURNS_A_USER} turns");
     let states = [
@@ -59,10 +59,11 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
 
 fn one_state(server: &Server, users: &[User], measured: &mut Measured) -> Result<()> {
     let mut client = server.client()?;
-    // Even an idle server has answered once: a model that never ran has not allocated what it needs to run.
-    let nobody = User { number: u64::MAX, turns: 0 };
-    for (user, number) in users.iter().chain([&nobody]).zip(0..) {
-        let body = json!({ "user": user.id(), "query": corpus::question(number) });
+    // Even an idle server has been used once: what is only loaded or allocated at the first use is there.
+    let first = User { number: u64::MAX, turns: 1 };
+    observe(&mut client, &first.id(), "first", std::iter::once(corpus::turn(first.number, 0)))?;
+    for (user, number) in users.iter().chain([&first]).zip(0..) {
+        let body = json!({ "user": user.id(), "query": corpus::question(number), "budget_tokens": 1_000 });
         client.post("/api/v1/recall", &[], &body)?.json().with_context(|| user.id())?;
     }
     let shards = server.metrics()?.get("throughline_shard_bytes");
