@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use throughline::model::{DropReason, Profile, Receipt, SessionId, Turn};
-use throughline::recall::RecalledItem;
+use throughline::recall::{RecalledItem, Scores};
 
 /// A turn.
 #[derive(Debug, Serialize)]
@@ -42,6 +42,7 @@ impl<'a> From<&'a Turn> for TurnShape<'a> {
 pub(crate) struct ItemShape<'a> {
     text: &'a str,
     score: f32,
+    confidence: f32,
     scores: Value,
     kind: &'static str,
     time: String,
@@ -58,7 +59,8 @@ impl<'a> From<&'a RecalledItem> for ItemShape<'a> {
         Self {
             text: item.text(),
             score: item.score,
-            scores: json!({ "lexical": item.scores.lexical, "dense": item.scores.dense }),
+            confidence: item.confidence,
+            scores: scores(&item.scores),
             kind: "turn",
             time: turn.time.to_string(),
             session: turn.session.as_str(),
@@ -68,6 +70,15 @@ impl<'a> From<&'a RecalledItem> for ItemShape<'a> {
             metadata: turn.metadata.as_deref().and_then(raw),
         }
     }
+}
+
+/// A score taken apart.
+fn scores(scores: &Scores) -> Value {
+    json!({
+        "bm25": scores.bm25, "cosine": scores.cosine, "max_sim": scores.max_sim,
+        "lexical": scores.lexical, "dense": scores.dense, "late": scores.late, "answer": scores.answer,
+        "session": scores.session, "date": scores.date, "speaker": scores.speaker, "role": scores.role,
+    })
 }
 
 /// A profile: its slots, the tenant's own among them.

@@ -1,9 +1,9 @@
-//! From texts to unit vectors: tokenise, run the network, take the mean over all tokens.
+//! From texts to unit vectors: tokenise, run the network, take the mean over all tokens; and the tokens themselves.
 //!
 //! This is the whole recipe of a sentence-transformers BERT model with mean pooling. It computes on the calling
 //! thread and never queues; `lane` decides who calls it when.
 
-use throughline::ports::EmbedError;
+use throughline::ports::{EmbedError, Embedding};
 use tokenizers::{Tokenizer, TruncationParams};
 
 use crate::bert::{Bert, BertConfig};
@@ -16,6 +16,13 @@ pub(crate) const TEXT_TOKENS_MAX: usize = 256;
 pub(crate) struct SentenceEncoder {
     tokenizer: Tokenizer,
     network: Bert,
+}
+
+/// A tokenised text.
+pub(crate) struct Tokens {
+    pub(crate) ids: Vec<u32>,
+    /// The bytes of the text each token stands for; none for the network's own marks.
+    pub(crate) spans: Vec<Option<(u32, u32)>>,
 }
 
 /// Why the files of a model cannot be used.
@@ -53,31 +60,56 @@ impl SentenceEncoder {
         self.network.config().hidden_size
     }
 
-    /// Token ids of a text, at most [`TEXT_TOKENS_MAX`].
-    pub(crate) fn tokens(&self, text: &str) -> Result<Vec<u32>, EmbedError> {
+    /// The tokens of a text, at most [`TEXT_TOKENS_MAX`].
+    pub(crate) fn tokens(&self, text: &str) -> Result<Tokens, EmbedError> {
         let encoding = self
             .tokenizer
-            .encode_fast(text, true)
+            .encode(text, true)
             .map_err(|error| EmbedError::Rejected(format!("it cannot be tokenised: {error}")))?;
-        Ok(encoding.get_ids().to_vec())
+        let marks = encoding.get_special_tokens_mask().iter().map(|mark| *mark == 1);
+        let spans = encoding.get_offsets().iter().map(|&(from, to)| (to_u32(from), to_u32(to)));
+        Ok(Tokens {
+            ids: encoding.get_ids().to_vec(),
+            spans: spans.zip(marks).map(|(span, mark)| (!mark).then_some(span)).collect(),
+        })
     }
 
-    /// One unit vector for each tokenised text, in order.
-    pub(crate) fn encode(&self, texts: &[&[u32]]) -> Vec<Vec<f32>> {
+    /// One embedding for each tokenised text, in order; of its token vectors none is left out yet.
+    pub(crate) fn encode(&self, texts: &[&[u32]]) -> Vec<Embedding> {
         let width = self.dimensions();
         let states = self.network.forward(texts);
-        let mut rows = states.chunks_exact(width);
+        let mut rest = states.as_slice();
         texts
             .iter()
             .map(|text| {
+                let (own, others) = rest.split_at(text.len() * width);
+                rest = others;
                 let mut mean = vec![0.0; width];
-                for row in rows.by_ref().take(text.len()) {
-                    mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+                let mut tokens = own.to_vec();
+                for row in tokens.chunks_exact_mut(width) {
+                    mean.iter_mut().zip(&*row).for_each(|(sum, x)| *sum += x);
+                    normalise(row);
                 }
                 // A mean differs from the sum by a factor only, and scaling to length 1 removes it.
                 normalise(&mut mean);
-                mean
+                Embedding { vector: mean, tokens, spans: Vec::new() }
             })
             .collect()
     }
+
+    /// What `encode` gave for a text, without `[CLS]` and `[SEP]` and with the places of all other tokens.
+    pub(crate) fn placed(&self, embedding: &Embedding, spans: &[Option<(u32, u32)>]) -> Embedding {
+        let rows = embedding.tokens.chunks_exact(self.dimensions());
+        let placed = || rows.clone().zip(spans).filter_map(|(row, span)| Some((row, (*span)?)));
+        Embedding {
+            vector: embedding.vector.clone(),
+            tokens: placed().flat_map(|(row, _)| row).copied().collect(),
+            spans: placed().map(|(_, span)| span).collect(),
+        }
+    }
+}
+
+/// A place in a text, which `text::head` has cut to a few thousand bytes.
+fn to_u32(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use throughline::ports::EmbedError;
+use throughline::ports::{EmbedError, Embedding};
 
 use crate::encoder::{SentenceEncoder, TEXT_TOKENS_MAX};
 
@@ -52,7 +52,7 @@ struct Request {
 }
 
 struct Progress {
-    vectors: Vec<Vec<f32>>,
+    embeddings: Vec<Embedding>,
     missing: usize,
     failure: Option<EmbedError>,
     abandoned: bool,
@@ -78,14 +78,14 @@ impl Lane {
         Ok(lane)
     }
 
-    /// The vectors of these tokenised texts, or an error at `until` at the latest.
-    pub(crate) fn embed(&self, texts: Vec<Vec<u32>>, until: Instant) -> Result<Vec<Vec<f32>>, EmbedError> {
+    /// The embeddings of these tokenised texts, or an error at `until` at the latest.
+    pub(crate) fn embed(&self, texts: Vec<Vec<u32>>, until: Instant) -> Result<Vec<Embedding>, EmbedError> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
         let count = texts.len();
-        let progress =
-            Progress { vectors: vec![Vec::new(); count], missing: count, failure: None, abandoned: false };
+        let embeddings = vec![Embedding::default(); count];
+        let progress = Progress { embeddings, missing: count, failure: None, abandoned: false };
         let request = Arc::new(Request { texts, progress: Mutex::new(progress), finished: Condvar::new() });
         self.shared.enqueue(request.clone())?;
         request.wait(until)
@@ -122,9 +122,9 @@ impl Shared {
             let texts: Vec<&[u32]> =
                 slice.iter().map(|place| &place.request.texts[place.index][..]).collect();
             match catch_unwind(AssertUnwindSafe(|| self.encoder.encode(&texts))) {
-                Ok(vectors) => {
-                    for (place, vector) in slice.iter().zip(vectors) {
-                        place.request.deliver(place.index, vector);
+                Ok(embeddings) => {
+                    for (place, embedding) in slice.iter().zip(embeddings) {
+                        place.request.deliver(place.index, embedding);
                     }
                 }
                 Err(_) => {
@@ -180,9 +180,9 @@ impl Queue {
 }
 
 impl Request {
-    fn deliver(&self, index: usize, vector: Vec<f32>) {
+    fn deliver(&self, index: usize, embedding: Embedding) {
         let mut progress = lock(&self.progress);
-        progress.vectors[index] = vector;
+        progress.embeddings[index] = embedding;
         progress.missing -= 1;
         if progress.missing == 0 {
             self.finished.notify_all();
@@ -200,7 +200,7 @@ impl Request {
         progress.abandoned || progress.failure.is_some()
     }
 
-    fn wait(&self, until: Instant) -> Result<Vec<Vec<f32>>, EmbedError> {
+    fn wait(&self, until: Instant) -> Result<Vec<Embedding>, EmbedError> {
         let mut progress = lock(&self.progress);
         loop {
             if let Some(error) = progress.failure.take() {
@@ -208,7 +208,7 @@ impl Request {
                 return Err(error);
             }
             if progress.missing == 0 {
-                return Ok(std::mem::take(&mut progress.vectors));
+                return Ok(std::mem::take(&mut progress.embeddings));
             }
             let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
             else {

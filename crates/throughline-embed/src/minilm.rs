@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use throughline::ports::{EmbedError, EmbedRole, Embedder, EmbeddingModel};
+use throughline::ports::{EmbedError, EmbedRole, Embedder, Embedding, EmbeddingModel};
 
 use crate::encoder::SentenceEncoder;
 use crate::lane::Lane;
@@ -78,18 +78,20 @@ impl Embedder for MiniLm {
         role: EmbedRole,
         texts: &[&str],
         deadline: Duration,
-    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+    ) -> Result<Vec<Embedding>, EmbedError> {
         let until = Instant::now() + deadline.min(CALL_TIME_MAX);
         let lane = match role {
             EmbedRole::Query => &self.queries,
             EmbedRole::Passage => &self.passages,
         };
-        let mut vectors = Vec::with_capacity(texts.len());
+        let mut embeddings = Vec::with_capacity(texts.len());
         for part in texts.chunks(CALL_TEXTS_MAX) {
-            let tokens =
-                part.iter().map(|text| self.encoder.tokens(head(text))).collect::<Result<Vec<_>, _>>()?;
-            vectors.extend(lane.embed(tokens, until)?);
+            let tokens = part.iter().map(|text| self.encoder.tokens(head(text)));
+            let tokens: Vec<_> = tokens.collect::<Result<_, _>>()?;
+            let (ids, spans): (Vec<_>, Vec<_>) = tokens.into_iter().map(|text| (text.ids, text.spans)).unzip();
+            let found = lane.embed(ids, until)?;
+            embeddings.extend(found.iter().zip(spans).map(|(found, spans)| self.encoder.placed(found, &spans)));
         }
-        Ok(vectors)
+        Ok(embeddings)
     }
 }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use throughline::memory::{Memory, Observation, Settings, TurnToObserve};
 use throughline::model::{Role, Scope, SessionId, TenantId, Timestamp, UserId};
-use throughline::recall::RecallRequest;
+use throughline::recall::{RankingKind, RecallRequest};
 use throughline_eval::{
     Conversation, ConversationTurn, Dataset, Format, JsonReport, Paint, Progress, Question, RankedItem,
     Ranker, RunError, Style, evaluate, table,
@@ -63,6 +63,28 @@ enum Kind {
     Full,
     /// Words alone
     Lexical,
+    /// BM25 alone
+    Bm25,
+    /// The cosine alone; needs the embedding model
+    Dense,
+    /// Reciprocal rank fusion of BM25 and the cosine; needs the embedding model
+    Rrf,
+}
+
+impl Kind {
+    fn ranking(self) -> RankingKind {
+        match self {
+            Self::Full => RankingKind::Full,
+            Self::Lexical => RankingKind::Lexical,
+            Self::Bm25 => RankingKind::Bm25,
+            Self::Dense => RankingKind::Dense,
+            Self::Rrf => RankingKind::ReciprocalRanks,
+        }
+    }
+
+    fn needs_model(self) -> bool {
+        !matches!(self, Self::Lexical | Self::Bm25)
+    }
 }
 
 impl Eval {
@@ -80,7 +102,8 @@ impl Eval {
         let conversations = dataset.conversations()?;
         let folder = tempfile::Builder::new().prefix("throughline-eval-").tempdir()?;
         let memory = self.memory(&config, folder.path())?;
-        let mut ranker = MemoryRanker { memory, scope: None, turns: HashMap::new() };
+        let mut ranker =
+            MemoryRanker { memory, ranking: self.ranking.ranking(), scope: None, turns: HashMap::new() };
         let mut bar = Bar { terminal: run.terminal, bar: None };
         let evaluation =
             evaluate(conversations, &mut ranker, &mut |progress| bar.show(progress)).map_err(with_cause)?;
@@ -94,7 +117,7 @@ impl Eval {
     fn memory(&self, config: &Config, folder: &std::path::Path) -> Result<Arc<Memory>> {
         let settings = Settings { passage_embed_deadline: EMBED_TIME_MAX, ..wire::settings(config) };
         let memory = wire::open_in(folder, settings, Arc::new(Timestamp::now))?;
-        if self.ranking == Kind::Full {
+        if self.ranking.needs_model() {
             let embedder = embedding::load(config)
                 .and_then(|embedder| embedder.context("embeddings are off"))
                 .hint("fetch the model with `throughline model pull`, or measure words alone with `--ranking lexical`")?;
@@ -107,6 +130,7 @@ impl Eval {
 /// Puts the engine's recall to the test.
 struct MemoryRanker {
     memory: Arc<Memory>,
+    ranking: RankingKind,
     scope: Option<Scope>,
     /// The data set's ids of the turns of this scope, by their numbers.
     turns: HashMap<u64, String>,
@@ -135,8 +159,13 @@ impl Ranker for MemoryRanker {
 
     fn rank(&mut self, question: &Question, limit: usize) -> Result<Vec<RankedItem>> {
         let scope = self.scope.as_ref().context("no conversation was taken in")?;
-        let request =
-            RecallRequest { limit, embed_deadline: EMBED_TIME_MAX, ..RecallRequest::new(&question.text) };
+        let request = RecallRequest {
+            limit,
+            embed_deadline: EMBED_TIME_MAX,
+            ranking: self.ranking,
+            time: question.time,
+            ..RecallRequest::new(&question.text)
+        };
         let recalled = self.memory.recall(scope, &request)?;
         let encoding = self.memory.settings().token_encoding;
         let ranked = recalled.items.iter().filter_map(|item| {

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use throughline::model::{SessionId, Timestamp};
-use throughline::recall::{Degraded, Filters, RecallRequest, Recalled};
+use throughline::recall::{Degraded, Filters, RecallRequest, Recalled, RecalledItem, Scores};
 
 use super::Run;
 use crate::args::ScopeArgs;
@@ -94,13 +94,7 @@ impl Recall {
             let mut head =
                 format!("{} · {said} · {}", item.turn.time.strftime("%a %-d %b %Y %H:%M"), item.turn.session);
             if self.explain {
-                let dense = item.scores.dense.map_or_else(|| "-".to_owned(), |dense| format!("{dense:.2}"));
-                // Writing to a string cannot fail.
-                let _ = write!(
-                    head,
-                    " · score {:.2} (words {:.2}, meaning {dense})",
-                    item.score, item.scores.lexical
-                );
+                let _ = write!(head, " · {}", explained(item)); // Writing to a string cannot fail.
             }
             terminal.line(terminal.paint(Tone::Dim, head))?;
             for line in wrap(item.text(), terminal.width() - 2) {
@@ -117,6 +111,24 @@ impl Recall {
         }
         Ok(())
     }
+}
+
+/// The score taken apart, parts that add nothing left out.
+fn explained(item: &RecalledItem) -> String {
+    let Scores { lexical, dense, late, answer, session, date, speaker, role, .. } = item.scores;
+    let parts = [
+        ("words", lexical),
+        ("meaning", dense),
+        ("tokens", late),
+        ("answer", answer),
+        ("session", session),
+        ("date", date),
+        ("speaker", speaker),
+        ("role", role),
+    ];
+    let parts = parts.iter().filter(|(_, part)| part.abs() >= 0.005).map(|(name, part)| format!("{name} {part:+.2}"));
+    let parts: Vec<String> = parts.collect();
+    format!("confidence {:.2} · score {:.2} = {}", item.confidence, item.score, parts.join(" "))
 }
 
 /// The answer as JSON.

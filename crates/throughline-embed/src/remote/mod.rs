@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use throughline::ports::{EmbedError, EmbedRole, Embedder, EmbeddingModel};
+use throughline::ports::{EmbedError, EmbedRole, Embedder, Embedding, EmbeddingModel};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
@@ -143,8 +143,9 @@ impl Embedder for RemoteEmbedder {
         role: EmbedRole,
         texts: &[&str],
         deadline: Duration,
-    ) -> Result<Vec<Vec<f32>>, EmbedError> {
-        self.ask(role, texts, deadline, Some(self.model.dimensions))
+    ) -> Result<Vec<Embedding>, EmbedError> {
+        let vectors = self.ask(role, texts, deadline, Some(self.model.dimensions))?;
+        Ok(vectors.into_iter().map(|vector| Embedding { vector, ..Embedding::default() }).collect())
     }
 }
 

@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_mins(1);
 static MODEL: LazyLock<MiniLm> = LazyLock::new(|| MiniLm::load(&model_dir()).unwrap());
 
 fn embed(role: EmbedRole, texts: &[&str]) -> Vec<Vec<f32>> {
-    MODEL.embed(role, texts, SOON).unwrap()
+    MODEL.embed(role, texts, SOON).unwrap().into_iter().map(|embedding| embedding.vector).collect()
 }
 
 #[test]

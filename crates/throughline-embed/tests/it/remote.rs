@@ -124,7 +124,8 @@ fn refuse(status: u16, headers: &'static str, message: &str) -> Reply {
 }
 
 fn embed(embedder: &RemoteEmbedder, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
-    embedder.embed(EmbedRole::Passage, texts, SOON)
+    let embeddings = embedder.embed(EmbedRole::Passage, texts, SOON)?;
+    Ok(embeddings.into_iter().map(|embedding| embedding.vector).collect())
 }
 
 #[test]
@@ -291,6 +292,6 @@ fn real_a_multilingual_server_finds_the_sentence_in_another_language() {
         ["Der Zug nach Wien fährt um acht Uhr ab.", "Meine Katze heißt Pepper.", "The soup needs more salt."];
     let found = embed(&embedder, &passages).unwrap();
     let query = embedder.embed(EmbedRole::Query, &["When does the train leave?"], SOON).unwrap();
-    let scores: Vec<f32> = found.iter().map(|passage| cosine(&query[0], passage)).collect();
+    let scores: Vec<f32> = found.iter().map(|passage| cosine(&query[0].vector, passage)).collect();
     assert!(scores[0] > scores[1] && scores[0] > scores[2], "{scores:?}");
 }

@@ -1,5 +1,6 @@
 //! Fields that several resources share: whose memory, times, sizes of a page, JSON that is kept as it is.
 
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -122,6 +123,16 @@ pub(crate) fn time(param: &str, value: &Value) -> Result<Timestamp, ApiError> {
 /// A time that may be left out.
 pub(crate) fn optional_time(param: &str, value: Option<&Value>) -> Result<Option<Timestamp>, ApiError> {
     value.filter(|value| !value.is_null()).map(|value| time(param, value)).transpose()
+}
+
+/// A time zone by its IANA name; UTC if there is none.
+pub(crate) fn time_zone(param: &str, name: Option<&str>) -> Result<TimeZone, ApiError> {
+    name.map_or(Ok(TimeZone::UTC), |name| {
+        TimeZone::get(name).map_err(|_| {
+            let what = format!("`{name}` is no time zone; use an IANA name such as Europe/Vienna");
+            ApiError::of_field(ErrorCode::InvalidRequest, param, what)
+        })
+    })
 }
 
 /// The size of a page.

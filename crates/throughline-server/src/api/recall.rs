@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use throughline::model::{Role, SessionId};
-use throughline::recall::{Filters, RecallRequest, Recalled, RecalledItem};
+use throughline::recall::{Filters, Priors, RankingKind, RecallRequest, Recalled, RecalledItem, Scores};
 use utoipa::ToSchema;
 
 use super::ErrorBody;
 use super::body::JsonBody;
-use super::fields::{optional_time, raw_json, session_id, time, who, within};
+use super::fields::{optional_time, raw_json, session_id, time, time_zone, who, within};
 use crate::auth::Principal;
 use crate::error::{ApiError, ErrorCode};
 use crate::metrics;
@@ -41,9 +41,11 @@ pub(crate) struct RecallBody {
     run: Option<String>,
     /// The conversation the question is asked in. It does not narrow the search; `filters.session` does.
     session: Option<String>,
-    /// When the question is asked, if it is not now: RFC 3339, or seconds or milliseconds since 1970. It does not narrow
-    /// the search; `filters.until` does.
+    /// When the question is asked, if it is not now: RFC 3339, or seconds or milliseconds since 1970. "Last week" counts
+    /// from here. It does not narrow the search; `filters.until` does.
     time: Option<Value>,
+    /// Where days begin and end for whoever asks: an IANA name such as `Europe/Vienna`; UTC if left out.
+    time_zone: Option<String>,
     /// At most so many items; 1 to 1,000, 10 if left out.
     limit: Option<usize>,
     /// At most so many tokens of text in all.
@@ -51,9 +53,58 @@ pub(crate) struct RecallBody {
     /// Only turns that meet all of these.
     #[schema(value_type = Option<FiltersIn>)]
     filters: Option<Map<String, Value>>,
-    /// Adds `scores`: what each arm of the ranking said.
+    /// Only items with at least this confidence, 0 to 1; 0 if left out.
+    confidence_min: Option<f32>,
+    /// How turns are ranked; `full` if left out.
+    #[serde(default)]
+    ranking: RankingIn,
+    /// What the conversation's structure may add to scores; all of it if left out.
+    #[serde(default)]
+    priors: PriorsIn,
+    /// Adds `scores`: the score taken apart.
     #[serde(default)]
     explain: bool,
+}
+
+/// How turns are ranked.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum RankingIn {
+    /// Words, meaning and the conversation's structure.
+    #[default]
+    Full,
+    /// The same without the model.
+    Lexical,
+    /// BM25 alone, for comparison.
+    Bm25,
+    /// The cosine alone, for comparison.
+    Dense,
+    /// Reciprocal rank fusion of BM25 and the cosine, for comparison.
+    Rrf,
+}
+
+/// What the conversation's structure may add to scores; `false` switches a part off.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "five switches that have nothing to do with each other")]
+struct PriorsIn {
+    /// What the turns around a turn hold counts for it.
+    neighbours: bool,
+    /// Turns of a session with other good turns.
+    session: bool,
+    /// Turns near a date that the question names.
+    date: bool,
+    /// Turns by a speaker that the question names.
+    speaker: bool,
+    /// The user's own turns in chats with an assistant.
+    role: bool,
+}
+
+impl Default for PriorsIn {
+    fn default() -> Self {
+        let Priors { neighbours, session, date, speaker, role } = Priors::default();
+        Self { neighbours, session, date, speaker, role }
+    }
 }
 
 /// Conditions that a turn must all meet.
@@ -92,6 +143,8 @@ pub(crate) struct ItemOut {
     text: String,
     /// What it is ranked by: higher is better, comparable within one answer only.
     score: f32,
+    /// How sure it is that the item helps, 0 to 1: for thresholds, comparable across queries.
+    confidence: f32,
     /// The score taken apart, if asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     scores: Option<ScoresOut>,
@@ -112,28 +165,50 @@ pub(crate) struct ItemOut {
     metadata: Option<Box<RawValue>>,
 }
 
-/// What each arm of the ranking said.
+/// A score taken apart: the last eight numbers add up to it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ScoresOut {
     /// BM25: the words in common.
-    lexical: f32,
+    bm25: f32,
     /// Cosine: the meaning in common; null without vectors.
-    dense: Option<f32>,
+    cosine: Option<f32>,
+    /// Mean cosine of the query's tokens with the most alike ones of the passage; null without tokens.
+    max_sim: Option<f32>,
     /// Whether the match is strong enough to be shown to a model.
     relevant: bool,
+    /// The part of BM25.
+    lexical: f32,
+    /// The part of the cosine.
+    dense: f32,
+    /// The part of the tokens.
+    late: f32,
+    /// For following a question that matches.
+    answer: f32,
+    /// For its session.
+    session: f32,
+    /// For its date.
+    date: f32,
+    /// For its speaker.
+    speaker: f32,
+    /// For being the user's.
+    role: f32,
+}
+
+impl From<&RecalledItem> for ScoresOut {
+    fn from(item: &RecalledItem) -> Self {
+        let Scores { bm25, cosine, max_sim, lexical, dense, late, answer, session, date, speaker, role } = item.scores;
+        let relevant = item.is_relevant();
+        Self { bm25, cosine, max_sim, relevant, lexical, dense, late, answer, session, date, speaker, role }
+    }
 }
 
 impl ItemOut {
     fn new(item: &RecalledItem, explain: bool) -> Self {
-        let scores = explain.then_some(ScoresOut {
-            lexical: item.scores.lexical,
-            dense: item.scores.dense,
-            relevant: item.relevant,
-        });
         Self {
             text: item.text().to_owned(),
             score: item.score,
-            scores,
+            confidence: item.confidence,
+            scores: explain.then(|| ScoresOut::from(item)),
             kind: "turn",
             time: item.time().to_string(),
             session: item.session().to_string(),
@@ -176,15 +251,31 @@ pub(crate) async fn recall(
 impl RecallBody {
     fn read(&self, embed_deadline: Duration) -> Result<RecallRequest, ApiError> {
         check_query(&self.query)?;
-        // Checked although the ranking does not depend on them: a wrong value should not wait for the day it does.
+        // Checked although the ranking does not depend on it: a wrong value should not wait for the day it does.
         self.session.as_deref().map(|session| session_id("session", session)).transpose()?;
-        optional_time("time", self.time.as_ref())?;
+        let confidence_min = self.confidence_min.unwrap_or_default();
+        if !(0.0..=1.0).contains(&confidence_min) {
+            let what = format!("{confidence_min} is not between 0 and 1");
+            return Err(ApiError::of_field(ErrorCode::InvalidRequest, "confidence_min", what));
+        }
+        let PriorsIn { neighbours, session, date, speaker, role } = self.priors;
         Ok(RecallRequest {
             query: self.query.clone(),
             limit: within("limit", self.limit.unwrap_or(ITEMS_DEFAULT), 1, ITEMS_MAX)?,
             embed_deadline,
             budget_tokens: self.budget_tokens,
+            confidence_min,
             filters: self.filters.as_ref().map(read_filters).transpose()?.unwrap_or_default(),
+            ranking: match self.ranking {
+                RankingIn::Full => RankingKind::Full,
+                RankingIn::Lexical => RankingKind::Lexical,
+                RankingIn::Bm25 => RankingKind::Bm25,
+                RankingIn::Dense => RankingKind::Dense,
+                RankingIn::Rrf => RankingKind::ReciprocalRanks,
+            },
+            priors: Priors { neighbours, session, date, speaker, role },
+            time: optional_time("time", self.time.as_ref())?,
+            zone: time_zone("time_zone", self.time_zone.as_deref())?,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! `POST /v1/embeddings`: served by the in-process model under its own name, else passed through.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use throughline::ports::{EmbedError, EmbedRole};
+use throughline::ports::{EMBED_TEXTS_MAX, EmbedError, EmbedRole};
 
 use crate::auth::Principal;
 use crate::error::{ApiError, ErrorCode};
@@ -66,9 +66,14 @@ pub(super) async fn create(
         .engine
         .call(move |_| {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            embedder
-                .embed(EmbedRole::Passage, &texts, Duration::from_millis(EMBED_MS_MAX))
-                .map_err(unavailable)
+            let until = Instant::now() + Duration::from_millis(EMBED_MS_MAX);
+            let mut vectors = Vec::with_capacity(texts.len());
+            for texts in texts.chunks(EMBED_TEXTS_MAX) {
+                let left = until.saturating_duration_since(Instant::now());
+                let embeddings = embedder.embed(EmbedRole::Passage, texts, left).map_err(unavailable)?;
+                vectors.extend(embeddings.into_iter().map(|embedding| embedding.vector));
+            }
+            Ok::<_, ApiError>(vectors)
         })
         .await?;
     let data: Vec<Value> = vectors

@@ -1,9 +1,11 @@
 //! Turns made ready for the journal: cut into passages, their terms counted, their vectors made.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::model::{Content, Role, SessionId, Timestamp};
-use crate::ports::{EmbedRole, Embedder, ModelNumber, PassageDraft, TurnDraft};
+use crate::ports::{
+    EMBED_TEXTS_MAX, EmbedError, EmbedRole, Embedder, ModelNumber, PassageDraft, TurnDraft,
+};
 use crate::recall::{PassageRow, metadata_tags, session_tag};
 use crate::text::{passages, terms};
 
@@ -51,27 +53,33 @@ impl Indexer<'_> {
                 rows.iter().map(|row| searched_text(turn.name.as_deref(), &turn.content.text, row.bytes))
             })
             .collect();
-        if let Some((model, vectors)) = self.vectors(&texts) {
-            for (row, vector) in rows.iter_mut().flatten().zip(vectors) {
-                *row = std::mem::take(row).with_vector(model, &vector);
+        if let Some((embedder, number)) = self.model {
+            let mut rows: Vec<&mut PassageRow> = rows.iter_mut().flatten().collect();
+            if let Err(error) = self.embed(embedder, number, &mut rows, &texts) {
+                tracing::warn!(%error, passages = texts.len(), "turns are kept without vectors; they are added later");
             }
         }
         turns.into_iter().zip(rows).map(|(turn, rows)| draft(turn, &rows)).collect()
     }
 
-    fn vectors(&self, texts: &[String]) -> Option<(ModelNumber, Vec<Vec<f32>>)> {
-        let (embedder, number) = self.model?;
-        if texts.is_empty() {
-            return None;
-        }
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        match embedder.embed(EmbedRole::Passage, &texts, self.deadline) {
-            Ok(vectors) => Some((number, vectors)),
-            Err(error) => {
-                tracing::warn!(%error, passages = texts.len(), "turns are kept without vectors; they are added later");
-                None
+    /// A few texts at a time: as long as they are not packed, the vectors of their tokens are large.
+    fn embed(
+        &self,
+        embedder: &dyn Embedder,
+        number: ModelNumber,
+        rows: &mut [&mut PassageRow],
+        texts: &[String],
+    ) -> Result<(), EmbedError> {
+        let until = Instant::now() + self.deadline;
+        for (rows, texts) in rows.chunks_mut(EMBED_TEXTS_MAX).zip(texts.chunks(EMBED_TEXTS_MAX)) {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let left = until.saturating_duration_since(Instant::now());
+            let embeddings = embedder.embed(EmbedRole::Passage, &texts, left)?;
+            for ((row, text), embedding) in rows.iter_mut().zip(texts).zip(embeddings) {
+                **row = std::mem::take(*row).with_embedding(number, text, &embedding);
             }
         }
+        Ok(())
     }
 }
 
@@ -79,6 +87,8 @@ fn rows(session: &SessionId, turn: &NewTurn) -> Vec<PassageRow> {
     let text = &turn.content.text;
     let mut tags = turn.metadata.as_deref().map(metadata_tags).unwrap_or_default();
     tags.push(session_tag(session));
+    let speaker = turn.name.as_deref().map(terms::plain_words).unwrap_or_default();
+    let asks = asks(text);
     passages::split(text)
         .into_iter()
         .take(PASSAGES_A_TURN_MAX)
@@ -91,10 +101,17 @@ fn rows(session: &SessionId, turn: &NewTurn) -> Vec<PassageRow> {
                 bytes,
                 terms,
                 tags: tags.clone(),
-                vector: None,
+                speaker: speaker.clone(),
+                asks,
+                ..PassageRow::default()
             }
         })
         .collect()
+}
+
+/// Whether the text holds a question, by its marks alone: the next turn then answers it.
+fn asks(text: &str) -> bool {
+    text.contains(['?', '\u{ff1f}', '\u{61f}', '\u{37e}'])
 }
 
 fn to_u32(at: usize) -> u32 {

@@ -1,7 +1,7 @@
 //! Adding vectors to passages that were written without: the model was missing, late or failing then.
 
 use crate::journal::searched_text;
-use crate::ports::{EmbedError, EmbedRole, EmbeddedRow, StoreError};
+use crate::ports::{EMBED_TEXTS_MAX, EmbedError, EmbedRole, EmbeddedRow, Embedding, StoreError};
 use crate::recall::PassageRow;
 
 use super::{Attached, Memory, MemoryError};
@@ -13,24 +13,24 @@ struct Waiting {
 }
 
 impl Memory {
-    /// Adds vectors to at most `limit` passages. Returns how many no longer wait; 0 if there is nothing to do or no
+    /// Adds vectors to at most `limit` passages, and no more than [`EMBED_TEXTS_MAX`]. Returns how many no longer wait; 0 if there is nothing to do or no
     /// model. After an error the passages still wait: call again later.
     ///
     /// A passage that the model refuses for itself stops waiting without a vector, or it would keep all others from
     /// theirs; it is found by its words.
     pub fn backfill(&self, limit: usize) -> Result<usize, MemoryError> {
         let Some(attached) = self.attached() else { return Ok(0) };
-        let waiting = self.waiting(limit)?;
+        let waiting = self.waiting(limit.min(EMBED_TEXTS_MAX))?;
         if waiting.is_empty() {
             return Ok(0);
         }
         let count = waiting.len();
         let texts: Vec<&str> = waiting.iter().map(|waiting| waiting.text.as_str()).collect();
         let rows = match self.embed(&attached, &texts) {
-            Ok(vectors) => waiting
+            Ok(embeddings) => waiting
                 .into_iter()
-                .zip(vectors)
-                .map(|(waiting, vector)| with_vector(&attached, waiting, &vector))
+                .zip(embeddings)
+                .map(|(waiting, embedding)| with_embedding(&attached, waiting, &embedding))
                 .collect(),
             Err(EmbedError::Rejected(_)) => waiting
                 .into_iter()
@@ -58,9 +58,9 @@ impl Memory {
 
     fn one_by_one(&self, attached: &Attached, waiting: Waiting) -> Result<EmbeddedRow, EmbedError> {
         match self.embed(attached, &[&waiting.text]) {
-            Ok(vectors) => {
-                let vector = vectors.into_iter().next().unwrap_or_default();
-                Ok(with_vector(attached, waiting, &vector))
+            Ok(embeddings) => {
+                let embedding = embeddings.into_iter().next().unwrap_or_default();
+                Ok(with_embedding(attached, waiting, &embedding))
             }
             Err(EmbedError::Rejected(why)) => {
                 tracing::warn!(why, "the embedding model refuses a passage; it is found by its words alone");
@@ -70,12 +70,12 @@ impl Memory {
         }
     }
 
-    fn embed(&self, attached: &Attached, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+    fn embed(&self, attached: &Attached, texts: &[&str]) -> Result<Vec<Embedding>, EmbedError> {
         attached.embedder.embed(EmbedRole::Passage, texts, self.settings.passage_embed_deadline)
     }
 }
 
-fn with_vector(attached: &Attached, waiting: Waiting, vector: &[f32]) -> EmbeddedRow {
-    let body = waiting.passage.with_vector(attached.number, vector).encode();
+fn with_embedding(attached: &Attached, waiting: Waiting, embedding: &Embedding) -> EmbeddedRow {
+    let body = waiting.passage.with_embedding(attached.number, &waiting.text, embedding).encode();
     EmbeddedRow { body, ..waiting.row }
 }

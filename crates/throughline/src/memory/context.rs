@@ -108,7 +108,7 @@ impl Memory {
             .iter()
             .map(|item| RecalledPassage {
                 already_in_request: thread.visible.contains(&item.turn.id.seq),
-                relevant: item.relevant,
+                relevant: item.is_relevant(),
                 ..passage(&item.turn, item.bytes, item.score)
             })
             .collect();

@@ -3,8 +3,10 @@
 use std::time::Instant;
 
 use crate::model::{Scope, StageTiming};
-use crate::ports::{EmbedError, EmbedRole, ModelNumber};
-use crate::recall::{Degraded, Ranked, Ranking, RecallRequest, Recalled, RecalledItem, rank};
+use crate::ports::{EmbedError, EmbedRole, Embedding, ModelNumber};
+use crate::recall::{
+    Degraded, Query, Ranked, Ranking, RankingKind, RecallRequest, Recalled, RecalledItem, rank,
+};
 
 use super::{Memory, MemoryError};
 
@@ -21,14 +23,18 @@ impl Memory {
             )));
         }
         let mut timings = Vec::with_capacity(3);
-        let (model, vector, degraded) =
-            timed(&mut timings, "embed", || self.query_vector(&request.query, request.embed_deadline));
+        let (model, embedding, degraded) = timed(&mut timings, "embed", || self.embed_query(request));
+        let query = Query::new(&request.query, embedding);
         let ranked = timed(&mut timings, "search", || {
             self.shards.with(&*self.store, scope, model, |shard| {
                 let ranking = Ranking {
-                    query: &request.query,
-                    vector: vector.as_deref(),
+                    text: &request.query,
+                    query: &query,
                     filters: &request.filters,
+                    kind: request.ranking,
+                    priors: request.priors,
+                    now: request.time.unwrap_or_else(|| self.now()),
+                    zone: &request.zone,
                     limit: request.limit,
                 };
                 rank(shard, &ranking)
@@ -43,10 +49,10 @@ impl Memory {
                 .into_iter()
                 .filter_map(|ranked| {
                     let turn = turns.next_if(|turn| turn.id.seq == ranked.turn)?;
-                    let Ranked { bytes, score, scores, relevant, .. } = ranked;
-                    Some(RecalledItem { turn, bytes, score, scores, relevant })
+                    let Ranked { bytes, score, scores, confidence, .. } = ranked;
+                    Some(RecalledItem { turn, bytes, score, scores, confidence })
                 })
-                .filter(|item| request.filters.confirms(&item.turn))
+                .filter(|item| item.confidence >= request.confidence_min && request.filters.confirms(&item.turn))
                 .collect::<Vec<_>>())
         })?;
         let items = match request.budget_tokens {
@@ -72,18 +78,18 @@ impl Memory {
             .collect()
     }
 
-    fn query_vector(
+    fn embed_query(
         &self,
-        query: &str,
-        deadline: std::time::Duration,
-    ) -> (Option<ModelNumber>, Option<Vec<f32>>, Option<Degraded>) {
+        request: &RecallRequest,
+    ) -> (Option<ModelNumber>, Option<Embedding>, Option<Degraded>) {
         let Some(attached) = self.attached() else { return (None, None, Some(Degraded::NoModel)) };
         let number = Some(attached.number);
-        if query.trim().is_empty() {
+        let by_words = matches!(request.ranking, RankingKind::Lexical | RankingKind::Bm25);
+        if by_words || request.query.trim().is_empty() {
             return (number, None, None);
         }
-        match attached.embedder.embed(EmbedRole::Query, &[query], deadline) {
-            Ok(mut vectors) => (number, vectors.pop(), None),
+        match attached.embedder.embed(EmbedRole::Query, &[&request.query], request.embed_deadline) {
+            Ok(mut embeddings) => (number, embeddings.pop(), None),
             Err(EmbedError::DeadlineExceeded) => (number, None, Some(Degraded::ModelLate)),
             Err(error) => {
                 tracing::warn!(%error, "a query is answered by words alone");

@@ -39,12 +39,28 @@ pub enum EmbedError {
     Malformed(String),
 }
 
+/// What a model makes of one text.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Embedding {
+    /// The text as a whole: `dimensions` components, length 1.
+    pub vector: Vec<f32>,
+    /// Its tokens one after the other, each `dimensions` components of length 1, as the network sees them in their
+    /// sentence; the network's own marks are left out. Empty if the model does not show them, as no model behind an
+    /// API does.
+    pub tokens: Vec<f32>,
+    /// Of each of these tokens the bytes of the text it stands for.
+    pub spans: Vec<(u32, u32)>,
+}
+
+/// Texts that should be given to [`Embedder::embed`] at a time: token vectors of a few dozen texts take megabytes.
+pub const EMBED_TEXTS_MAX: usize = 64;
+
 /// A model that turns text into vectors; used from many threads at once.
 pub trait Embedder: Send + Sync {
     /// Which one it is.
     fn model(&self) -> &EmbeddingModel;
 
-    /// One vector of length 1 for each text, in their order. Blocks, for `deadline` at the longest.
+    /// One embedding for each text, in their order. Blocks, for `deadline` at the longest.
     fn embed(&self, role: EmbedRole, texts: &[&str], deadline: Duration)
-    -> Result<Vec<Vec<f32>>, EmbedError>;
+    -> Result<Vec<Embedding>, EmbedError>;
 }

@@ -10,7 +10,7 @@ mod store;
 pub mod conformance;
 
 pub use clock::Clock;
-pub use embedder::{EmbedError, EmbedRole, Embedder, EmbeddingModel};
+pub use embedder::{EMBED_TEXTS_MAX, EmbedError, EmbedRole, Embedder, Embedding, EmbeddingModel};
 pub use store::{
     ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, Erased, Idempotency, KeyStore, KnownTurn,
     ModelNumber, Parent, PassageDraft, ReadStore, SearchRow, SessionSummary, Store, StoreError, TurnDraft,

@@ -3,10 +3,10 @@
 /// Keeps a list of equal scores from being divided by nothing.
 const DEVIATION_MIN: f64 = 1e-9;
 
-/// Replaces each score by `(score − mean) / standard deviation`, the deviation that of the whole list.
+/// Replaces each score by `(score − mean) / standard deviation`, the deviation that of the whole list; returns the deviation.
 ///
 /// NaN means "not measured": such a score has no part in the mean and becomes 0, the score of an average candidate.
-pub(crate) fn z_scores(scores: &mut [f32]) {
+pub(crate) fn z_scores(scores: &mut [f32]) -> f32 {
     let measured = || scores.iter().filter(|score| !score.is_nan()).map(|&score| f64::from(score));
     let count = measured().count().max(1) as f64;
     let mean = measured().sum::<f64>() / count;
@@ -17,13 +17,34 @@ pub(crate) fn z_scores(scores: &mut [f32]) {
         let z = ((f64::from(*score) - mean) / deviation) as f32;
         *score = if z.is_nan() { 0.0 } else { z };
     }
+    #[expect(clippy::cast_possible_truncation, reason = "as above")]
+    {
+        deviation as f32
+    }
+}
+
+/// Ranks a list may have in [`reciprocal_ranks`].
+const RANKS_MAX: usize = 200;
+
+/// Reciprocal rank fusion: `Σ 1 / (60 + rank)` over the lists, rank from 1 for the best of the first [`RANKS_MAX`]. What
+/// most products ship; kept for comparison. Source: Cormack, Clarke, Büttcher, "Reciprocal Rank Fusion".
+pub(crate) fn reciprocal_ranks(lists: &[&[f32]]) -> Vec<f32> {
+    let mut fused = vec![0.0; lists.first().map_or(0, |list| list.len())];
+    for list in lists {
+        let mut order: Vec<usize> = (0..list.len()).collect();
+        order.sort_by(|a, b| list[*b].total_cmp(&list[*a]));
+        for (rank, at) in (1_u16..).zip(order.into_iter().take(RANKS_MAX)) {
+            fused[at] += 1.0 / (60.0 + f32::from(rank));
+        }
+    }
+    fused
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::z_scores;
+    use super::{reciprocal_ranks, z_scores};
 
     fn z(mut scores: Vec<f32>) -> Vec<f32> {
         z_scores(&mut scores);
@@ -39,6 +60,12 @@ mod tests {
     fn what_was_not_measured_is_average_and_moves_nothing() {
         assert_eq!(z(vec![1.0, f32::NAN, 3.0]), [-1.0, 0.0, 1.0]);
         assert_eq!(z(vec![f32::NAN; 2]), [0.0; 2]);
+    }
+
+    #[test]
+    fn the_second_of_both_lists_beats_the_first_of_one() {
+        let fused = reciprocal_ranks(&[&[9.0, 8.0, 1.0, 2.0], &[1.0, 8.0, 9.0, 2.0]]);
+        assert!(fused[1] > fused[0] && fused[1] > fused[2], "{fused:?}");
     }
 
     #[test]

@@ -16,6 +16,9 @@ const K1: f32 = 1.2;
 /// How much a document's length counts. The usual value.
 const B: f32 = 0.75;
 
+/// A word of this rarity or more, one in about 50 documents, counts in full in [`LexicalIndex::weight`].
+const COMMON_RARITY: f32 = 4.0;
+
 /// An inverted index.
 #[derive(Debug, Default)]
 pub(crate) struct LexicalIndex {
@@ -63,34 +66,42 @@ impl LexicalIndex {
         self.total_length += u64::from(length);
     }
 
-    /// Writes the BM25 score of every document, 0 for those without a word of the query, and returns the score that
-    /// none can reach: every word of the query, each without end, words the scope never had included.
-    ///
-    /// For each distinct word of the query
+    /// The BM25 score of one word of a query in each document that has it, in order of documents; the score of a document
+    /// for the query is the sum over its distinct words of
     /// `idf · tf · (k1 + 1) / (tf + k1 · (1 − b + b · length / mean length))`, with
     /// `idf = ln(1 + (n − df + ½) / (df + ½))` for a word in `df` of `n` documents. How often the query has a word
     /// does not count. Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", with
     /// the never-negative idf of Lucene.
-    ///
-    /// # Panics
-    /// If `scores` is not as long as there are documents.
-    pub(crate) fn score(&self, query: &[Term], scores: &mut [f32]) -> f32 {
-        assert_eq!(scores.len(), self.lengths.len(), "one score for each document");
-        scores.fill(0.0);
+    pub(crate) fn scores(&self, word: TermHash) -> impl Iterator<Item = (u32, f32)> {
         let per_word = K1 * B / self.mean_length();
-        let mut unreachable = 0.0;
-        for term in query {
-            let postings = self.postings.get(&term.hash).map_or(&[][..], Postings::as_slice);
-            let most = self.idf(postings.len()) * (K1 + 1.0);
-            unreachable += most;
-            for posting in postings {
-                let document = posting.document as usize;
-                let count = f32::from(posting.count);
-                let length_norm = K1 * (1.0 - B) + per_word * self.lengths[document] as f32;
-                scores[document] += most * count / (count + length_norm);
-            }
-        }
-        unreachable
+        let postings = self.postings(word);
+        let most = self.rarity(word, 0.0) * (K1 + 1.0);
+        postings.iter().map(move |posting| {
+            let count = f32::from(posting.count);
+            let length_norm = K1 * (1.0 - B) + per_word * self.lengths[posting.document as usize] as f32;
+            (posting.document, most * count / (count + length_norm))
+        })
+    }
+
+    /// The score for the query that no document can reach: every word of it, each without end, words the scope never had
+    /// included.
+    pub(crate) fn unreachable(&self, query: &[Term]) -> f32 {
+        query.iter().map(|term| self.rarity(term.hash, 0.0) * (K1 + 1.0)).sum()
+    }
+
+    /// `ln(1 + (n − df + ½) / (df + ½))`, with `n` the documents and `added` more without the word.
+    pub(crate) fn rarity(&self, word: TermHash, added: f32) -> f32 {
+        let (all, with) = (self.lengths.len() as f32 + added, self.postings(word).len() as f32);
+        ((all - with + 0.5) / (with + 0.5)).ln_1p()
+    }
+
+    /// How much a word counts in the late-interaction arm, 0 … 1: a word that a scope has everywhere counts less.
+    pub(crate) fn weight(&self, word: TermHash) -> f32 {
+        (self.rarity(word, 0.0) / COMMON_RARITY).min(1.0)
+    }
+
+    fn postings(&self, word: TermHash) -> &[Posting] {
+        self.postings.get(&word).map_or(&[], Postings::as_slice)
     }
 
     /// Bytes of heap the index holds, without what the allocator adds.
@@ -100,11 +111,6 @@ impl LexicalIndex {
         self.postings.capacity() * 8 / 7 * TERM_BYTES
             + self.listed_capacity * size_of::<Posting>()
             + self.lengths.capacity() * size_of::<u32>()
-    }
-
-    fn idf(&self, documents: usize) -> f32 {
-        let (all, with) = (self.lengths.len() as f32, documents as f32);
-        ((all - with + 0.5) / (with + 0.5)).ln_1p()
     }
 
     /// In words; 1 for an index without any.
@@ -172,9 +178,15 @@ mod tests {
     }
 
     fn scores(index: &LexicalIndex, query: &str) -> Vec<f32> {
-        let mut scores = vec![f32::NAN; index.lengths.len()];
-        index.score(&terms::terms(query), &mut scores);
-        scores
+        sums(index, &terms::terms(query))
+    }
+
+    fn sums(index: &LexicalIndex, query: &[Term]) -> Vec<f32> {
+        let mut sums = vec![0.0; index.lengths.len()];
+        for (document, score) in query.iter().flat_map(|term| index.scores(term.hash)) {
+            sums[document as usize] += score;
+        }
+        sums
     }
 
     #[test]
@@ -198,12 +210,10 @@ mod tests {
 
     #[test]
     fn no_document_reaches_the_best_possible_score() {
-        let query = "tea honey saffron";
+        let query = terms::terms("tea honey saffron");
         let index = index(&["tea tea tea tea honey honey honey", "tea"]);
-        let mut scores = [0.0; 2];
-        let best = index.score(&terms::terms(query), &mut scores);
-        assert!(scores.iter().all(|&score| score < best));
-        assert!(index.score(&[], &mut scores).abs() < f32::EPSILON);
+        assert!(sums(&index, &query).iter().all(|score| *score < index.unreachable(&query)));
+        assert!(index.unreachable(&[]).abs() < f32::EPSILON);
     }
 
     #[test]
@@ -246,9 +256,7 @@ mod tests {
             for (number, document) in (0..).zip(&documents) {
                 index.add(number, document);
             }
-            let mut scores = vec![0.0; documents.len()];
-            index.score(&query, &mut scores);
-            for (score, expected) in scores.iter().zip(naive(&documents, &query)) {
+            for (score, expected) in sums(&index, &query).iter().zip(naive(&documents, &query)) {
                 prop_assert!((f64::from(*score) - expected).abs() < 1e-4, "{score} {expected}");
             }
         }

@@ -1,22 +1,34 @@
 //! The search: scope + query + time → ranked passages. Reads only.
 
+mod answer;
+mod arms;
 mod cache;
+mod confidence;
+mod date;
 mod dense;
 mod filter;
 mod fusion;
+mod late;
 mod lexical;
 mod passage_row;
+mod query;
 mod rank;
-mod relevance;
 mod request;
+mod role;
+mod session;
 mod shard;
+mod speaker;
 mod top;
+mod weights;
+mod window;
 
 pub(crate) use cache::ShardCache;
 pub use dense::QuantizedVector;
 pub use filter::Filters;
 pub(crate) use filter::{metadata_tags, session_tag};
+pub use late::TokenSketch;
 pub use passage_row::PassageRow;
+pub(crate) use query::Query;
 pub(crate) use rank::{Ranked, Ranking, rank};
 pub(crate) use request::passage_text;
-pub use request::{ArmScores, Degraded, RecallRequest, Recalled, RecalledItem};
+pub use request::{Degraded, Priors, RankingKind, RecallRequest, Recalled, RecalledItem, Scores};

@@ -10,6 +10,9 @@
 //!   2 terms   per term: hash (4), count (2); in rising order of hash
 //!   3 tags    per tag: hash (4)
 //!   4 vector  model (2), scale (4, float), one byte a component
+//!   5 tokens  model (2), one bit a component of each token, see `late::sketch`
+//!   6 speaker per word of the speaker's name: hash (4)
+//!   7 asks    nothing but a 1: the turn holds a question
 //! ```
 //!
 //! Numbers are little-endian. The head is required, empty sections are left out, and a section with a tag not listed here
@@ -17,10 +20,11 @@
 
 use thiserror::Error;
 
-use crate::ports::ModelNumber;
+use crate::ports::{Embedding, ModelNumber};
 use crate::text::terms::{TERMS_MAX, Term, TermHash};
 
 use super::dense::QuantizedVector;
+use super::late::{self, TokenSketch};
 
 const VERSION: u8 = 1;
 
@@ -28,6 +32,9 @@ const HEAD: u8 = 1;
 const TERMS: u8 = 2;
 const TAGS: u8 = 3;
 const VECTOR: u8 = 4;
+const TOKENS: u8 = 5;
+const SPEAKER: u8 = 6;
+const ASKS: u8 = 7;
 
 /// What is searched of one passage.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -44,6 +51,12 @@ pub struct PassageRow {
     pub tags: Vec<u32>,
     /// Its meaning; none if no embedding model has read it yet.
     pub vector: Option<QuantizedVector>,
+    /// The meaning of its tokens; none if the model does not show them.
+    pub tokens: Option<TokenSketch>,
+    /// The words of its speaker's name, as `text::terms::plain_words` gives them.
+    pub speaker: Vec<TermHash>,
+    /// Whether the turn asks something.
+    pub asks: bool,
 }
 
 /// Why bytes are not a search row.
@@ -63,10 +76,16 @@ pub enum PassageRowError {
 }
 
 impl PassageRow {
-    /// The row with a vector of length 1, quantised.
+    /// The row with what a model made of its text: the vector quantised, the tokens that say something sketched.
     #[must_use]
-    pub fn with_vector(self, model: ModelNumber, vector: &[f32]) -> Self {
-        Self { vector: Some(QuantizedVector::new(model, vector)), ..self }
+    pub fn with_embedding(self, model: ModelNumber, text: &str, embedding: &Embedding) -> Self {
+        let vector = &embedding.vector;
+        let sketch = TokenSketch::new(model, &late::essence(text, embedding), vector.len());
+        Self {
+            vector: Some(QuantizedVector::new(model, vector)),
+            tokens: Some(sketch).filter(|sketch| !sketch.bits.is_empty()),
+            ..self
+        }
     }
 
     /// The row as bytes.
@@ -93,6 +112,14 @@ impl PassageRow {
                 out.extend(vector.values.iter().map(|value| value.cast_unsigned()));
             }
         });
+        section(&mut row, TOKENS, |out| {
+            if let Some(tokens) = &self.tokens {
+                out.extend(tokens.model.to_le_bytes());
+                out.extend(&tokens.bits);
+            }
+        });
+        section(&mut row, SPEAKER, |out| out.extend(self.speaker.iter().flat_map(|word| word.0.to_le_bytes())));
+        section(&mut row, ASKS, |out| out.extend(self.asks.then_some(1)));
         row
     }
 
@@ -109,7 +136,7 @@ impl PassageRow {
             let length = u32::from_le_bytes(*length) as usize;
             let (content, after) = after.split_at_checked(length).ok_or(PassageRowError::Truncated)?;
             rest = after;
-            if (HEAD..=VECTOR).contains(&tag) {
+            if (HEAD..=ASKS).contains(&tag) {
                 let bit = 1 << tag;
                 let read = if seen & bit == 0 { row.read(tag, content) } else { None };
                 read.ok_or(PassageRowError::Damaged(tag))?;
@@ -146,6 +173,20 @@ impl PassageRow {
                 let (tags, []) = content.as_chunks() else { return None };
                 self.tags = tags.iter().map(|tag| u32::from_le_bytes(*tag)).collect();
                 Some(())
+            }
+            TOKENS => {
+                let (model, bits) = content.split_first_chunk()?;
+                self.tokens = Some(TokenSketch { model: u16::from_le_bytes(*model), bits: bits.to_vec() });
+                Some(())
+            }
+            SPEAKER => {
+                let (words, []) = content.as_chunks() else { return None };
+                self.speaker = words.iter().map(|word| TermHash(u32::from_le_bytes(*word))).collect();
+                Some(())
+            }
+            ASKS => {
+                self.asks = content == [1];
+                self.asks.then_some(())
             }
             _ => {
                 let (model, rest) = content.split_first_chunk()?;
@@ -186,16 +227,24 @@ mod tests {
             bytes: (3, 450),
             terms: terms("We moved to Lyon in May, near the river"),
             tags: vec![7, u32::MAX],
-            vector: None,
+            speaker: vec![TermHash(3)],
+            asks: true,
+            ..PassageRow::default()
         };
-        row.with_vector(2, &[0.6, -0.8, 0.0])
+        let vector = vec![0.6, -0.8, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+        let tokens = [[0.5; 8], [-0.5; 8]].concat();
+        row.with_embedding(2, "moved to Lyon", &Embedding { vector, tokens, spans: vec![(0, 5), (9, 13)] })
     }
 
     #[test]
     fn a_row_of_a_usual_passage_stays_small() {
         let text = "I adopted a puppy from the shelter near the river, and she already steals my socks every morning";
-        let row = PassageRow { terms: terms(text), tags: vec![1, 2], ..row() }.with_vector(1, &[0.05; 384]);
-        assert!(row.encode().len() < 600, "{}", row.encode().len());
+        let row = PassageRow { terms: terms(text), tags: vec![1, 2], ..row() };
+        let spans = text.match_indices(char::is_alphabetic).map(|(at, _)| (at as u32, at as u32 + 1));
+        let spans: Vec<_> = spans.step_by(4).collect();
+        let embedding = Embedding { vector: vec![0.05; 384], tokens: vec![0.05; 384 * spans.len()], spans };
+        let row = row.with_embedding(1, text, &embedding);
+        assert!(row.encode().len() < 1_200, "{}", row.encode().len());
     }
 
     #[test]
@@ -206,9 +255,12 @@ mod tests {
             &[1, 17, 0, 0, 0, 1, 251, 255, 255, 255, 255, 255, 255, 255, 3, 0, 0, 0, 194, 1, 0, 0],
             &[2, 6, 0, 0, 0, 0x50, 0xab, 0xb7, 0x12, 1, 0],
             &[3, 8, 0, 0, 0, 7, 0, 0, 0, 255, 255, 255, 255],
-            &[4, 9, 0, 0, 0, 2, 0],
+            &[4, 14, 0, 0, 0, 2, 0],
             &(0.8_f32 / 127.0).to_le_bytes(),
-            &[95, 129, 0],
+            &[95, 129, 0, 0, 0, 0, 0, 0],
+            &[5, 4, 0, 0, 0, 2, 0, 255, 0],
+            &[6, 4, 0, 0, 0, 3, 0, 0, 0],
+            &[7, 1, 0, 0, 0, 1],
         ];
         assert_eq!(row.encode(), expected.concat());
     }
@@ -230,7 +282,7 @@ mod tests {
         let bytes = row().encode();
         for end in 0..bytes.len() {
             if let Ok(cut) = PassageRow::decode(&bytes[..end]) {
-                assert!(cut.bytes == row().bytes && cut.vector.is_none());
+                assert!(cut.bytes == row().bytes && !cut.asks);
             }
         }
     }
@@ -253,15 +305,20 @@ mod tests {
         let terms = prop::collection::btree_map(any::<u32>(), 1..u16::MAX, 0..40);
         let vector =
             prop::option::of((any::<u16>(), 0.0_f32..1.0, prop::collection::vec(any::<i8>(), 1..400)));
-        let tags = prop::collection::vec(any::<u32>(), 0..9);
-        (any::<u8>(), any::<i64>(), any::<u32>(), any::<u32>(), terms, tags, vector).prop_map(
-            |(role, time_ms, a, b, terms, tags, vector)| PassageRow {
+        let tokens = prop::option::of((any::<u16>(), prop::collection::vec(any::<u8>(), 1..90)));
+        let hashes = || prop::collection::vec(any::<u32>(), 0..9);
+        let head = (any::<u8>(), any::<i64>(), any::<u32>(), any::<u32>(), any::<bool>());
+        (head, terms, hashes(), hashes(), vector, tokens).prop_map(
+            |((role, time_ms, a, b, asks), terms, tags, speaker, vector, tokens)| PassageRow {
                 role,
                 time_ms,
                 bytes: (a.min(b), a.max(b)),
                 terms: terms.into_iter().map(|(hash, count)| Term { hash: TermHash(hash), count }).collect(),
                 tags,
                 vector: vector.map(|(model, scale, values)| QuantizedVector { model, scale, values }),
+                tokens: tokens.map(|(model, bits)| TokenSketch { model, bits }),
+                speaker: speaker.into_iter().map(TermHash).collect(),
+                asks,
             },
         )
     }

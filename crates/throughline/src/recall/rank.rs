@@ -1,17 +1,22 @@
 //! The ranking: which passages of a shard answer a query, and how well.
 //!
-//! The score of a passage is the sum of the z-scores of its arms over all passages that pass the filters: BM25 for
-//! the words in common, the cosine for the meaning. A z-score puts both on one scale without a weight that would
-//! have to be tuned to a kind of text.
+//! The score of a turn is a sum of parts, each a pure function in a file of its own: the arms (BM25, cosine, MaxSim′) as
+//! z-scores over all turns that pass the filters, so that they are on one scale for any kind of text, and what the
+//! conversation's structure adds to them. Of each turn the passage that answers best is returned.
 
-use crate::text::terms;
+use jiff::tz::TimeZone;
 
+use crate::model::Timestamp;
+
+use super::arms::{self, Arm, LateArm};
 use super::filter::Filters;
-use super::fusion::z_scores;
-use super::relevance::is_relevant;
-use super::request::ArmScores;
-use super::shard::{Entry, Shard};
-use super::top;
+use super::fusion::reciprocal_ranks;
+use super::query::Query;
+use super::request::{Priors, RankingKind, Scores};
+use super::shard::{Shard, Turn};
+use super::weights::Weights;
+use super::window::Window;
+use super::{answer, confidence, date, role, session, speaker, top};
 
 /// A passage and its scores.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,90 +24,228 @@ pub(crate) struct Ranked {
     pub(crate) turn: u64,
     pub(crate) bytes: (u32, u32),
     pub(crate) score: f32,
-    pub(crate) scores: ArmScores,
-    pub(crate) relevant: bool,
+    pub(crate) scores: Scores,
+    pub(crate) confidence: f32,
 }
 
 /// What is ranked and by what.
 pub(crate) struct Ranking<'a> {
-    pub(crate) query: &'a str,
-    pub(crate) vector: Option<&'a [f32]>,
+    /// In the words of whoever asks.
+    pub(crate) text: &'a str,
+    pub(crate) query: &'a Query,
     pub(crate) filters: &'a Filters,
+    pub(crate) kind: RankingKind,
+    pub(crate) priors: Priors,
+    /// When it is asked, and where.
+    pub(crate) now: Timestamp,
+    pub(crate) zone: &'a TimeZone,
     /// At most so many turns.
     pub(crate) limit: usize,
 }
 
 /// The best passages of the shard, one a turn, best first; among equals the later said.
 pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>) -> Vec<Ranked> {
-    let wanted = candidates(shard, ranking.filters);
-    if wanted.is_empty() {
+    let wanted = wanted(shard, ranking.filters);
+    let places: Vec<u32> = (0..).zip(&wanted).filter(|(_, wanted)| **wanted).map(|(place, _)| place).collect();
+    if places.is_empty() {
         return Vec::new();
     }
-    let query = terms::terms(ranking.query);
-    let mut lexical = vec![0.0; shard.entries.len()];
-    let lexical_best = shard.lexical.score(&query, &mut lexical);
-    let dense = ranking.vector.map(|vector| {
-        let mut cosines = vec![f32::NAN; shard.entries.len()];
-        shard.dense.score(vector, &mut cosines);
-        cosines
-    });
-
-    let pick = |all: &[f32]| wanted.iter().map(|&place| all[place as usize]).collect::<Vec<f32>>();
-    let mut scores = pick(&lexical);
-    z_scores(&mut scores);
-    if let Some(cosines) = &dense {
-        let mut arm = pick(cosines);
-        z_scores(&mut arm);
-        scores.iter_mut().zip(arm).for_each(|(score, z)| *score += z);
-    }
-
-    let best = best_passage_of_each_turn(shard, &wanted, &scores);
-    top::top(best, ranking.limit)
-        .into_iter()
-        .map(|(score, place)| {
-            let entry = &shard.entries[place as usize];
-            let arms = ArmScores {
-                lexical: lexical[place as usize],
-                dense: dense
-                    .as_ref()
-                    .map(|cosines| cosines[place as usize])
-                    .filter(|cosine| !cosine.is_nan()),
-            };
-            let relevant = is_relevant(arms, lexical_best);
-            Ranked { turn: entry.turn, bytes: entry.bytes, score, scores: arms, relevant }
+    let weights = weights(ranking);
+    let window = Window::new(shard, &weights);
+    let parts = Parts::new(shard, ranking, weights, &window, &wanted);
+    let scored = places.into_iter().map(|place| (parts.total(place as usize), place)).collect();
+    let best = top::top(scored, ranking.limit);
+    let passages = parts.best_passages(shard, &best);
+    let found: Vec<(usize, usize)> =
+        best.iter().zip(passages).map(|((_, place), passage)| (*place as usize, passage)).collect();
+    let confidence = confidence::confidence(
+        shard,
+        ranking.query,
+        &window,
+        parts.late.as_ref(),
+        parts.dense.as_ref(),
+        &parts.lexical,
+        &found,
+    );
+    best.iter()
+        .zip(found)
+        .zip(confidence)
+        .map(|(((score, _), (place, passage)), confidence)| Ranked {
+            turn: shard.turns[place].seq,
+            bytes: shard.passages[passage].bytes,
+            score: *score,
+            scores: parts.scores(place, passage),
+            confidence,
         })
         .collect()
 }
 
-fn candidates(shard: &Shard, filters: &Filters) -> Vec<u32> {
+fn weights(ranking: &Ranking<'_>) -> Weights {
+    match (&ranking.query.vector, ranking.query.tokens.is_empty()) {
+        _ if ranking.kind == RankingKind::Lexical => Weights::LEXICAL,
+        (None, _) => Weights::LEXICAL,
+        (Some(_), true) => Weights::WITHOUT_TOKENS,
+        (Some(_), false) => Weights::FULL,
+    }
+}
+
+/// By place: whether the turn passes the filters.
+fn wanted(shard: &Shard, filters: &Filters) -> Vec<bool> {
     let tags = filters.tags();
     let sessions = filters.session_tags();
     let roles: Vec<u8> = filters.roles.iter().map(|role| role.code()).collect();
-    let from = filters.from.map(crate::model::Timestamp::as_millisecond);
-    let until = filters.until.map(crate::model::Timestamp::as_millisecond);
-    let passes = |entry: &Entry| {
-        (roles.is_empty() || roles.contains(&entry.role))
-            && from.is_none_or(|from| entry.time_ms >= from)
-            && until.is_none_or(|until| entry.time_ms < until)
-            && (sessions.is_empty() || sessions.iter().any(|tag| entry.tags.contains(tag)))
-            && tags.iter().all(|tag| entry.tags.contains(tag))
+    let from = filters.from.map(Timestamp::as_millisecond);
+    let until = filters.until.map(Timestamp::as_millisecond);
+    let passes = |turn: &Turn| {
+        (roles.is_empty() || roles.contains(&turn.role))
+            && from.is_none_or(|from| turn.time_ms >= from)
+            && until.is_none_or(|until| turn.time_ms < until)
+            && (sessions.is_empty() || sessions.iter().any(|tag| turn.tags.contains(tag)))
+            && tags.iter().all(|tag| turn.tags.contains(tag))
     };
-    (0_u32..).zip(&shard.entries).filter(|(_, entry)| passes(entry)).map(|(place, _)| place).collect()
+    shard.turns.iter().map(passes).collect()
 }
 
-/// `(score, place)` of each turn's best passage. The passages of a turn came in together, so they stand together.
-fn best_passage_of_each_turn(shard: &Shard, wanted: &[u32], scores: &[f32]) -> Vec<(f32, u32)> {
-    let turn = |place: u32| shard.entries[place as usize].turn;
-    let mut best: Vec<(f32, u32)> = Vec::with_capacity(wanted.len());
-    for (&place, &score) in wanted.iter().zip(scores) {
-        match best.last_mut() {
-            Some(of_turn) if turn(of_turn.1) == turn(place) => {
-                if score > of_turn.0 {
-                    *of_turn = (score, place);
-                }
-            }
-            _ => best.push((score, place)),
+/// The parts of all scores, by place of the turn; a part that has no say is missing.
+struct Parts {
+    weights: Weights,
+    lexical: Arm,
+    dense: Option<Arm>,
+    late: Option<LateArm>,
+    /// Set where the score is that of a simple ranking instead of the sum of the parts.
+    simple: Option<Vec<f32>>,
+    answer: Option<Vec<f32>>,
+    session: Option<Vec<f32>>,
+    date: Option<Vec<f32>>,
+    speaker: Option<Vec<f32>>,
+    role: Option<Vec<f32>>,
+}
+
+impl Parts {
+    fn new(
+        shard: &Shard,
+        ranking: &Ranking<'_>,
+        weights: Weights,
+        window: &Window<'_>,
+        wanted: &[bool],
+    ) -> Self {
+        let Ranking { kind, priors, query, .. } = *ranking;
+        let structured = matches!(kind, RankingKind::Full | RankingKind::Lexical);
+        let windowed = Some(window).filter(|_| structured && priors.neighbours);
+        let lexical = arms::lexical(shard, query, wanted, windowed);
+        let by_meaning = weights.dense > 0.0;
+        let dense = query.vector.as_deref().filter(|_| by_meaning).map(|vector| arms::dense(shard, vector, wanted));
+        let late = Some(&query.tokens)
+            .filter(|_| by_meaning && structured)
+            .and_then(|tokens| arms::late(shard, tokens, wanted, windowed));
+        let mut parts = Self {
+            weights,
+            lexical,
+            dense,
+            late,
+            simple: None,
+            answer: None,
+            session: None,
+            date: None,
+            speaker: None,
+            role: None,
+        };
+        if !structured {
+            parts.simple = Some(parts.simple(kind));
+            return parts;
+        }
+        let turns = 0..shard.turns.len();
+        if priors.neighbours {
+            let fused: Vec<f32> = turns.clone().map(|place| parts.fused(place)).collect();
+            parts.answer = Some(answer::of_questions(shard, &fused, |place| window.room(place)));
+        }
+        if priors.session {
+            let plain: Vec<f32> = turns.map(|place| parts.plain(place)).collect();
+            parts.session = Some(session::session_prior(shard, &plain, wanted));
+        }
+        parts.date = priors.date.then(|| date::nearness(shard, ranking.text, ranking.now, ranking.zone)).flatten();
+        parts.speaker = priors.speaker.then(|| speaker::named(shard, ranking.text)).flatten();
+        parts.role = priors.role.then(|| role::said_by_user(shard)).flatten();
+        parts
+    }
+
+    fn arms(&self) -> [(f32, Option<&Arm>); 3] {
+        let Weights { lexical, dense, late, .. } = self.weights;
+        let late_arm = self.late.as_ref().map(|late| &late.arm);
+        [(lexical, Some(&self.lexical)), (dense, self.dense.as_ref()), (late, late_arm)]
+    }
+
+    fn fused(&self, place: usize) -> f32 {
+        self.arms().into_iter().filter_map(|(weight, arm)| Some(weight * arm?.turns[place])).sum()
+    }
+
+    /// The arms' sum without weights.
+    fn plain(&self, place: usize) -> f32 {
+        self.arms().into_iter().filter_map(|(_, arm)| Some(arm?.turns[place])).sum()
+    }
+
+    /// A ranking that other products have, for comparison.
+    fn simple(&self, kind: RankingKind) -> Vec<f32> {
+        let dense = self.dense.as_ref().map_or(&self.lexical.turns, |arm| &arm.turns);
+        match kind {
+            RankingKind::Dense => dense.clone(),
+            RankingKind::ReciprocalRanks => reciprocal_ranks(&[&self.lexical.turns, dense]),
+            _ => self.lexical.turns.clone(),
         }
     }
-    best
+
+    fn total(&self, place: usize) -> f32 {
+        if let Some(simple) = &self.simple {
+            return simple[place];
+        }
+        self.fused(place) + self.structure(place).into_iter().sum::<f32>()
+    }
+
+    /// What answer, session, date, speaker and role add.
+    fn structure(&self, place: usize) -> [f32; 5] {
+        let weights = &self.weights;
+        [
+            (weights.after_question, &self.answer),
+            (weights.session, &self.session),
+            (weights.date, &self.date),
+            (weights.speaker, &self.speaker),
+            (weights.role, &self.role),
+        ]
+        .map(|(weight, part)| part.as_ref().map_or(0.0, |part| weight * part[place]))
+    }
+
+    /// Of each of these turns the passage with the highest fused score; the earliest among equals.
+    fn best_passages(&self, shard: &Shard, turns: &[(f32, u32)]) -> Vec<usize> {
+        let order: std::collections::HashMap<u32, usize> =
+            turns.iter().enumerate().map(|(order, (_, place))| (*place, order)).collect();
+        let mut best = vec![(f32::NEG_INFINITY, 0); turns.len()];
+        for (at, passage) in shard.passages.iter().enumerate() {
+            let Some(&order) = order.get(&passage.turn) else { continue };
+            let fused: f32 =
+                self.arms().into_iter().filter_map(|(weight, arm)| Some(weight * arm?.passages[at])).sum();
+            if fused > best[order].0 {
+                best[order] = (fused, at);
+            }
+        }
+        best.into_iter().map(|(_, at)| at).collect()
+    }
+
+    fn scores(&self, place: usize, passage: usize) -> Scores {
+        let raw = |arm: Option<&Arm>| arm.map(|arm| arm.raw[passage]).filter(|raw| !raw.is_nan());
+        let [lexical, dense, late] = self.arms().map(|(weight, arm)| arm.map_or(0.0, |arm| weight * arm.turns[place]));
+        let [answer, session, date, speaker, role] = self.structure(place);
+        Scores {
+            bm25: self.lexical.raw[passage],
+            cosine: raw(self.dense.as_ref()),
+            max_sim: raw(self.late.as_ref().map(|late| &late.arm)),
+            lexical,
+            dense,
+            late,
+            answer,
+            session,
+            date,
+            speaker,
+            role,
+        }
+    }
 }

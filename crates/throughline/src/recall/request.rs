@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use crate::model::{SessionId, StageTiming, Timestamp, Turn};
 
 use super::Filters;
+use super::confidence::CONFIDENCE_MIN;
 
 /// A question to memory.
 #[derive(Debug, Clone)]
@@ -17,8 +20,18 @@ pub struct RecallRequest {
     pub embed_deadline: Duration,
     /// At most so many tokens of text in all: items that no longer fit are left out.
     pub budget_tokens: Option<usize>,
+    /// Only items with at least this confidence; 0 for all.
+    pub confidence_min: f32,
     /// Only turns that pass.
     pub filters: Filters,
+    /// How turns are ranked.
+    pub ranking: RankingKind,
+    /// What the conversation's structure may add.
+    pub priors: Priors,
+    /// When it is asked: "last week" counts from here. The present moment if not given.
+    pub time: Option<Timestamp>,
+    /// Where days begin and end for whoever asks.
+    pub zone: TimeZone,
 }
 
 impl RecallRequest {
@@ -29,18 +42,80 @@ impl RecallRequest {
             limit: 10,
             embed_deadline: Duration::from_millis(500),
             budget_tokens: None,
+            confidence_min: 0.0,
             filters: Filters::default(),
+            ranking: RankingKind::default(),
+            priors: Priors::default(),
+            time: None,
+            zone: TimeZone::UTC,
         }
     }
 }
 
-/// What each arm of the ranking said of an item.
+/// How turns are ranked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RankingKind {
+    /// Words, meaning and the conversation's structure: the best there is.
+    #[default]
+    Full,
+    /// The same without the model.
+    Lexical,
+    /// BM25 alone, for comparison.
+    Bm25,
+    /// The cosine alone, for comparison.
+    Dense,
+    /// Reciprocal rank fusion of BM25 and the cosine, for comparison.
+    ReciprocalRanks,
+}
+
+/// What a conversation's structure may add to a score; each can be switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "five switches that have nothing to do with each other")]
+pub struct Priors {
+    /// What the turns around a turn hold counts for it.
+    pub neighbours: bool,
+    /// Turns of a session with other good turns.
+    pub session: bool,
+    /// Turns near a date that the question names.
+    pub date: bool,
+    /// Turns by a speaker that the question names.
+    pub speaker: bool,
+    /// The user's own turns in chats with an assistant.
+    pub role: bool,
+}
+
+impl Default for Priors {
+    fn default() -> Self {
+        Self { neighbours: true, session: true, date: true, speaker: true, role: true }
+    }
+}
+
+/// An item's score taken apart: the last eight add up to it, unless it was ranked for comparison alone.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ArmScores {
-    /// BM25, 0 or more: the words in common.
-    pub lexical: f32,
+pub struct Scores {
+    /// BM25 of the passage, 0 or more: the words in common.
+    pub bm25: f32,
     /// Cosine in −1 … 1: the meaning in common. None without vectors.
-    pub dense: Option<f32>,
+    pub cosine: Option<f32>,
+    /// MaxSim, the mean cosine of the query's tokens with the most alike tokens of the passage, in −1 … 1. None without
+    /// tokens.
+    pub max_sim: Option<f32>,
+    /// The part of BM25.
+    pub lexical: f32,
+    /// The part of the cosine.
+    pub dense: f32,
+    /// The part of MaxSim′.
+    pub late: f32,
+    /// For following a question that matches.
+    pub answer: f32,
+    /// For its session.
+    pub session: f32,
+    /// For its date.
+    pub date: f32,
+    /// For its speaker.
+    pub speaker: f32,
+    /// For being the user's.
+    pub role: f32,
 }
 
 /// A part of a turn's text; all of it if the bytes are not its.
@@ -58,12 +133,17 @@ pub struct RecalledItem {
     /// What it is ranked by: higher is better, comparable within one answer only.
     pub score: f32,
     /// Its score taken apart.
-    pub scores: ArmScores,
-    /// Whether the match is strong enough to be shown to a model.
-    pub relevant: bool,
+    pub scores: Scores,
+    /// How sure it is that the item helps, 0 … 1: comparable across queries, unlike the score.
+    pub confidence: f32,
 }
 
 impl RecalledItem {
+    /// Whether the match is strong enough to be shown to a model.
+    pub fn is_relevant(&self) -> bool {
+        self.confidence >= CONFIDENCE_MIN
+    }
+
     /// The passage's words.
     pub fn text(&self) -> &str {
         passage_text(&self.turn, self.bytes)

@@ -7,24 +7,47 @@ use std::collections::HashMap;
 
 use crate::model::{Generation, Revision};
 use crate::ports::{ModelNumber, SearchRow};
+use crate::text::terms::TermHash;
 
 use super::dense::DenseIndex;
+use super::late::LateIndex;
 use super::lexical::LexicalIndex;
 use super::passage_row::PassageRow;
 
-/// What is known of a passage besides its words and its vector.
+/// Bytes of text that a token has, about: lengths only need to be comparable.
+const TOKEN_BYTES: u32 = 4;
+
+/// What is known of a turn besides its words and vectors.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    /// The turn's number in the scope.
-    pub(crate) turn: u64,
-    /// Its part of the turn's text, in bytes.
-    pub(crate) bytes: (u32, u32),
+pub(crate) struct Turn {
+    /// Its number in the scope.
+    pub(crate) seq: u64,
     /// Who said it, as a stored code.
     pub(crate) role: u8,
     /// When, in milliseconds.
     pub(crate) time_ms: i64,
+    /// Whether it asks something.
+    pub(crate) asks: bool,
+    /// Its length, estimated.
+    pub(crate) tokens: u32,
+    /// Whose name it bears: a place in [`Shard::speakers`].
+    pub(crate) speaker: Option<u32>,
     /// Hashes of metadata fields and the session.
     pub(crate) tags: Box<[u32]>,
+}
+
+/// A passage: the place of its turn and its part of the turn's text, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Passage {
+    pub(crate) turn: u32,
+    pub(crate) bytes: (u32, u32),
+}
+
+/// The neighbours of a turn in its session, by place.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Links {
+    pub(crate) before: Option<u32>,
+    pub(crate) after: Option<u32>,
 }
 
 /// The search records of one scope.
@@ -33,11 +56,21 @@ pub(crate) struct Shard {
     pub(crate) revision: Revision,
     /// Whose vectors it holds; vectors of other models are passed over.
     pub(crate) model: Option<ModelNumber>,
-    /// By document number: the place of the passage in all of the shard's tables.
-    pub(crate) entries: Vec<Entry>,
+    /// By place: in the order in which they came here, which is not always that in which they were said.
+    pub(crate) turns: Vec<Turn>,
+    /// By document number, which is the place of a passage in the three indexes.
+    pub(crate) passages: Vec<Passage>,
+    /// Places of a session's turns in the order they were said.
+    pub(crate) sessions: HashMap<u32, Vec<u32>>,
+    /// By place: the places of the turns said before and after it in its session.
+    pub(crate) links: Vec<Links>,
+    /// The words of each speaker's name.
+    pub(crate) speakers: Vec<Box<[TermHash]>>,
     pub(crate) lexical: LexicalIndex,
     pub(crate) dense: DenseIndex,
-    places: HashMap<(u64, u32), u32>,
+    pub(crate) late: LateIndex,
+    places: HashMap<u64, u32>,
+    documents: HashMap<(u64, u32), u32>,
     tag_bytes: usize,
 }
 
@@ -47,16 +80,22 @@ impl Shard {
         Self {
             revision: Revision { generation, row: 0 },
             model,
-            entries: Vec::new(),
+            turns: Vec::new(),
+            passages: Vec::new(),
+            sessions: HashMap::new(),
+            links: Vec::new(),
+            speakers: Vec::new(),
             lexical: LexicalIndex::default(),
             dense: DenseIndex::default(),
+            late: LateIndex::default(),
             places: HashMap::new(),
+            documents: HashMap::new(),
             tag_bytes: 0,
         }
     }
 
     /// Takes in one row. A row of a turn and passage that are here already replaces it: the only change a row
-    /// ever sees is that it gets a vector, so its words stay as they are.
+    /// ever sees is that it gets vectors, so its words stay as they are.
     pub(crate) fn apply(&mut self, row: &SearchRow) {
         debug_assert!(row.number > self.revision.row, "rows come in rising order");
         self.revision.row = row.number;
@@ -69,34 +108,92 @@ impl Shard {
             );
             return;
         };
-        let vector = passage.vector.filter(|vector| Some(vector.model) == self.model);
-        if let Some(&place) = self.places.get(&(row.turn, row.passage)) {
+        let vector = passage.vector.as_ref().filter(|vector| Some(vector.model) == self.model);
+        let tokens = passage.tokens.as_ref().filter(|tokens| Some(tokens.model) == self.model);
+        let dimensions = vector.map_or(0, |vector| vector.values.len());
+        if let Some(&document) = self.documents.get(&(row.turn, row.passage)) {
             if let Some(vector) = vector {
-                self.dense.set(place as usize, &vector);
+                self.dense.set(document as usize, vector);
+            }
+            if let Some(tokens) = tokens {
+                self.late.set(document as usize, tokens, dimensions);
             }
             return;
         }
-        let place = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        self.places.insert((row.turn, row.passage), place);
+        let document = place(self.passages.len());
+        self.documents.insert((row.turn, row.passage), document);
+        self.lexical.add(document, &passage.terms);
+        self.dense.push(vector);
+        self.late.push(tokens, dimensions);
+        let turn = self.turn(row, passage);
+        self.passages.push(turn);
+    }
+
+    /// The passage at its turn, which is added with its first passage.
+    fn turn(&mut self, row: &SearchRow, passage: PassageRow) -> Passage {
+        let tokens = (passage.bytes.1 - passage.bytes.0).div_ceil(TOKEN_BYTES);
+        if let Some(&turn) = self.places.get(&row.turn) {
+            self.turns[turn as usize].tokens += tokens;
+            return Passage { turn, bytes: passage.bytes };
+        }
+        let turn = place(self.turns.len());
+        self.places.insert(row.turn, turn);
+        let session = self.sessions.entry(row.session).or_default();
+        let at = session.partition_point(|place| self.turns[*place as usize].seq < row.turn);
+        session.insert(at, turn);
+        let links = Links {
+            before: at.checked_sub(1).map(|at| session[at]),
+            after: session.get(at + 1).copied(),
+        };
+        if let Some(before) = links.before {
+            self.links[before as usize].after = Some(turn);
+        }
+        if let Some(after) = links.after {
+            self.links[after as usize].before = Some(turn);
+        }
+        self.links.push(links);
         self.tag_bytes += size_of_val(passage.tags.as_slice());
-        self.entries.push(Entry {
-            turn: row.turn,
-            bytes: passage.bytes,
+        let speaker = self.speaker(passage.speaker);
+        self.turns.push(Turn {
+            seq: row.turn,
             role: passage.role,
             time_ms: passage.time_ms,
+            asks: passage.asks,
+            tokens,
+            speaker,
             tags: passage.tags.into_boxed_slice(),
         });
-        self.lexical.add(place, &passage.terms);
-        self.dense.push(vector.as_ref());
+        Passage { turn, bytes: passage.bytes }
+    }
+
+    fn speaker(&mut self, name: Vec<TermHash>) -> Option<u32> {
+        if name.is_empty() {
+            return None;
+        }
+        let known = self.speakers.iter().position(|known| **known == name[..]);
+        Some(place(known.unwrap_or_else(|| {
+            self.speakers.push(name.into_boxed_slice());
+            self.speakers.len() - 1
+        })))
     }
 
     /// Bytes it takes, near enough for a budget.
     pub(crate) fn heap_bytes(&self) -> usize {
-        const PLACE_BYTES: usize = 2 * size_of::<((u64, u32), u32)>();
-        self.entries.capacity() * size_of::<Entry>()
+        const PLACE_BYTES: usize = 2 * size_of::<(u64, u32)>();
+        const DOCUMENT_BYTES: usize = 2 * size_of::<((u64, u32), u32)>();
+        self.turns.capacity() * size_of::<Turn>()
+            + self.passages.capacity() * size_of::<Passage>()
+            + self.links.capacity() * size_of::<Links>()
             + self.tag_bytes
             + self.places.len() * PLACE_BYTES
+            + self.documents.len() * DOCUMENT_BYTES
+            + self.sessions.values().map(|session| session.capacity() * size_of::<u32>()).sum::<usize>()
             + self.lexical.heap_bytes()
             + self.dense.heap_bytes()
+            + self.late.heap_bytes()
     }
+}
+
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }

@@ -3,6 +3,7 @@
 //! Pure functions of their input. Nothing here knows a scope, a store or a clock, and nothing may panic or take
 //! more than about linear time, whatever text it is given.
 
+pub mod dates;
 pub mod passages;
 pub mod terms;
 pub mod tokens;

@@ -7,6 +7,7 @@
 //! Hashes are stored: a change of anything here needs a rebuild of the search rows.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use rust_stemmers::Stemmer;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
@@ -72,22 +73,57 @@ pub fn length(terms: &[Term]) -> u32 {
     terms.iter().map(|term| u32::from(term.count)).sum()
 }
 
+/// The words of a name or of a question as they are, in order, neither stemmed nor left out, so that names meet names.
+/// Words of a single letter, such as initials, are none.
+pub fn plain_words(text: &str) -> Vec<TermHash> {
+    let mut hashes = Vec::new();
+    for_each_word(&normalise(text), |word, _| {
+        if word.chars().nth(1).is_some() {
+            hashes.push(TermHash::of(word));
+        }
+    });
+    hashes
+}
+
+/// The words of a text that are no stop words, by their bytes, in order. In scripts without spaces each character is one.
+pub fn significant_words(text: &str) -> Vec<(Range<usize>, &str)> {
+    let significant = |word: &str| {
+        let word = normalise(word);
+        !is_stop_word(word.strip_suffix("'s").unwrap_or(&word))
+    };
+    text.unicode_word_indices()
+        .filter(|(_, word)| significant(word))
+        .map(|(at, word)| (at..at + word.len(), word))
+        .collect()
+}
+
 /// Calls `sink` with each normalised term of the text, in order of appearance.
 fn for_each_term(text: &str, mut sink: impl FnMut(&str)) {
-    let text = normalise(text);
-    let mut rest = text.as_str();
+    for_each_word(&normalise(text), |word, spaced| {
+        if !spaced {
+            sink(word);
+        } else if !is_stop_word(word) {
+            sink(&stem(word));
+        }
+    });
+}
+
+/// Calls `sink` with each word of a normalised text, and with each character pair where its script has no spaces; says
+/// which it is (true: a word).
+fn for_each_word(text: &str, mut sink: impl FnMut(&str, bool)) {
+    let mut rest = text;
     while !rest.is_empty() {
         let spaced_end = rest.find(is_unspaced).unwrap_or(rest.len());
         let (spaced, after) = rest.split_at(spaced_end);
         for word in spaced.unicode_words().flat_map(parts) {
             let word = word.strip_suffix("'s").unwrap_or(word);
-            if !word.is_empty() && !is_stop_word(word) {
-                sink(&stem(word));
+            if !word.is_empty() {
+                sink(word, true);
             }
         }
         let unspaced_end = after.find(|character| !is_unspaced(character)).unwrap_or(after.len());
         let (unspaced, after) = after.split_at(unspaced_end);
-        for_each_pair(unspaced, &mut sink);
+        for_each_pair(unspaced, &mut |pair: &str| sink(pair, false));
         rest = after;
     }
 }
@@ -213,6 +249,20 @@ mod tests {
     #[test]
     fn other_scripts_have_their_own_stemmer() {
         check("книгами книга", "книг книг");
+    }
+
+    #[test]
+    fn plain_words_are_those_of_names() {
+        assert_eq!(plain_words("Ana-Luísa J. Moreau's"), ["ana", "luísa", "moreau"].map(TermHash::of));
+        assert_eq!(plain_words("王小芳"), ["王小", "小芳"].map(TermHash::of));
+        assert!(plain_words("J.").is_empty());
+    }
+
+    #[test]
+    fn significant_words_stand_where_the_text_has_them() {
+        let text = "What’s the dog’s name? 犬の";
+        let words: Vec<&str> = significant_words(text).into_iter().map(|(bytes, _)| &text[bytes]).collect();
+        assert_eq!(words, ["dog’s", "name", "犬", "の"]);
     }
 
     #[test]

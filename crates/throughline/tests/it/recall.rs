@@ -33,7 +33,7 @@ fn meaning_finds_what_has_no_word_in_common() {
     world.tell(&ana, "s", &["we bought a terrier", "the weather was fine", "taxes are due"]);
     let recalled = world.ask(&ana, "puppy");
     assert_eq!(texts(&recalled)[0], "we bought a terrier");
-    assert!(recalled.items[0].relevant && !recalled.items[1].relevant);
+    assert!(recalled.items[0].is_relevant() && !recalled.items[1].is_relevant());
     assert_eq!(recalled.degraded, None);
 }
 
@@ -86,9 +86,9 @@ fn vectors_of_two_models_are_never_mixed() {
 
     world.memory.switch_model(Concepts::new("second")).unwrap();
     let before = world.ask(&ana, "terrier");
-    assert_eq!(before.items[0].scores.dense, None);
+    assert_eq!(before.items[0].scores.cosine, None);
     assert_eq!(world.memory.backfill(10).unwrap(), 1);
-    assert!(world.ask(&ana, "puppy").items[0].scores.dense.unwrap() > 0.5);
+    assert!(world.ask(&ana, "puppy").items[0].scores.cosine.unwrap() > 0.5);
 }
 
 #[test]

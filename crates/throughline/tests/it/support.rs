@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use throughline::journal::Said;
 use throughline::memory::{Context, ContextRequest, Exchange, Memory, Observation, Settings, TurnToObserve};
 use throughline::model::{Content, Role, Scope, SessionId, TenantId, Timestamp, TurnId, UserId};
-use throughline::ports::{EmbedError, EmbedRole, Embedder, EmbeddingModel};
+use throughline::ports::{EmbedError, EmbedRole, Embedder, Embedding, EmbeddingModel};
 use throughline::recall::{RecallRequest, Recalled};
 use throughline_sqlite::{SqliteOptions, SqliteStore};
 
@@ -148,7 +148,7 @@ impl Embedder for Concepts {
         &self.model
     }
 
-    fn embed(&self, _: EmbedRole, texts: &[&str], _: Duration) -> Result<Vec<Vec<f32>>, EmbedError> {
+    fn embed(&self, _: EmbedRole, texts: &[&str], _: Duration) -> Result<Vec<Embedding>, EmbedError> {
         if let Some(failure) = self.failure.lock().unwrap().clone() {
             return Err(failure);
         }
@@ -163,7 +163,8 @@ impl Embedder for Concepts {
                     }
                 }
                 let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-                vector.iter().map(|x| x / length).collect()
+                let vector = vector.iter().map(|x| x / length).collect();
+                Embedding { vector, ..Embedding::default() }
             })
             .collect())
     }

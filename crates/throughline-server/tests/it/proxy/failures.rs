@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use throughline::ports::{EmbedError, EmbedRole, Embedder, EmbeddingModel};
+use throughline::ports::{EmbedError, EmbedRole, Embedder, Embedding, EmbeddingModel};
 use throughline_testkit::{Script, ScriptedUpstream, replies};
 
 use super::world::{World, header, user};
@@ -105,7 +105,7 @@ impl Embedder for Stuck {
         &self.0
     }
 
-    fn embed(&self, _: EmbedRole, _: &[&str], deadline: Duration) -> Result<Vec<Vec<f32>>, EmbedError> {
+    fn embed(&self, _: EmbedRole, _: &[&str], deadline: Duration) -> Result<Vec<Embedding>, EmbedError> {
         std::thread::sleep(deadline);
         Err(EmbedError::DeadlineExceeded)
     }

@@ -1,0 +1,357 @@
+//! The kernel of late interaction: sums of a query's components where a token's bits are set, by table look-up.
+//!
+//! Four components of a token are a number from 0 to 15, and for one query token the sum of the four is one of 16 values:
+//! a byte shuffle looks up 16 to 64 tokens in one instruction. Values are rounded to 7 bits, so that two fit a byte
+//! before they are widened. Source: André, Kermarrec, Le Scouarnec, "Cache locality is not enough" (product quantisation
+//! fast scan), here with bits in place of codes.
+//!
+//! Layout: blocks of 64 tokens; in a block, for each group of four components 32 bytes, of which byte `i` holds the group of
+//! token `i` in its low half and of token `i + 32` in its high half. 384 components are 48 bytes a token.
+
+#![expect(unsafe_code, reason = "vector instructions take pointers and may only be called where the processor has them")]
+
+/// Tokens in a block.
+pub(super) const BLOCK_TOKENS: usize = 64;
+/// Bytes of one group of a block.
+const GROUP_BYTES: usize = BLOCK_TOKENS / 2;
+/// Components in a group.
+const GROUP: usize = 4;
+/// The largest value in a table: two of them fit a byte.
+const VALUE_MAX: f32 = 127.0;
+
+/// Most components a token may have: sums of their values stay within 16 bits.
+pub(super) const DIMENSIONS_MAX: usize = 2048;
+
+/// The values of one group for one query token.
+type Table = [u8; 16];
+
+/// Bytes a block takes.
+pub(super) const fn block_bytes(dimensions: usize) -> usize {
+    dimensions / GROUP * GROUP_BYTES
+}
+
+/// Puts token number `at` in its place; the token before it must be there already.
+pub(super) fn append(blocks: &mut Vec<u8>, at: usize, token: &[u8]) {
+    let bytes = block_bytes(token.len() * 8);
+    let (block, at) = (at / BLOCK_TOKENS, at % BLOCK_TOKENS);
+    if blocks.len() < (block + 1) * bytes {
+        blocks.resize((block + 1) * bytes, 0);
+    }
+    let (byte, shift) = (at % GROUP_BYTES, at / GROUP_BYTES * 4);
+    for (groups, bits) in blocks[block * bytes..].chunks_exact_mut(2 * GROUP_BYTES).zip(token) {
+        groups[byte] |= (bits & 15) << shift;
+        groups[GROUP_BYTES + byte] |= (bits >> 4) << shift;
+    }
+}
+
+/// One query token, ready to be looked up.
+pub(super) struct Lookup {
+    tables: Vec<Table>,
+    /// A sum of table values times this, plus `least`, is the sum of the components whose bits are set.
+    step: f32,
+    least: f32,
+    total: f32,
+    root: f32,
+}
+
+impl Lookup {
+    /// From the components of the token; their number is a multiple of eight. Not-a-number counts as 0.
+    pub(super) fn new(query: &[f32]) -> Self {
+        let clean = |component: &f32| if component.is_finite() { *component } else { 0.0 };
+        let query: Vec<f32> = query.iter().map(clean).collect();
+        let sums: Vec<[f32; 16]> = query.as_chunks::<GROUP>().0.iter().map(subset_sums).collect();
+        let least_of = |sums: &[f32; 16]| sums.iter().copied().fold(0.0, f32::min);
+        let widest = sums.iter().map(|s| s.iter().copied().fold(0.0, f32::max) - least_of(s)).fold(0.0, f32::max);
+        let step = if widest > 0.0 { widest / VALUE_MAX } else { 1.0 };
+        let table = |sums: &[f32; 16]| {
+            let least = least_of(sums);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0 … 127, rounded")]
+            sums.map(|sum| ((sum - least) / step).round() as u8)
+        };
+        Self {
+            tables: sums.iter().map(table).collect(),
+            step,
+            least: sums.iter().map(least_of).sum(),
+            total: query.iter().sum(),
+            root: (query.len() as f32).sqrt(),
+        }
+    }
+
+    /// The sums of all tokens of the blocks, by the fastest instructions this processor has.
+    ///
+    /// # Panics
+    /// If there is not one sum for each token, or the blocks are of other dimensions.
+    pub(super) fn sums(&self, blocks: &[u8], sums: &mut [u16]) {
+        let bytes = self.tables.len() * GROUP_BYTES;
+        assert!(blocks.len().is_multiple_of(bytes) && sums.len() == blocks.len() / bytes * BLOCK_TOKENS);
+        let kernel = kernel();
+        for (block, sums) in blocks.chunks_exact(bytes).zip(sums.as_chunks_mut::<BLOCK_TOKENS>().0) {
+            kernel.run(&self.tables, block, sums);
+        }
+    }
+
+    /// The similarity that belongs to a sum; NaN for none.
+    pub(super) fn similarity(&self, sum: Option<u16>) -> f32 {
+        sum.map_or(f32::NAN, |sum| {
+            (2.0 * f32::from(sum).mul_add(self.step, self.least) - self.total) / self.root
+        })
+    }
+}
+
+/// The sums of all subsets of four numbers; bit `j` of the index says whether number `j` is in it.
+fn subset_sums(numbers: &[f32; GROUP]) -> [f32; 16] {
+    let mut sums = [0.0; 16];
+    for subset in 1..16_usize {
+        let lowest = subset.trailing_zeros() as usize;
+        sums[subset] = sums[subset & (subset - 1)] + numbers[lowest];
+    }
+    sums
+}
+
+/// Which instructions are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kernel {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+}
+
+fn kernel() -> Kernel {
+    available().pop().unwrap_or(Kernel::Scalar)
+}
+
+/// What this processor has, the fastest last.
+fn available() -> Vec<Kernel> {
+    #[allow(unused_mut, reason = "nothing is added on processors without a kernel of their own")]
+    let mut kernels = vec![Kernel::Scalar];
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx2") {
+            kernels.push(Kernel::Avx2);
+        }
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
+            kernels.push(Kernel::Avx512);
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    kernels.push(Kernel::Neon);
+    kernels
+}
+
+impl Kernel {
+    fn run(self, tables: &[Table], block: &[u8], sums: &mut [u16; BLOCK_TOKENS]) {
+        assert_eq!(block.len(), tables.len() * GROUP_BYTES, "one table for each group");
+        assert!(tables.len().is_multiple_of(2), "groups come in pairs");
+        match self {
+            Self::Scalar => scalar(tables, block, sums),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `available` asked the processor; the asserts above bound every access.
+            Self::Avx2 => unsafe { x86::avx2(tables, block, sums) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Self::Avx512 => unsafe { x86::avx512(tables, block, sums) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: NEON is part of the architecture; the asserts above bound every access.
+            Self::Neon => unsafe { arm::neon(tables, block, sums) },
+        }
+    }
+}
+
+fn scalar(tables: &[Table], block: &[u8], sums: &mut [u16; BLOCK_TOKENS]) {
+    sums.fill(0);
+    let (low, high) = sums.split_at_mut(GROUP_BYTES);
+    for (table, group) in tables.iter().zip(block.as_chunks::<GROUP_BYTES>().0) {
+        for ((low, high), byte) in low.iter_mut().zip(&mut *high).zip(group) {
+            *low += u16::from(table[usize::from(byte & 15)]);
+            *high += u16::from(table[usize::from(byte >> 4)]);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::{
+        __m128i, __m256i, __m512i, _mm_loadu_si128, _mm256_add_epi8, _mm256_add_epi16, _mm256_and_si256,
+        _mm256_broadcastsi128_si256, _mm256_loadu_si256, _mm256_permute2x128_si256, _mm256_set1_epi8,
+        _mm256_set1_epi16, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256,
+        _mm256_unpackhi_epi16, _mm256_unpacklo_epi16, _mm512_add_epi8, _mm512_add_epi16, _mm512_and_si512,
+        _mm512_broadcast_i32x4, _mm512_castsi256_si512, _mm512_extracti64x4_epi64, _mm512_inserti64x4,
+        _mm512_castsi512_si256, _mm512_set1_epi8, _mm512_set1_epi16, _mm512_setzero_si512, _mm512_shuffle_epi8,
+        _mm512_srli_epi16,
+    };
+
+    use super::{BLOCK_TOKENS, GROUP_BYTES, Table};
+
+    /// # Safety
+    /// Needs AVX2, a block of one group for each table, and an even number of tables.
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn avx2(tables: &[Table], block: &[u8], sums: &mut [u16; BLOCK_TOKENS]) {
+        let (nibble, byte) = (_mm256_set1_epi8(15), _mm256_set1_epi16(255));
+        // Even and odd tokens of the low and of the high half.
+        let mut widened = [_mm256_setzero_si256(); 4];
+        for (pair, groups) in tables.as_chunks::<2>().0.iter().zip(block.as_chunks::<{ 2 * GROUP_BYTES }>().0) {
+            let mut bytes = [_mm256_setzero_si256(); 2];
+            for (at, table) in pair.iter().enumerate() {
+                // SAFETY: a table has 16 bytes, a group 32.
+                let (table, group) = unsafe {
+                    (
+                        _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast::<__m128i>())),
+                        _mm256_loadu_si256(groups.as_ptr().add(at * GROUP_BYTES).cast::<__m256i>()),
+                    )
+                };
+                let low = _mm256_and_si256(group, nibble);
+                let high = _mm256_and_si256(_mm256_srli_epi16::<4>(group), nibble);
+                bytes[0] = _mm256_add_epi8(bytes[0], _mm256_shuffle_epi8(table, low));
+                bytes[1] = _mm256_add_epi8(bytes[1], _mm256_shuffle_epi8(table, high));
+            }
+            for half in 0..2 {
+                let even = _mm256_and_si256(bytes[half], byte);
+                let odd = _mm256_srli_epi16::<8>(bytes[half]);
+                widened[2 * half] = _mm256_add_epi16(widened[2 * half], even);
+                widened[2 * half + 1] = _mm256_add_epi16(widened[2 * half + 1], odd);
+            }
+        }
+        for half in 0..2 {
+            store(widened[2 * half], widened[2 * half + 1], &mut sums[half * GROUP_BYTES..][..GROUP_BYTES]);
+        }
+    }
+
+    /// # Safety
+    /// Needs AVX-512 F and BW, a block of one group for each table, and an even number of tables.
+    #[target_feature(enable = "avx512f,avx512bw,avx2")]
+    pub(super) unsafe fn avx512(tables: &[Table], block: &[u8], sums: &mut [u16; BLOCK_TOKENS]) {
+        let (nibble, byte) = (_mm512_set1_epi8(15), _mm512_set1_epi16(255));
+        let (mut even, mut odd) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+        for (pair, groups) in tables.as_chunks::<2>().0.iter().zip(block.as_chunks::<{ 2 * GROUP_BYTES }>().0) {
+            let mut bytes = _mm512_setzero_si512();
+            for (at, table) in pair.iter().enumerate() {
+                // SAFETY: a table has 16 bytes, a group 32.
+                let (table, group) = unsafe {
+                    (
+                        _mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast::<__m128i>())),
+                        _mm256_loadu_si256(groups.as_ptr().add(at * GROUP_BYTES).cast::<__m256i>()),
+                    )
+                };
+                bytes = _mm512_add_epi8(bytes, _mm512_shuffle_epi8(table, halves(group, nibble)));
+            }
+            even = _mm512_add_epi16(even, _mm512_and_si512(bytes, byte));
+            odd = _mm512_add_epi16(odd, _mm512_srli_epi16::<8>(bytes));
+        }
+        store(_mm512_castsi512_si256(even), _mm512_castsi512_si256(odd), &mut sums[..GROUP_BYTES]);
+        let (even, odd) = (_mm512_extracti64x4_epi64::<1>(even), _mm512_extracti64x4_epi64::<1>(odd));
+        store(even, odd, &mut sums[GROUP_BYTES..]);
+    }
+
+    /// The low halves of 32 bytes in the first 32 bytes, the high ones in the last.
+    #[target_feature(enable = "avx512f,avx512bw,avx2")]
+    fn halves(group: __m256i, nibble: __m512i) -> __m512i {
+        let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(group), _mm256_srli_epi16::<4>(group));
+        _mm512_and_si512(both, nibble)
+    }
+
+    /// 32 sums in order, from those of even and of odd tokens.
+    #[target_feature(enable = "avx2")]
+    fn store(even: __m256i, odd: __m256i, sums: &mut [u16]) {
+        assert_eq!(sums.len(), GROUP_BYTES);
+        let (low, high) = (_mm256_unpacklo_epi16(even, odd), _mm256_unpackhi_epi16(even, odd));
+        let first = _mm256_permute2x128_si256::<0x20>(low, high);
+        let last = _mm256_permute2x128_si256::<0x31>(low, high);
+        // SAFETY: 32 sums are two times 32 bytes.
+        unsafe {
+            let to = sums.as_mut_ptr().cast::<__m256i>();
+            _mm256_storeu_si256(to, first);
+            _mm256_storeu_si256(to.add(1), last);
+        }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    use std::arch::aarch64::{
+        uint16x8_t, vaddq_u8, vaddw_high_u8, vaddw_u8, vandq_u8, vdupq_n_u8, vdupq_n_u16, vget_low_u8, vld1q_u8,
+        vqtbl1q_u8, vshrq_n_u8, vst1q_u16,
+    };
+
+    use super::{BLOCK_TOKENS, GROUP_BYTES, Table};
+
+    /// # Safety
+    /// Needs a block of one group for each table, and an even number of tables.
+    #[target_feature(enable = "neon")]
+    pub(super) unsafe fn neon(tables: &[Table], block: &[u8], sums: &mut [u16; BLOCK_TOKENS]) {
+        let nibble = vdupq_n_u8(15);
+        // Eight tokens each, in order.
+        let mut widened: [uint16x8_t; 8] = [vdupq_n_u16(0); 8];
+        for (pair, groups) in tables.as_chunks::<2>().0.iter().zip(block.as_chunks::<{ 2 * GROUP_BYTES }>().0) {
+            let mut bytes = [vdupq_n_u8(0); 4];
+            for (at, table) in pair.iter().enumerate() {
+                for quarter in 0..2 {
+                    // SAFETY: a table has 16 bytes, a group 32.
+                    let (table, group) = unsafe {
+                        (
+                            vld1q_u8(table.as_ptr()),
+                            vld1q_u8(groups.as_ptr().add(at * GROUP_BYTES + quarter * 16)),
+                        )
+                    };
+                    let (low, high) = (vandq_u8(group, nibble), vshrq_n_u8::<4>(group));
+                    bytes[quarter] = vaddq_u8(bytes[quarter], vqtbl1q_u8(table, low));
+                    bytes[2 + quarter] = vaddq_u8(bytes[2 + quarter], vqtbl1q_u8(table, high));
+                }
+            }
+            for (quarter, bytes) in bytes.into_iter().enumerate() {
+                widened[2 * quarter] = vaddw_u8(widened[2 * quarter], vget_low_u8(bytes));
+                widened[2 * quarter + 1] = vaddw_high_u8(widened[2 * quarter + 1], bytes);
+            }
+        }
+        for (eight, sums) in widened.into_iter().zip(sums.as_chunks_mut::<8>().0) {
+            // SAFETY: eight sums.
+            unsafe { vst1q_u16(sums.as_mut_ptr(), eight) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn run(kernel: Kernel, tables: &[Table], block: &[u8]) -> [u16; BLOCK_TOKENS] {
+        let mut sums = [7; BLOCK_TOKENS];
+        kernel.run(tables, block, &mut sums);
+        sums
+    }
+
+    #[test]
+    fn all_subsets_of_four_are_summed() {
+        let sums = subset_sums(&[1.0, 2.0, 4.0, 8.0]);
+        assert!((0_u8..).zip(sums).all(|(subset, sum)| sum == f32::from(subset)));
+    }
+
+    #[test]
+    fn the_longest_vectors_of_the_largest_values_do_not_overflow() {
+        let groups = DIMENSIONS_MAX / GROUP;
+        let (tables, block) = (vec![[127; 16]; groups], vec![255; groups * GROUP_BYTES]);
+        for kernel in available() {
+            assert_eq!(run(kernel, &tables, &block), [65_024; BLOCK_TOKENS], "{kernel:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_instruction_set_gives_the_same_sums(
+            (tables, block) in (1_usize..120).prop_flat_map(|pairs| (
+                prop::collection::vec(prop::array::uniform16(0_u8..=127), 2 * pairs),
+                prop::collection::vec(any::<u8>(), 2 * pairs * GROUP_BYTES),
+            )),
+        ) {
+            let expected = run(Kernel::Scalar, &tables, &block);
+            for kernel in available() {
+                prop_assert_eq!(run(kernel, &tables, &block), expected, "{:?}", kernel);
+            }
+        }
+    }
+}
