@@ -41,6 +41,7 @@ mod jsonl;
 mod locomo;
 mod longmemeval;
 mod metrics;
+mod own;
 mod records;
 mod report;
 mod run;
