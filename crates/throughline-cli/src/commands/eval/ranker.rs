@@ -1,0 +1,124 @@
+//! The engine behind the evaluation's `Ranker`: conversations go into a memory, questions are recalls.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use throughline::memory::{Memory, Observation, TurnToObserve};
+use throughline::model::{Role, Scope, SessionId, TenantId, UserId};
+use throughline::recall::RecallRequest;
+use throughline_eval::{Conversation, ConversationTurn, Question, RankedItem, Ranker};
+
+use crate::failure::{Failure, Hinting as _};
+
+/// Turns that are embedded and written in one step.
+const BATCH_TURNS_MAX: usize = 64;
+/// An evaluation waits for every vector: without them the figures would mean something else.
+pub(super) const EMBED_TIME_MAX: Duration = Duration::from_mins(30);
+
+/// What ranks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Kind {
+    /// Words and meaning, as a server ranks; needs the embedding model
+    Full,
+    /// Words alone, as a server ranks without a model
+    Lexical,
+    /// BM25 and nothing else, to compare with
+    Bm25,
+    /// Cosine of the vectors and nothing else, to compare with; needs the embedding model
+    Dense,
+    /// Reciprocal rank fusion of the two, to compare with; needs the embedding model
+    Rrf,
+}
+
+impl Kind {
+    /// Its name on the command line and in reports.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Lexical => "lexical",
+            Self::Bm25 => "bm25",
+            Self::Dense => "dense",
+            Self::Rrf => "rrf",
+        }
+    }
+
+    pub(super) fn needs_model(self) -> bool {
+        matches!(self, Self::Full | Self::Dense | Self::Rrf)
+    }
+
+    /// Refuses what the engine cannot do.
+    pub(super) fn check(self) -> Result<()> {
+        match self {
+            Self::Full | Self::Lexical => Ok(()),
+            Self::Bm25 | Self::Dense | Self::Rrf => {
+                Err(Failure::usage(format!("the engine has no ranking `{}` yet", self.name()))
+                    .hint("measure with `--ranking full` or `--ranking lexical`"))
+            }
+        }
+    }
+
+    /// The one place where a question becomes a request: `RecallRequest { ranking: …, time: question.time, … }` goes here,
+    /// and [`Kind::check`] goes away. Full and lexical need neither: the latter runs on a memory without a model.
+    fn request(self, question: &Question, limit: usize) -> RecallRequest {
+        let _ = self;
+        RecallRequest { limit, embed_deadline: EMBED_TIME_MAX, ..RecallRequest::new(&question.text) }
+    }
+}
+
+/// Puts the engine's recall to the test.
+pub(super) struct MemoryRanker {
+    memory: Arc<Memory>,
+    kind: Kind,
+    scope: Option<Scope>,
+    /// The data set's ids of the turns of this scope, by their numbers.
+    turns: HashMap<u64, String>,
+}
+
+impl MemoryRanker {
+    pub(super) fn new(memory: Arc<Memory>, kind: Kind) -> Self {
+        // The vocabulary is loaded by the first count; a server does that at its start, so no question should pay for it.
+        memory.settings().token_encoding.count("warm");
+        Self { memory, kind, scope: None, turns: HashMap::new() }
+    }
+}
+
+impl Ranker for MemoryRanker {
+    type Error = anyhow::Error;
+
+    fn ingest(&mut self, conversation: &Conversation) -> Result<()> {
+        let scope = Scope::of(TenantId::single(), UserId::new(&conversation.id)?);
+        self.turns.clear();
+        for session in conversation.turns.chunk_by(|a, b| a.session == b.session) {
+            for batch in session.chunks(BATCH_TURNS_MAX) {
+                let observation = Observation::new(
+                    SessionId::new(&batch[0].session)?,
+                    batch.iter().map(observed).collect::<Result<_>>()?,
+                );
+                let written = self.memory.observe(&scope, observation)?;
+                self.turns
+                    .extend(written.turns.iter().zip(batch).map(|(id, turn)| (id.seq, turn.id.clone())));
+            }
+        }
+        self.scope = Some(scope);
+        Ok(())
+    }
+
+    fn rank(&mut self, question: &Question, limit: usize) -> Result<Vec<RankedItem>> {
+        let scope = self.scope.as_ref().context("no conversation was taken in")?;
+        let recalled = self.memory.recall(scope, &self.kind.request(question, limit))?;
+        let encoding = self.memory.settings().token_encoding;
+        let ranked = recalled.items.iter().filter_map(|item| {
+            let turn_id = self.turns.get(&item.turn.id.seq)?.clone();
+            Some(RankedItem { turn_id, tokens: encoding.count(item.text()) })
+        });
+        Ok(ranked.collect())
+    }
+}
+
+fn observed(turn: &ConversationTurn) -> Result<TurnToObserve> {
+    let role = turn.role.as_str().parse::<Role>().map_err(Failure::error)?;
+    Ok(TurnToObserve { name: turn.name.clone(), time: turn.time, ..TurnToObserve::new(role, &turn.text) })
+}
