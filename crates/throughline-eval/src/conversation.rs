@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 pub struct Conversation {
     /// Unique in its file; stands for the user when turns are imported.
     pub id: String,
-    /// In order of arrival. Turns of one session are neighbours.
+    /// In order of arrival. Turns of one session are neighbours in the public data sets.
     pub turns: Vec<ConversationTurn>,
     /// May be empty.
     pub questions: Vec<Question>,
@@ -50,7 +50,7 @@ pub struct Question {
     pub time: Option<Timestamp>,
 }
 
-/// Where the answer stands. Names that do not occur in the conversation are left out by the loaders.
+/// Where the answer stands. All names occur in the conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
     /// Ids of turns.

@@ -60,14 +60,15 @@ impl ImportError {
         match self {
             Self::UnknownFormat { .. } => Some(
                 "the formats are LoCoMo (a JSON list of objects with `conversation`), LongMemEval (a JSON list of objects \
-                 with `haystack_sessions`) and JSONL (one turn a line)",
+                 with `haystack_sessions`) and JSONL (one turn or question a line)",
             ),
             Self::Line { .. } => Some(
-                "a line is one turn: {\"user\"?, \"session\", \"role\", \"name\"?, \"content\", \"time\"?, \"metadata\"?, \"id\"?}",
+                "a line is one turn: {\"user\"?, \"session\", \"role\", \"name\"?, \"content\", \"time\"?, \"metadata\"?, \"id\"?}, \
+                 or one question: {\"user\"?, \"question\", \"evidence\": [ids of turns], \"category\"?, \"time\"?}",
             ),
-            Self::NoQuestions { .. } => {
-                Some("evaluate with a LoCoMo or LongMemEval file; JSONL files can be imported")
-            }
+            Self::NoQuestions { .. } => Some(
+                "add lines such as {\"question\": \"Who is Bo?\", \"evidence\": [\"id of a turn\"]}, see docs/evaluation.md",
+            ),
             Self::Read { .. } | Self::Value { .. } => None,
         }
     }

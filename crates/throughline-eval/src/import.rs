@@ -16,7 +16,7 @@ use crate::conversation::{Conversation, ConversationTurn};
 use crate::error::{ImportError, Problem, parse};
 use crate::jsonl::{LineError, Lines};
 use crate::records::{Counted, RecordError, Records};
-use crate::{locomo, longmemeval};
+use crate::{locomo, longmemeval, own};
 
 /// The known formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Format {
     Locomo,
     /// A JSON list of haystacks of chat sessions, with questions.
     LongMemEval,
-    /// One turn a line; no questions.
+    /// One turn or question a line.
     Jsonl,
 }
 
@@ -106,23 +106,34 @@ impl Dataset {
         }
     }
 
-    /// Streams conversations with their questions, for an evaluation.
+    /// Streams conversations with their questions, for an evaluation. JSONL is read to its end first.
     ///
     /// # Errors
-    /// [`ImportError::NoQuestions`] for JSONL.
+    /// [`ImportError::NoQuestions`] for JSONL without a question, and whatever is wrong with its lines.
     pub fn conversations(self) -> Result<Conversations, ImportError> {
-        match self.source {
-            Source::Records(records) => Ok(Conversations { path: self.path, records }),
-            Source::Lines(_) => Err(ImportError::NoQuestions { path: self.path }),
-        }
+        let Self { path, source } = self;
+        let source = match source {
+            Source::Records(records) => ConversationSource::Records(records),
+            Source::Lines(lines) => {
+                let gathered = own::conversations(lines).map_err(|error| line_error(&path, error))?;
+                if gathered.is_empty() {
+                    return Err(ImportError::NoQuestions { path });
+                }
+                ConversationSource::Gathered(gathered.into_iter())
+            }
+        };
+        Ok(Conversations { path, source })
     }
 
-    /// Streams turns, for an import.
+    /// Streams turns, for an import. Questions are stepped over.
     pub fn turns(self) -> Turns {
         let inner = match self.source {
             Source::Lines(lines) => TurnSource::Lines { path: self.path, lines },
             Source::Records(records) => TurnSource::Conversations {
-                conversations: Conversations { path: self.path, records },
+                conversations: Conversations {
+                    path: self.path,
+                    source: ConversationSource::Records(records),
+                },
                 user: String::new(),
                 turns: Vec::new().into_iter(),
             },
@@ -162,26 +173,45 @@ fn record_error(path: &Path, error: RecordError) -> ImportError {
     }
 }
 
+fn line_error(path: &Path, error: LineError) -> ImportError {
+    match error {
+        LineError::Io(source) => ImportError::Read { path: path.to_owned(), source },
+        LineError::Malformed { line, problem } => ImportError::Line { path: path.to_owned(), line, problem },
+    }
+}
+
 /// The conversations of a file, in order. After an error nothing more comes.
 pub struct Conversations {
     path: PathBuf,
-    records: RecordSource,
+    source: ConversationSource,
+}
+
+enum ConversationSource {
+    Records(RecordSource),
+    Gathered(vec::IntoIter<Conversation>),
 }
 
 impl Conversations {
-    /// Bytes of the file read so far, for a progress bar.
-    pub fn bytes_read(&self) -> u64 {
-        self.records.rest.bytes_read()
+    /// Bytes of the file read so far, for a progress bar. None once the file has been closed.
+    fn bytes_read(&self) -> Option<u64> {
+        match &self.source {
+            ConversationSource::Records(records) => Some(records.rest.bytes_read()),
+            ConversationSource::Gathered(_) => None,
+        }
     }
 
     fn read(&mut self) -> Result<Option<Conversation>, ImportError> {
-        let record = match self.records.first.take() {
+        let records = match &mut self.source {
+            ConversationSource::Records(records) => records,
+            ConversationSource::Gathered(gathered) => return Ok(gathered.next()),
+        };
+        let record = match records.first.take() {
             Some(first) => Some(first),
-            None => self.records.rest.next().map_err(|error| record_error(&self.path, error))?,
+            None => records.rest.next().map_err(|error| record_error(&self.path, error))?,
         };
         let Some((index, json)) = record else { return Ok(None) };
-        (self.records.parse)(json.get(), index).map(Some).map_err(|problem| {
-            self.records.rest.end();
+        (records.parse)(json.get(), index).map(Some).map_err(|problem| {
+            records.rest.end();
             value_error(&self.path, index, problem)
         })
     }
@@ -209,7 +239,7 @@ impl Turns {
     pub fn bytes_read(&self) -> u64 {
         match &self.0 {
             TurnSource::Lines { lines, .. } => lines.bytes_read(),
-            TurnSource::Conversations { conversations, .. } => conversations.bytes_read(),
+            TurnSource::Conversations { conversations, .. } => conversations.bytes_read().unwrap_or_default(),
         }
     }
 }
@@ -220,13 +250,7 @@ impl Iterator for Turns {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
             TurnSource::Lines { path, lines } => {
-                let error = |error| match error {
-                    LineError::Io(source) => ImportError::Read { path: path.clone(), source },
-                    LineError::Malformed { line, problem } => {
-                        ImportError::Line { path: path.clone(), line, problem }
-                    }
-                };
-                lines.next().map_err(error).transpose()
+                lines.next_turn().map_err(|error| line_error(path, error)).transpose()
             }
             TurnSource::Conversations { conversations, user, turns } => loop {
                 if let Some(turn) = turns.next() {
@@ -297,6 +321,11 @@ mod tests {
             conversations.unwrap().iter().map(|c| (c.turns.len(), c.questions.len())).collect();
         assert_eq!(counts, [(2, 0), (1, 1)]);
         assert!(matches!(open(JSONL).unwrap().conversations(), Err(ImportError::NoQuestions { .. })));
+        let own = format!("{JSONL}{}", r#"{"user":"ada","question":"Who?","evidence":["2"]}"#);
+        let conversations: Result<Vec<_>, _> = open(&own).unwrap().conversations().unwrap().collect();
+        assert_eq!(conversations.unwrap()[0].questions.len(), 1);
+        let error = open(own.replace("[\"2\"]", "[\"3\"]")).unwrap().conversations().err().unwrap();
+        assert!(error.to_string().ends_with("line 3: `3` is no id of a turn of user `ada`"), "{error}");
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! evaluation asks a [`Ranker`] the file's questions ([`Dataset::conversations`], [`evaluate`]).
 //!
 //! ```no_run
-//! use throughline_eval::{Conversation, Dataset, Question, RankedItem, Ranker, Style, evaluate, table};
+//! use throughline_eval::{
+//!     Conversation, Dataset, Question, RankedItem, Ranker, Report, RunFacts, Style, evaluate, table,
+//! };
 //!
 //! /// Ranks the newest turn first.
 //! struct Newest(Vec<RankedItem>);
@@ -26,7 +28,15 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let questions = Dataset::open("locomo.json")?.conversations()?;
 //! let evaluation = evaluate(questions, &mut Newest(Vec::new()), &mut |_| {})?;
-//! println!("{}", table(&evaluation, &Style::PLAIN));
+//! let facts = RunFacts {
+//!     data_set: "locomo".into(),
+//!     file: "locomo.json".into(),
+//!     ranking: "newest".into(),
+//!     model: None,
+//!     program: "example 1.0".into(),
+//!     started: jiff::Timestamp::now(),
+//! };
+//! println!("{}", table(&Report::new(facts, evaluation), &Style::PLAIN));
 //! # Ok(())
 //! # }
 //! ```
@@ -34,20 +44,48 @@
 //! Architecture invariant: this crate knows neither the engine nor a store. What judges a ranking must not share
 //! code with it, and any product can be put behind [`Ranker`].
 
+mod age;
+mod bootstrap;
+mod compare;
+mod compare_view;
 mod conversation;
+mod curve;
 mod error;
+mod html;
 mod import;
+mod json;
 mod jsonl;
+mod leave_one_out;
 mod locomo;
 mod longmemeval;
 mod metrics;
+mod numbers;
+mod own;
+mod plot;
 mod records;
 mod report;
+mod row;
 mod run;
+mod saved;
+mod summary;
+mod table;
 
+pub use age::AgeFigure;
+pub use bootstrap::{DRAWN_FEW, LEVEL, RESAMPLES, Resampled};
+pub use compare::{Asked, Comparison, Difference, compare};
+pub use compare_view::{JsonComparison, comparison_table};
 pub use conversation::{Conversation, ConversationTurn, Evidence, Question, Role};
 pub use error::ImportError;
+pub use html::html;
 pub use import::{Conversations, Dataset, Format, ImportedTurn, Turns};
-pub use metrics::{CUTOFFS, LatencySummary, NDCG_CUTOFF, RankedItem, Scores, Summary, TOKEN_BUDGETS};
-pub use report::{JsonReport, Paint, Style, table};
+pub use json::JsonReport;
+pub use leave_one_out::ConversationFigure;
+pub use metrics::{
+    CUTOFFS, Found, HEADLINE_CUTOFF, LatencySummary, NDCG_CUTOFF, RankedItem, Scores, TOKEN_BUDGETS,
+};
+pub use report::{Report, RunFacts};
+pub use row::{Piece, Row};
 pub use run::{Evaluation, Progress, RANKED_ITEMS_MAX, Ranker, RunError, evaluate};
+pub use saved::{SavedError, read_saved};
+pub use summary::{Figures, ScoresInterval, Summary};
+pub use table::{Paint, Style, table};

@@ -1,7 +1,10 @@
 //! LoCoMo: long conversations between two named people, in dated sessions, with questions about them.
 //!
 //! The first speaker becomes the user, the other the assistant. A shared photo stands in the text by its caption.
-//! The data dates only sessions; the turns of one are set a second apart. Data: Maharana et al. 2024,
+//! The data dates only sessions; the turns of one are set a second apart. Categories are numbers: 1 is multi-hop, 2
+//! temporal, 3 open-domain, 4 single-hop, 5 adversarial. That is not the order of the paper; it follows from the data set's
+//! own scoring (`task_eval/evaluation.py` splits answers of 1 into parts and wants 5 refused) and from the questions: most
+//! of category 2 begin with "When". Data: Maharana et al. 2024,
 //! "Evaluating Very Long-Term Conversational Memory of LLM Agents" (snap-research/locomo).
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

@@ -3,7 +3,7 @@
 //! A piece of evidence (a turn, or a session where only sessions are known) is found at the first rank that names it;
 //! naming it again, as rankings of passages do, uses up a rank and finds nothing. All measures are shares from 0 to 1.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// The k of recall@k.
@@ -11,6 +11,9 @@ pub const CUTOFFS: [usize; 4] = [1, 5, 10, 20];
 
 /// The k of NDCG@k.
 pub const NDCG_CUTOFF: usize = 10;
+
+/// The k of the recall that reports put first.
+pub const HEADLINE_CUTOFF: usize = 10;
 
 /// Tokens of recalled text within which recall is measured, since tokens are what a prompt pays for.
 pub const TOKEN_BUDGETS: [usize; 3] = [500, 1_000, 2_000];
@@ -42,81 +45,92 @@ pub struct Scores {
     pub recall_in_tokens: [f64; TOKEN_BUDGETS.len()],
 }
 
-/// Measures one ranking.
+/// One measure of [`Scores`].
+pub(crate) type Measure = fn(&Scores) -> f64;
+
+/// The measures that are shown with their intervals.
+pub(crate) const HEADLINES: [(&str, Measure); 3] = [
+    ("recall@10", |scores| scores.recall[2]),
+    ("in 1000 tokens", |scores| scores.recall_in_tokens[1]),
+    ("ndcg@10", |scores| scores.ndcg),
+];
+
+/// Where a piece of evidence was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Its rank, from 1.
+    pub rank: usize,
+    /// Tokens of the items up to and including it.
+    pub tokens: usize,
+}
+
+/// Looks for each piece of evidence in a ranking; the answer has the order of `evidence`.
 ///
-/// `evidence` are the names to find, distinct and not empty; `name_of` says which name an item's turn goes by.
-pub(crate) fn score<'a>(
+/// `evidence` are the names to find, distinct; `name_of` says which name an item's turn goes by.
+pub(crate) fn find<'a>(
     ranking: &'a [RankedItem],
     evidence: &[String],
     name_of: impl Fn(&'a RankedItem) -> Option<&'a str>,
-) -> Scores {
-    assert!(!evidence.is_empty(), "a question without evidence has nothing to measure");
-    let mut missing: HashSet<&str> = evidence.iter().map(String::as_str).collect();
-    assert_eq!(missing.len(), evidence.len(), "evidence is distinct");
-
-    // Where each piece was found: its rank from 1, and the tokens up to and including it.
-    let mut found = Vec::with_capacity(evidence.len());
+) -> Vec<Option<Found>> {
+    let mut places: HashMap<&str, Option<Found>> =
+        evidence.iter().map(|name| (name.as_str(), None)).collect();
+    assert_eq!(places.len(), evidence.len(), "evidence is distinct");
     let mut tokens = 0_usize;
-    for (item, rank) in ranking.iter().zip(1_usize..) {
+    for (item, rank) in ranking.iter().zip(1..) {
         tokens = tokens.saturating_add(item.tokens);
-        if name_of(item).is_some_and(|name| missing.remove(name)) {
-            found.push((rank, tokens));
+        if let Some(place) = name_of(item).and_then(|name| places.get_mut(name)) {
+            place.get_or_insert(Found { rank, tokens });
         }
     }
-
-    let pieces = evidence.len() as f64;
-    let within = |k: usize| found.iter().filter(|(rank, _)| *rank <= k).count();
-    let share_within = |k: usize| within(k) as f64 / pieces;
-    let gain = |rank: usize| 1.0 / (rank as f64 + 1.0).log2();
-    let best: f64 = (1..=evidence.len().min(NDCG_CUTOFF)).map(gain).sum();
-    let gained: f64 = found.iter().map(|(rank, _)| *rank).filter(|rank| *rank <= NDCG_CUTOFF).map(gain).sum();
-    Scores {
-        recall: CUTOFFS.map(share_within),
-        any: CUTOFFS.map(|k| f64::from(u8::from(within(k) > 0))),
-        all: CUTOFFS.map(|k| f64::from(u8::from(within(k) == evidence.len()))),
-        ndcg: gained / best,
-        reciprocal_rank: found.first().map_or(0.0, |(rank, _)| 1.0 / *rank as f64),
-        recall_in_tokens: TOKEN_BUDGETS
-            .map(|budget| found.iter().filter(|(_, tokens)| *tokens <= budget).count() as f64 / pieces),
-    }
+    evidence.iter().map(|name| places[name.as_str()]).collect()
 }
 
-/// Means over questions.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Summary {
-    /// How many questions were measured.
-    pub questions: usize,
-    /// The mean of each measure; all 0 without a question.
-    pub mean: Scores,
-}
-
-impl Summary {
-    /// The mean over some questions.
-    pub fn of<'a>(scores: impl IntoIterator<Item = &'a Scores>) -> Self {
-        let mut questions = 0_usize;
-        let mut sum = Scores::default();
-        for scores in scores {
-            questions += 1;
-            sum = sum.combine(scores, |a, b| a + b);
-        }
-        let count = questions.max(1) as f64;
-        Self { questions, mean: sum.combine(&sum, |a, _| a / count) }
-    }
+/// Share of the evidence found where `counts` says it counts.
+pub(crate) fn share(evidence: &[Option<Found>], counts: impl Fn(Found) -> bool) -> f64 {
+    assert!(!evidence.is_empty(), "a question without evidence has nothing to measure");
+    let found = evidence.iter().flatten().filter(|found| counts(**found)).count();
+    found as f64 / evidence.len() as f64
 }
 
 impl Scores {
-    fn combine(&self, other: &Self, f: impl Fn(f64, f64) -> f64 + Copy) -> Self {
-        fn each<const N: usize>(a: &[f64; N], b: &[f64; N], f: impl Fn(f64, f64) -> f64) -> [f64; N] {
-            std::array::from_fn(|i| f(a[i], b[i]))
-        }
+    /// How many figures it has.
+    pub(crate) const WIDTH: usize = 3 * CUTOFFS.len() + 2 + TOKEN_BUDGETS.len();
+
+    /// Measures one question by where each piece of its evidence was found.
+    pub(crate) fn of(evidence: &[Option<Found>]) -> Self {
+        let within = |k: usize| share(evidence, |found| found.rank <= k);
+        let gain = |rank: usize| 1.0 / (rank as f64 + 1.0).log2();
+        let best: f64 = (1..=evidence.len().min(NDCG_CUTOFF)).map(gain).sum();
+        let ranks = || evidence.iter().flatten().map(|found| found.rank);
+        let gained: f64 = ranks().filter(|rank| *rank <= NDCG_CUTOFF).map(gain).sum();
+        let one_if = |condition: bool| f64::from(u8::from(condition));
         Self {
-            recall: each(&self.recall, &other.recall, f),
-            any: each(&self.any, &other.any, f),
-            all: each(&self.all, &other.all, f),
-            ndcg: f(self.ndcg, other.ndcg),
-            reciprocal_rank: f(self.reciprocal_rank, other.reciprocal_rank),
-            recall_in_tokens: each(&self.recall_in_tokens, &other.recall_in_tokens, f),
+            recall: CUTOFFS.map(within),
+            any: CUTOFFS.map(|k| one_if(ranks().any(|rank| rank <= k))),
+            all: CUTOFFS.map(|k| one_if(ranks().filter(|rank| *rank <= k).count() == evidence.len())),
+            ndcg: gained / best,
+            reciprocal_rank: ranks().min().map_or(0.0, |rank| 1.0 / rank as f64),
+            recall_in_tokens: TOKEN_BUDGETS.map(|budget| share(evidence, |found| found.tokens <= budget)),
         }
+    }
+
+    /// All figures in a row, for arithmetic over them.
+    pub(crate) fn to_array(self) -> [f64; Self::WIDTH] {
+        let Self { recall, any, all, ndcg, reciprocal_rank, recall_in_tokens } = self;
+        let single = [ndcg, reciprocal_rank];
+        let mut figures = [&recall[..], &any, &all, &single, &recall_in_tokens].into_iter().flatten();
+        std::array::from_fn(|_| figures.next().copied().unwrap_or_default())
+    }
+
+    /// The inverse of [`Scores::to_array`].
+    pub(crate) fn from_array(figures: [f64; Self::WIDTH]) -> Self {
+        fn take<const N: usize>(figures: &mut impl Iterator<Item = f64>) -> [f64; N] {
+            std::array::from_fn(|_| figures.next().unwrap_or_default())
+        }
+        let mut figures = figures.into_iter();
+        let [recall, any, all] = std::array::from_fn(|_| take(&mut figures));
+        let [ndcg, reciprocal_rank] = take(&mut figures);
+        Self { recall, any, all, ndcg, reciprocal_rank, recall_in_tokens: take(&mut figures) }
     }
 }
 
@@ -147,8 +161,6 @@ impl LatencySummary {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -162,7 +174,7 @@ mod tests {
     }
 
     fn score_turns(ranking: &[RankedItem], evidence: &[String]) -> Scores {
-        score(ranking, evidence, |item| Some(&item.turn_id))
+        Scores::of(&find(ranking, evidence, |item| Some(&item.turn_id)))
     }
 
     fn assert_close(actual: &[f64], expected: &[f64]) {
@@ -209,7 +221,8 @@ mod tests {
         let session = |item: &'static str| item.split(':').next();
         let names: HashMap<&str, &str> =
             ["s1:4", "s2:0", "s2:9"].into_iter().filter_map(|id| Some((id, session(id)?))).collect();
-        let scores = score(&ranking, &strings(&["s2"]), |item| names.get(item.turn_id.as_str()).copied());
+        let found = find(&ranking, &strings(&["s2"]), |item| names.get(item.turn_id.as_str()).copied());
+        let scores = Scores::of(&found);
         assert_close(&scores.recall, &[0.0, 1.0, 1.0, 1.0]);
         assert_close(&[scores.reciprocal_rank], &[0.5]);
     }
@@ -222,13 +235,15 @@ mod tests {
     }
 
     #[test]
-    fn means_weigh_every_question_the_same() {
-        let found = score_turns(&items(&["a"], 1), &strings(&["a"]));
-        let summary = Summary::of([&found, &Scores::default(), &Scores::default(), &found]);
-        assert_eq!(summary.questions, 4);
-        assert_close(&summary.mean.recall, &[0.5; 4]);
-        assert_close(&[summary.mean.ndcg, summary.mean.reciprocal_rank], &[0.5, 0.5]);
-        assert_eq!(Summary::of([]), Summary::default());
+    fn headlines_are_the_measures_they_are_called_after() {
+        assert_eq!((CUTOFFS[2], TOKEN_BUDGETS[1], NDCG_CUTOFF), (HEADLINE_CUTOFF, 1_000, 10));
+    }
+
+    #[test]
+    fn every_piece_of_evidence_knows_where_it_was_found() {
+        let found =
+            find(&items(&["x", "b", "a", "b"], 40), &strings(&["a", "b", "c"]), |item| Some(&item.turn_id));
+        assert_eq!(found, [Some(Found { rank: 3, tokens: 120 }), Some(Found { rank: 2, tokens: 80 }), None]);
     }
 
     #[test]
@@ -263,6 +278,12 @@ mod tests {
                 prop_assert!(scores.all[k] <= scores.recall[k] && scores.recall[k] <= scores.any[k] && scores.any[k] <= 1.0);
             }
             prop_assert!((0.0..=1.0 + 1e-12).contains(&scores.ndcg) && (0.0..=1.0).contains(&scores.reciprocal_rank));
+        }
+
+        #[test]
+        fn figures_in_a_row_make_the_same_scores_again((ranking, evidence) in cases()) {
+            let scores = score_turns(&ranking, &evidence);
+            prop_assert_eq!(Scores::from_array(scores.to_array()), scores);
         }
 
         #[test]

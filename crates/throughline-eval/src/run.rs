@@ -2,14 +2,16 @@
 //!
 //! It must never show the ranking more than a user would: a question's text and time, not its evidence or category.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::conversation::{Conversation, Evidence, Question};
 use crate::error::ImportError;
-use crate::metrics::{LatencySummary, RankedItem, Scores, Summary, score};
+use crate::metrics::{RankedItem, find};
+use crate::row::{Piece, Row};
 
 /// Items asked for per question: enough to fill the largest token budget with turns of ten tokens.
 pub const RANKED_ITEMS_MAX: usize = 200;
@@ -73,8 +75,8 @@ pub enum RunError<E> {
     },
 }
 
-/// The outcome.
-#[derive(Debug, Clone, PartialEq)]
+/// The outcome: what was asked and where the answers stood. [`Figures`](crate::Figures) are computed from it.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Evaluation {
     /// Conversations taken in.
     pub conversations: usize,
@@ -82,16 +84,10 @@ pub struct Evaluation {
     pub turns: usize,
     /// Questions without evidence in their conversation: not asked.
     pub questions_skipped: usize,
-    /// Over all questions but the adversarial ones.
-    pub overall: Summary,
-    /// The same questions by category.
-    pub categories: BTreeMap<String, Summary>,
-    /// The adversarial questions, which are part of no other figure.
-    pub adversarial: Summary,
+    /// The questions asked, in order.
+    pub rows: Vec<Row>,
     /// Time to take everything in.
     pub ingest: Duration,
-    /// Time per ranking, adversarial questions included.
-    pub latency: LatencySummary,
 }
 
 /// Runs conversations and their questions past a ranker.
@@ -103,7 +99,7 @@ pub fn evaluate<R: Ranker>(
     ranker: &mut R,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Evaluation, RunError<R::Error>> {
-    let mut tally = Tally::default();
+    let mut evaluation = Evaluation::default();
     for conversation in conversations {
         let conversation = conversation?;
         progress(Progress::Ingesting { conversation: &conversation.id, turns: conversation.turns.len() });
@@ -111,24 +107,23 @@ pub fn evaluate<R: Ranker>(
         ranker
             .ingest(&conversation)
             .map_err(|source| RunError::Ingest { conversation: conversation.id.clone(), source })?;
-        tally.ingest += start.elapsed();
-        tally.conversations += 1;
-        tally.turns += conversation.turns.len();
-        ask(&conversation, ranker, progress, &mut tally)?;
+        evaluation.ingest += start.elapsed();
+        evaluation.conversations += 1;
+        evaluation.turns += conversation.turns.len();
+        ask(&conversation, ranker, progress, &mut evaluation)?;
     }
-    Ok(tally.finish())
+    Ok(evaluation)
 }
 
 fn ask<R: Ranker>(
     conversation: &Conversation,
     ranker: &mut R,
     progress: &mut dyn FnMut(Progress<'_>),
-    tally: &mut Tally,
+    evaluation: &mut Evaluation,
 ) -> Result<(), RunError<R::Error>> {
-    let session_of: HashMap<&str, &str> =
-        conversation.turns.iter().map(|turn| (turn.id.as_str(), turn.session.as_str())).collect();
+    let about = About::of(conversation);
     let asked: Vec<_> = conversation.questions.iter().filter(|q| !q.evidence.is_empty()).collect();
-    tally.questions_skipped += conversation.questions.len() - asked.len();
+    evaluation.questions_skipped += conversation.questions.len() - asked.len();
     for (question, done) in asked.iter().zip(1..) {
         let start = Instant::now();
         let mut ranking = ranker.rank(question, RANKED_ITEMS_MAX).map_err(|source| RunError::Rank {
@@ -136,50 +131,67 @@ fn ask<R: Ranker>(
             question: question.text.clone(),
             source,
         })?;
-        tally.latencies.push(start.elapsed());
+        let latency = start.elapsed();
         ranking.truncate(RANKED_ITEMS_MAX);
-        let scores = match &question.evidence {
-            Evidence::Turns(turns) => score(&ranking, turns, |item| Some(&item.turn_id)),
-            Evidence::Sessions(sessions) => {
-                score(&ranking, sessions, |item| session_of.get(item.turn_id.as_str()).copied())
-            }
-        };
-        if question.adversarial {
-            tally.adversarial.push(scores);
-        } else {
-            tally.categories.entry(question.category.clone()).or_default().push(scores);
-        }
+        evaluation.rows.push(Row {
+            conversation: conversation.id.clone(),
+            question: question.text.clone(),
+            category: question.category.clone(),
+            adversarial: question.adversarial,
+            evidence: about.judge(question, &ranking),
+            latency,
+        });
         progress(Progress::Ranked { done, of: asked.len() });
     }
     Ok(())
 }
 
-#[derive(Default)]
-struct Tally {
-    conversations: usize,
-    turns: usize,
-    questions_skipped: usize,
-    categories: BTreeMap<String, Vec<Scores>>,
-    adversarial: Vec<Scores>,
-    ingest: Duration,
-    latencies: Vec<Duration>,
+/// What judging needs to know of a conversation.
+struct About<'a> {
+    session_of: HashMap<&'a str, &'a str>,
+    /// When a turn was said, by its id.
+    turn_times: HashMap<&'a str, Timestamp>,
+    /// When the last turn of a session was said, by its name.
+    session_times: HashMap<&'a str, Timestamp>,
+    /// The time of questions that have none: when the last turn of all was said.
+    end: Option<Timestamp>,
 }
 
-impl Tally {
-    fn finish(self) -> Evaluation {
-        let overall = Summary::of(self.categories.values().flatten());
-        let categories =
-            self.categories.into_iter().map(|(name, scores)| (name, Summary::of(&scores))).collect();
-        Evaluation {
-            conversations: self.conversations,
-            turns: self.turns,
-            questions_skipped: self.questions_skipped,
-            overall,
-            categories,
-            adversarial: Summary::of(&self.adversarial),
-            ingest: self.ingest,
-            latency: LatencySummary::of(self.latencies),
+impl<'a> About<'a> {
+    fn of(conversation: &'a Conversation) -> Self {
+        let turns = &conversation.turns;
+        let timed = || turns.iter().filter_map(|turn| Some((turn, turn.time?)));
+        let mut session_times: HashMap<&str, Timestamp> = HashMap::new();
+        for (turn, time) in timed() {
+            let last = session_times.entry(&turn.session).or_insert(time);
+            *last = time.max(*last);
         }
+        Self {
+            session_of: turns.iter().map(|turn| (turn.id.as_str(), turn.session.as_str())).collect(),
+            turn_times: timed().map(|(turn, time)| (turn.id.as_str(), time)).collect(),
+            session_times,
+            end: timed().map(|(_, time)| time).max(),
+        }
+    }
+
+    /// Each piece of a question's evidence: where the ranking has it, and how old it was.
+    fn judge(&self, question: &Question, ranking: &[RankedItem]) -> Vec<Piece> {
+        let (names, found, times) = match &question.evidence {
+            Evidence::Turns(names) => {
+                (names, find(ranking, names, |item| Some(&item.turn_id)), &self.turn_times)
+            }
+            Evidence::Sessions(names) => {
+                let found = find(ranking, names, |item| self.session_of.get(item.turn_id.as_str()).copied());
+                (names, found, &self.session_times)
+            }
+        };
+        let asked = question.time.or(self.end);
+        let age = |name: &str| Duration::try_from(asked?.duration_since(*times.get(name)?)).ok();
+        names
+            .iter()
+            .zip(found)
+            .map(|(name, found)| Piece { name: name.clone(), found, age: age(name) })
+            .collect()
     }
 }
 
@@ -187,6 +199,7 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::conversation::{ConversationTurn, Role};
+    use crate::summary::Figures;
 
     /// Ranks turns by the number of words they share with the question.
     #[derive(Default)]
@@ -261,16 +274,34 @@ mod tests {
         let conversations = [Ok(conversation("x")), Ok(conversation("y"))];
         let evaluation = evaluate(conversations, &mut SharedWords::default(), &mut |_| {}).unwrap();
         assert_eq!((evaluation.conversations, evaluation.turns, evaluation.questions_skipped), (2, 6, 2));
-        let rows: Vec<_> = evaluation
+        let figures = Figures::of(&evaluation);
+        let rows: Vec<_> = figures
             .categories
             .iter()
             .map(|(name, s)| (name.as_str(), s.questions, s.mean.recall[0], s.mean.recall[1]))
             .collect();
         assert_eq!(rows, [("food", 2, 1.0, 1.0), ("gear", 2, 1.0, 1.0), ("weather", 2, 0.5, 1.0)]);
-        assert_eq!(evaluation.overall.questions, 6);
-        assert!((evaluation.overall.mean.recall[0] - 2.5 / 3.0).abs() < 1e-12);
-        assert_eq!((evaluation.adversarial.questions, evaluation.adversarial.mean.any[0]), (2, 0.0));
-        assert!(evaluation.latency.max >= evaluation.latency.p50);
+        assert_eq!(figures.overall.questions, 6);
+        assert!((figures.overall.mean.recall[0] - 2.5 / 3.0).abs() < 1e-12);
+        assert_eq!((figures.adversarial.questions, figures.adversarial.mean.any[0]), (2, 0.0));
+        assert!(figures.latency.max >= figures.latency.p50);
+    }
+
+    #[test]
+    fn the_age_of_evidence_goes_to_the_question_or_else_to_the_end_of_the_conversation() {
+        let day = |day: i64| Some(Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * day));
+        let mut asked = conversation("x");
+        asked.turns.iter_mut().zip([1, 2, 5]).for_each(|(turn, at)| turn.time = day(at));
+        asked.questions[0].time = day(30);
+        asked.questions[3].time = day(1);
+        let evaluation = evaluate([Ok(asked)], &mut SharedWords::default(), &mut |_| {}).unwrap();
+        let days: Vec<Vec<_>> = evaluation
+            .rows
+            .iter()
+            .map(|row| row.evidence.iter().map(|piece| piece.age.map(|age| age.as_secs() / 86_400)).collect())
+            .collect();
+        // The last was said after the question was asked.
+        assert_eq!(days, [vec![Some(28)], vec![Some(4), Some(0)], vec![Some(0)], vec![None]]);
     }
 
     #[test]

@@ -1,50 +1,81 @@
-//! `throughline eval`: how well recall finds the evidence of a public data set's questions.
+//! `throughline eval`: how well recall finds the evidence of questions, from a public data set or a person's own.
 //!
 //! Runs on a store of its own in a temporary folder; the configured data folder is never touched.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+mod compare;
+mod ranker;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use clap::{Args, ValueEnum};
-use throughline::memory::{Memory, Observation, Settings, TurnToObserve};
-use throughline::model::{Role, Scope, SessionId, TenantId, Timestamp, UserId};
-use throughline::recall::{RankingKind, RecallRequest};
+use clap::{Args, Subcommand, ValueEnum};
+use throughline::memory::{Memory, Settings};
+use throughline::model::Timestamp;
 use throughline_eval::{
-    Conversation, ConversationTurn, Dataset, Format, JsonReport, Paint, Progress, Question, RankedItem,
-    Ranker, RunError, Style, evaluate, table,
+    Dataset, Format, JsonReport, Paint, Progress, Report, RunError, RunFacts, Style, evaluate, html, table,
 };
 
+use self::ranker::{EMBED_TIME_MAX, Kind, MemoryRanker};
 use super::Run;
 use crate::config::{Config, MemoryFlags};
 use crate::failure::{Failure, Hinting};
 use crate::terminal::{RESET, Terminal, Tone};
 use crate::{embedding, wire};
 
-/// Turns that are embedded and written in one step.
-const BATCH_TURNS_MAX: usize = 64;
-/// An evaluation waits for every vector: without them the figures would mean something else.
-const EMBED_TIME_MAX: Duration = Duration::from_mins(30);
-
-/// Measure recall on LoCoMo or LongMemEval: recall@k, NDCG, MRR, recall within token budgets, latency
+/// Measure recall on LoCoMo, LongMemEval or questions of your own; compare two runs
+///
+/// Takes the conversations of the file into a memory of its own, asks its questions, and looks where the turns that answer
+/// them stand among what is recalled: recall@k, NDCG, MRR, recall within token budgets, latency, each with the interval in
+/// which it would lie for other conversations. No language model is asked. docs/evaluation.md says how to write your own
+/// questions and how to read the report.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
+    after_help = "\
 Examples:
   throughline eval locomo locomo10.json
-  throughline eval locomo locomo10.json --ranking lexical
-  throughline eval longmemeval longmemeval_s.json --json > figures.json")]
+  throughline eval locomo locomo10.json --ranking lexical --out lexical.json
+  throughline eval longmemeval longmemeval_s.json --html report.html
+  throughline eval jsonl my-questions.jsonl --json > figures.json
+  throughline eval compare lexical.json full.json"
+)]
 pub(crate) struct Eval {
+    #[command(subcommand)]
+    action: Option<Action>,
+
+    #[command(flatten)]
+    measure: Measure,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Compare(compare::Compare),
+}
+
+#[derive(Debug, Args)]
+struct Measure {
     /// Which data set the file is of
-    data_set: DataSet,
+    #[arg(required = true)]
+    data_set: Option<DataSet>,
 
     /// The file
-    file: PathBuf,
+    #[arg(required = true)]
+    file: Option<PathBuf>,
 
-    /// What may rank: words and meaning, or words alone
+    /// What may rank
     #[arg(long, value_enum, default_value_t = Kind::Full)]
     ranking: Kind,
+
+    /// Write the figures and a row for each question to this file, for `throughline eval compare`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// Write a report with plots to this file: one page that loads nothing
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 
     #[command(flatten)]
     flags: MemoryFlags,
@@ -52,69 +83,86 @@ pub(crate) struct Eval {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum DataSet {
+    /// A list of conversations between two people, as LoCoMo publishes it
     Locomo,
+    /// A list of haystacks of chat sessions, as LongMemEval publishes it
     #[value(name = "longmemeval")]
     LongMemEval,
+    /// Turns and questions of your own, one a line
+    Jsonl,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    /// Words and meaning; needs the embedding model
-    Full,
-    /// Words alone
-    Lexical,
-    /// BM25 alone
-    Bm25,
-    /// The cosine alone; needs the embedding model
-    Dense,
-    /// Reciprocal rank fusion of BM25 and the cosine; needs the embedding model
-    Rrf,
-}
-
-impl Kind {
-    fn ranking(self) -> RankingKind {
+impl DataSet {
+    fn format(self) -> Format {
         match self {
-            Self::Full => RankingKind::Full,
-            Self::Lexical => RankingKind::Lexical,
-            Self::Bm25 => RankingKind::Bm25,
-            Self::Dense => RankingKind::Dense,
-            Self::Rrf => RankingKind::ReciprocalRanks,
+            Self::Locomo => Format::Locomo,
+            Self::LongMemEval => Format::LongMemEval,
+            Self::Jsonl => Format::Jsonl,
         }
-    }
-
-    fn needs_model(self) -> bool {
-        !matches!(self, Self::Lexical | Self::Bm25)
     }
 }
 
 impl Eval {
     pub(crate) fn run(&self, run: &Run) -> Result<()> {
-        let config = run.load(&self.flags)?.config;
-        let dataset = Dataset::open(&self.file)?;
-        let expected = match self.data_set {
-            DataSet::Locomo => Format::Locomo,
-            DataSet::LongMemEval => Format::LongMemEval,
-        };
-        if dataset.format() != expected && dataset.format() != Format::Jsonl {
-            return Err(Failure::usage(format!("{} is a file of {}", self.file.display(), dataset.format()))
-                .hint(format!("run `throughline eval {} {}`", dataset.format(), self.file.display())));
+        if let Some(Action::Compare(compare)) = &self.action {
+            return compare.run(run);
         }
-        let conversations = dataset.conversations()?;
+        // Without a subcommand both are there: the command line requires them.
+        let (Some(data_set), Some(file)) = (self.measure.data_set, &self.measure.file) else {
+            return Err(Failure::usage("say which data set and which file"));
+        };
+        self.measure.run(run, data_set, file)
+    }
+}
+
+impl Measure {
+    fn run(&self, run: &Run, data_set: DataSet, file: &Path) -> Result<()> {
+        let config = run.load(&self.flags)?.config;
+        for file in [&self.out, &self.html].into_iter().flatten() {
+            check_folder(file)?;
+        }
+        let conversations = open(data_set, file)?.conversations()?;
         let folder = tempfile::Builder::new().prefix("throughline-eval-").tempdir()?;
-        let memory = self.memory(&config, folder.path())?;
-        let mut ranker =
-            MemoryRanker { memory, ranking: self.ranking.ranking(), scope: None, turns: HashMap::new() };
+        let facts = self.facts(&config, data_set, file);
+        let mut ranker = MemoryRanker::new(self.memory(&config, folder.path())?, self.ranking);
         let mut bar = Bar { terminal: run.terminal, bar: None };
         let evaluation =
             evaluate(conversations, &mut ranker, &mut |progress| bar.show(progress)).map_err(with_cause)?;
         bar.clear();
+        let report = Report::new(facts, evaluation);
+        self.write(&report, run.terminal)?;
         if run.terminal.is_json() {
-            return run.terminal.document(&JsonReport::from(&evaluation));
+            return run.terminal.document(&JsonReport::from(&report));
         }
-        run.terminal.line(table(&evaluation, &style(run.terminal)).trim_end())
+        run.terminal.line(table(&report, &style(run.terminal)).trim_end())
     }
 
-    fn memory(&self, config: &Config, folder: &std::path::Path) -> Result<Arc<Memory>> {
+    fn facts(&self, config: &Config, data_set: DataSet, file: &Path) -> RunFacts {
+        let file = file.file_name().unwrap_or(file.as_os_str());
+        RunFacts {
+            data_set: data_set.format().to_string(),
+            file: file.to_string_lossy().into_owned(),
+            ranking: self.ranking.name().to_owned(),
+            model: embedding::name(config).filter(|_| self.ranking.needs_model()).map(str::to_owned),
+            program: concat!("throughline ", env!("CARGO_PKG_VERSION")).to_owned(),
+            started: jiff::Timestamp::now(),
+        }
+    }
+
+    /// The files that were asked for.
+    fn write(&self, report: &Report, terminal: Terminal) -> Result<()> {
+        if let Some(file) = &self.out {
+            fs_err::write(file, serde_json::to_vec(&JsonReport::with_rows(report))?)?;
+            terminal.note(format!("The figures and rows are in {}.", file.display()));
+        }
+        if let Some(file) = &self.html {
+            fs_err::write(file, html(report))?;
+            terminal.note(format!("The report is in {}.", file.display()));
+        }
+        Ok(())
+    }
+
+    fn memory(&self, config: &Config, folder: &Path) -> Result<Arc<Memory>> {
         let settings = Settings { passage_embed_deadline: EMBED_TIME_MAX, ..wire::settings(config) };
         let memory = wire::open_in(folder, settings, Arc::new(Timestamp::now))?;
         if self.ranking.needs_model() {
@@ -127,58 +175,24 @@ impl Eval {
     }
 }
 
-/// Puts the engine's recall to the test.
-struct MemoryRanker {
-    memory: Arc<Memory>,
-    ranking: RankingKind,
-    scope: Option<Scope>,
-    /// The data set's ids of the turns of this scope, by their numbers.
-    turns: HashMap<u64, String>,
+/// The data set, if the file is of the kind that was said.
+fn open(data_set: DataSet, file: &Path) -> Result<Dataset> {
+    let dataset = Dataset::open(file)?;
+    if dataset.format() != data_set.format() {
+        return Err(Failure::usage(format!("{} is a file of {}", file.display(), dataset.format()))
+            .hint(format!("run `throughline eval {} {}`", dataset.format(), file.display())));
+    }
+    Ok(dataset)
 }
 
-impl Ranker for MemoryRanker {
-    type Error = anyhow::Error;
-
-    fn ingest(&mut self, conversation: &Conversation) -> Result<()> {
-        let scope = Scope::of(TenantId::single(), UserId::new(&conversation.id)?);
-        self.turns.clear();
-        for session in conversation.turns.chunk_by(|a, b| a.session == b.session) {
-            for batch in session.chunks(BATCH_TURNS_MAX) {
-                let observation = Observation::new(
-                    SessionId::new(&batch[0].session)?,
-                    batch.iter().map(observed).collect::<Result<_>>()?,
-                );
-                let written = self.memory.observe(&scope, observation)?;
-                self.turns
-                    .extend(written.turns.iter().zip(batch).map(|(id, turn)| (id.seq, turn.id.clone())));
-            }
-        }
-        self.scope = Some(scope);
-        Ok(())
+/// A run may take an hour: that its result cannot be written should be known before.
+fn check_folder(file: &Path) -> Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.filter(|folder| !folder.is_dir()) {
+        Some(folder) => Err(Failure::usage(format!("there is no folder {}", folder.display()))
+            .hint("make it first, or name another file")),
+        None => Ok(()),
     }
-
-    fn rank(&mut self, question: &Question, limit: usize) -> Result<Vec<RankedItem>> {
-        let scope = self.scope.as_ref().context("no conversation was taken in")?;
-        let request = RecallRequest {
-            limit,
-            embed_deadline: EMBED_TIME_MAX,
-            ranking: self.ranking,
-            time: question.time,
-            ..RecallRequest::new(&question.text)
-        };
-        let recalled = self.memory.recall(scope, &request)?;
-        let encoding = self.memory.settings().token_encoding;
-        let ranked = recalled.items.iter().filter_map(|item| {
-            let turn_id = self.turns.get(&item.turn.id.seq)?.clone();
-            Some(RankedItem { turn_id, tokens: encoding.count(item.text()) })
-        });
-        Ok(ranked.collect())
-    }
-}
-
-fn observed(turn: &ConversationTurn) -> Result<TurnToObserve> {
-    let role = turn.role.as_str().parse::<Role>().map_err(Failure::error)?;
-    Ok(TurnToObserve { name: turn.name.clone(), time: turn.time, ..TurnToObserve::new(role, &turn.text) })
 }
 
 /// The ranker's error below what it stopped.

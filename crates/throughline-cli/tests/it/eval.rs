@@ -1,0 +1,108 @@
+//! Evaluations: the example file, a saved run, the report, comparisons.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::program::Program;
+
+/// The file that the documentation sends people to.
+fn example() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/evaluation/questions.jsonl");
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn run(program: &Program, content: &str, options: &[&str]) -> String {
+    let file = program.file("questions.jsonl", content);
+    let arguments = ["eval", "jsonl", &file, "--ranking", "lexical"];
+    program.run(&[&arguments, options].concat()).ok()
+}
+
+#[test]
+fn the_example_is_measured_by_category_without_touching_the_data_folder() {
+    let program = Program::new();
+    let shown = run(&program, &example(), &[]);
+    assert!(shown.starts_with("jsonl (questions.jsonl), ranking lexical, throughline "), "{shown}");
+    for part in [
+        "several turns",
+        "whole session",
+        "adversarial (apart)",
+        "bootstrap over 2 conversations",
+        "mara",
+        "30–90 days",
+    ] {
+        assert!(shown.contains(part), "{part} is missing in {shown}");
+    }
+    assert!(!program.data().exists());
+}
+
+#[test]
+fn a_run_is_saved_with_its_rows_and_its_report_loads_nothing() {
+    let program = Program::new();
+    let path = |name| program.path(name).to_str().unwrap().to_owned();
+    let (out, html) = (path("run.json"), path("report.html"));
+    let shown = run(&program, &example(), &["--out", &out, "--html", &html, "--json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let saved: Value = serde_json::from_str(&std::fs::read_to_string(out).unwrap()).unwrap();
+    assert_eq!(saved["overall"], shown["overall"]);
+    assert_eq!((saved["rows"].as_array().unwrap().len(), shown.get("rows")), (8, None));
+    assert_eq!((&saved["run"]["ranking"], &saved["run"]["model"]), (&"lexical".into(), &Value::Null));
+    let page = std::fs::read_to_string(html).unwrap();
+    assert!(
+        page.contains("<svg ")
+            && !page.contains("http://")
+            && !page.contains("https://")
+            && !page.contains("<script"),
+        "{page}"
+    );
+}
+
+#[test]
+fn two_runs_are_compared_over_the_questions_of_both() {
+    let program = Program::new();
+    let (a, b) = (program.path("a.json"), program.path("b.json"));
+    let (a, b) = (a.to_str().unwrap(), b.to_str().unwrap());
+    run(&program, &example(), &["--out", a]);
+    run(&program, &example().replace("Whose pot did I borrow?", "Who lent me the pot?"), &["--out", b]);
+    let shown = program.run(&["eval", "compare", a, b]).ok();
+    assert!(shown.contains("questions in both: 7, only in A: 1, only in B: 1"), "{shown}");
+    assert!(shown.contains("Only in B\n  mara: Who lent me the pot?"), "{shown}");
+    let json = program.json(&["eval", "compare", a, b]);
+    assert_eq!((&json["questions"], &json["overall"]["recall"]["10"]), (&7.into(), &0.0.into()));
+
+    let wrong = program.run(&["eval", "compare", a, &program.file("x.json", "{}")]);
+    assert_eq!(wrong.code, Some(1));
+    assert!(
+        wrong.stderr.contains("is not a saved evaluation") && wrong.stderr.contains("hint: save a run"),
+        "{}",
+        wrong.stderr
+    );
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_anything_is_measured() {
+    let program = Program::new();
+    let file = program.file("questions.jsonl", &example());
+    let gone = program.path("gone/run.json");
+    let cases = [
+        (vec!["eval", "locomo", &file], "is a file of jsonl"),
+        (vec!["eval", "jsonl", &file, "--out", gone.to_str().unwrap()], "there is no folder "),
+        (vec!["eval", "jsonl"], "required arguments were not provided"),
+        (vec!["eval", "jsonl", &file, "compare"], "cannot be used with"),
+    ];
+    for (arguments, expected) in cases {
+        let ran = program.run(&arguments);
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{arguments:?}: {}", ran.stderr);
+    }
+    let wrong = program.file("wrong.jsonl", &example().replace("[\"m7\"]", "[\"m77\"]"));
+    let ran = program.run(&["eval", "jsonl", &wrong, "--ranking", "lexical"]);
+    assert!(ran.stderr.contains("line 13: `m77` is no id of a turn of user `mara`"), "{}", ran.stderr);
+    let turns_only = program.file("turns.jsonl", example().lines().next().unwrap());
+    let ran = program.run(&["eval", "jsonl", &turns_only, "--ranking", "lexical"]);
+    assert!(
+        ran.stderr.contains("no questions to measure by") && ran.stderr.contains("docs/evaluation.md"),
+        "{}",
+        ran.stderr
+    );
+}
