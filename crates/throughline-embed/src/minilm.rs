@@ -88,9 +88,11 @@ impl Embedder for MiniLm {
         for part in texts.chunks(CALL_TEXTS_MAX) {
             let tokens = part.iter().map(|text| self.encoder.tokens(head(text)));
             let tokens: Vec<_> = tokens.collect::<Result<_, _>>()?;
-            let (ids, spans): (Vec<_>, Vec<_>) = tokens.into_iter().map(|text| (text.ids, text.spans)).unzip();
+            let (ids, spans): (Vec<_>, Vec<_>) =
+                tokens.into_iter().map(|text| (text.ids, text.spans)).unzip();
             let found = lane.embed(ids, until)?;
-            embeddings.extend(found.iter().zip(spans).map(|(found, spans)| self.encoder.placed(found, &spans)));
+            embeddings
+                .extend(found.iter().zip(spans).map(|(found, spans)| self.encoder.placed(found, &spans)));
         }
         Ok(embeddings)
     }

@@ -126,7 +126,8 @@ fn explained(item: &RecalledItem) -> String {
         ("speaker", speaker),
         ("role", role),
     ];
-    let parts = parts.iter().filter(|(_, part)| part.abs() >= 0.005).map(|(name, part)| format!("{name} {part:+.2}"));
+    let parts =
+        parts.iter().filter(|(_, part)| part.abs() >= 0.005).map(|(name, part)| format!("{name} {part:+.2}"));
     let parts: Vec<String> = parts.collect();
     format!("confidence {:.2} · score {:.2} = {}", item.confidence, item.score, parts.join(" "))
 }

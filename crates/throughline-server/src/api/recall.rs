@@ -196,7 +196,8 @@ pub(crate) struct ScoresOut {
 
 impl From<&RecalledItem> for ScoresOut {
     fn from(item: &RecalledItem) -> Self {
-        let Scores { bm25, cosine, max_sim, lexical, dense, late, answer, session, date, speaker, role } = item.scores;
+        let Scores { bm25, cosine, max_sim, lexical, dense, late, answer, session, date, speaker, role } =
+            item.scores;
         let relevant = item.is_relevant();
         Self { bm25, cosine, max_sim, relevant, lexical, dense, late, answer, session, date, speaker, role }
     }

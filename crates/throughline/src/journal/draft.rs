@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::model::{Content, Role, SessionId, Timestamp};
-use crate::ports::{
-    EMBED_TEXTS_MAX, EmbedError, EmbedRole, Embedder, ModelNumber, PassageDraft, TurnDraft,
-};
+use crate::ports::{EMBED_TEXTS_MAX, EmbedError, EmbedRole, Embedder, ModelNumber, PassageDraft, TurnDraft};
 use crate::recall::{PassageRow, metadata_tags, session_tag};
 use crate::text::{passages, terms};
 

@@ -52,7 +52,9 @@ impl Memory {
                     let Ranked { bytes, score, scores, confidence, .. } = ranked;
                     Some(RecalledItem { turn, bytes, score, scores, confidence })
                 })
-                .filter(|item| item.confidence >= request.confidence_min && request.filters.confirms(&item.turn))
+                .filter(|item| {
+                    item.confidence >= request.confidence_min && request.filters.confirms(&item.turn)
+                })
                 .collect::<Vec<_>>())
         })?;
         let items = match request.budget_tokens {

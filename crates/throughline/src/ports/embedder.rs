@@ -61,6 +61,10 @@ pub trait Embedder: Send + Sync {
     fn model(&self) -> &EmbeddingModel;
 
     /// One embedding for each text, in their order. Blocks, for `deadline` at the longest.
-    fn embed(&self, role: EmbedRole, texts: &[&str], deadline: Duration)
-    -> Result<Vec<Embedding>, EmbedError>;
+    fn embed(
+        &self,
+        role: EmbedRole,
+        texts: &[&str],
+        deadline: Duration,
+    ) -> Result<Vec<Embedding>, EmbedError>;
 }

@@ -16,7 +16,8 @@ const YEARS_MAX: i16 = 20;
 
 /// For each turn, 1 within a range of days the question names, falling by distance to 0. None if it names none.
 pub(super) fn nearness(shard: &Shard, question: &str, now: Timestamp, zone: &TimeZone) -> Option<Vec<f32>> {
-    let day = |time_ms: i64| Timestamp::from_millisecond(time_ms).ok().map(|time| zone.to_datetime(time).date());
+    let day =
+        |time_ms: i64| Timestamp::from_millisecond(time_ms).ok().map(|time| zone.to_datetime(time).date());
     let times = || shard.turns.iter().map(|turn| turn.time_ms);
     let (first, last) = (day(times().min()?)?, day(times().max()?)?);
     let years: Vec<i16> = (first.year().max(last.year() - YEARS_MAX)..=last.year()).collect();

@@ -118,7 +118,9 @@ impl PassageRow {
                 out.extend(&tokens.bits);
             }
         });
-        section(&mut row, SPEAKER, |out| out.extend(self.speaker.iter().flat_map(|word| word.0.to_le_bytes())));
+        section(&mut row, SPEAKER, |out| {
+            out.extend(self.speaker.iter().flat_map(|word| word.0.to_le_bytes()))
+        });
         section(&mut row, ASKS, |out| out.extend(self.asks.then_some(1)));
         row
     }

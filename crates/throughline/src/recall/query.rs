@@ -43,8 +43,7 @@ impl Query {
             let end = starts.get(clause + 1).copied().unwrap_or(text.len());
             terms::terms(&text[*start..end])
         });
-        let mut query =
-            Self { terms: terms::terms(text), clauses: clauses.collect(), ..Self::default() };
+        let mut query = Self { terms: terms::terms(text), clauses: clauses.collect(), ..Self::default() };
         let Some(Embedding { vector, tokens, spans }) = embedding else { return query };
         let token = |((from, _), vector): (&(u32, u32), &[f32])| {
             let from = *from as usize;
@@ -62,10 +61,13 @@ impl Query {
 fn clause_starts(text: &str, words: &[(std::ops::Range<usize>, &str)]) -> Vec<usize> {
     use unicode_segmentation::UnicodeSegmentation;
     let mut starts = vec![0];
-    let said = |from: usize, to: usize| words.iter().filter(|(word, _)| word.start >= from && word.end <= to).count();
+    let said = |from: usize, to: usize| {
+        words.iter().filter(|(word, _)| word.start >= from && word.end <= to).count()
+    };
     for (at, part) in text.split_word_bound_indices() {
-        let ends = matches!(part, "," | ";" | "?" | "." | "!" | "，" | "；" | "？" | "。" | "！" | "、" | "؟" | "،")
-            || JOINING.contains(&part.to_lowercase().as_str());
+        let ends =
+            matches!(part, "," | ";" | "?" | "." | "!" | "，" | "；" | "？" | "。" | "！" | "、" | "؟" | "،")
+                || JOINING.contains(&part.to_lowercase().as_str());
         let last = starts.last().copied().unwrap_or_default();
         let next = at + part.len();
         if ends && said(last, at) >= CLAUSE_WORDS_MIN && said(next, text.len()) >= CLAUSE_WORDS_MIN {
@@ -82,16 +84,17 @@ mod tests {
     fn check(text: &str, expected: &[&str]) {
         let starts = clause_starts(text, &significant_words(text));
         let ends = starts[1..].iter().copied().chain([text.len()]);
-        let clauses: Vec<&str> = starts.iter().zip(ends).map(|(start, end)| text[*start..end].trim()).collect();
+        let clauses: Vec<&str> =
+            starts.iter().zip(ends).map(|(start, end)| text[*start..end].trim()).collect();
         assert_eq!(clauses, expected);
     }
 
     #[test]
     fn a_question_of_two_parts_has_two_clauses() {
-        check("What is my dog called, and how warm is it in Oslo and in Lima?", &[
-            "What is my dog called,",
-            "and how warm is it in Oslo and in Lima?",
-        ]);
+        check(
+            "What is my dog called, and how warm is it in Oslo and in Lima?",
+            &["What is my dog called,", "and how warm is it in Oslo and in Lima?"],
+        );
         check("Wie heißt mein Hund und wann kommt Anna?", &["Wie heißt mein Hund und", "wann kommt Anna?"]);
     }
 
@@ -109,7 +112,8 @@ mod tests {
             spans: vec![(0, 3), (4, 7), (7, 8), (8, 9)],
         };
         let query = Query::new("the dogs?", Some(embedding));
-        let tokens: Vec<(f32, TermHash)> = query.tokens.iter().map(|token| (token.vector[0], token.word)).collect();
+        let tokens: Vec<(f32, TermHash)> =
+            query.tokens.iter().map(|token| (token.vector[0], token.word)).collect();
         assert_eq!(tokens, [(0.2, TermHash::of("dog")), (0.3, TermHash::of("dog"))]);
         assert_eq!(query.vector, Some(vec![1.0]));
     }

@@ -46,7 +46,8 @@ pub(crate) struct Ranking<'a> {
 /// The best passages of the shard, one a turn, best first; among equals the later said.
 pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>) -> Vec<Ranked> {
     let wanted = wanted(shard, ranking.filters);
-    let places: Vec<u32> = (0..).zip(&wanted).filter(|(_, wanted)| **wanted).map(|(place, _)| place).collect();
+    let places: Vec<u32> =
+        (0..).zip(&wanted).filter(|(_, wanted)| **wanted).map(|(place, _)| place).collect();
     if places.is_empty() {
         return Vec::new();
     }
@@ -61,7 +62,6 @@ pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>) -> Vec<Ranked> {
     let confidence = confidence::confidence(
         shard,
         ranking.query,
-        &window,
         parts.late.as_ref(),
         parts.dense.as_ref(),
         &parts.lexical,
@@ -134,7 +134,8 @@ impl Parts {
         let windowed = Some(window).filter(|_| structured && priors.neighbours);
         let lexical = arms::lexical(shard, query, wanted, windowed);
         let by_meaning = weights.dense > 0.0;
-        let dense = query.vector.as_deref().filter(|_| by_meaning).map(|vector| arms::dense(shard, vector, wanted));
+        let dense =
+            query.vector.as_deref().filter(|_| by_meaning).map(|vector| arms::dense(shard, vector, wanted));
         let late = Some(&query.tokens)
             .filter(|_| by_meaning && structured)
             .and_then(|tokens| arms::late(shard, tokens, wanted, windowed));
@@ -163,7 +164,8 @@ impl Parts {
             let plain: Vec<f32> = turns.map(|place| parts.plain(place)).collect();
             parts.session = Some(session::session_prior(shard, &plain, wanted));
         }
-        parts.date = priors.date.then(|| date::nearness(shard, ranking.text, ranking.now, ranking.zone)).flatten();
+        parts.date =
+            priors.date.then(|| date::nearness(shard, ranking.text, ranking.now, ranking.zone)).flatten();
         parts.speaker = priors.speaker.then(|| speaker::named(shard, ranking.text)).flatten();
         parts.role = priors.role.then(|| role::said_by_user(shard)).flatten();
         parts
@@ -232,7 +234,8 @@ impl Parts {
 
     fn scores(&self, place: usize, passage: usize) -> Scores {
         let raw = |arm: Option<&Arm>| arm.map(|arm| arm.raw[passage]).filter(|raw| !raw.is_nan());
-        let [lexical, dense, late] = self.arms().map(|(weight, arm)| arm.map_or(0.0, |arm| weight * arm.turns[place]));
+        let [lexical, dense, late] =
+            self.arms().map(|(weight, arm)| arm.map_or(0.0, |arm| weight * arm.turns[place]));
         let [answer, session, date, speaker, role] = self.structure(place);
         Scores {
             bm25: self.lexical.raw[passage],

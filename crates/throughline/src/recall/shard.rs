@@ -141,10 +141,8 @@ impl Shard {
         let session = self.sessions.entry(row.session).or_default();
         let at = session.partition_point(|place| self.turns[*place as usize].seq < row.turn);
         session.insert(at, turn);
-        let links = Links {
-            before: at.checked_sub(1).map(|at| session[at]),
-            after: session.get(at + 1).copied(),
-        };
+        let links =
+            Links { before: at.checked_sub(1).map(|at| session[at]), after: session.get(at + 1).copied() };
         if let Some(before) = links.before {
             self.links[before as usize].after = Some(turn);
         }

@@ -53,6 +53,9 @@ impl Weights {
     /// With a model that shows no tokens, such as any behind an API: words and meaning weigh the same.
     pub(crate) const WITHOUT_TOKENS: Self = Self { lexical: 1.0, dense: 1.0, late: 0.0, ..Self::FULL };
 
+    /// A window to questions alone: what a turn answers besides what it says.
+    pub(crate) const ANSWERS: Self = Self { window_near: 0.0, window_far: 0.0, ..Self::FULL };
+
     /// Without a model.
     pub(crate) const LEXICAL: Self = Self { lexical: 1.0, dense: 0.0, late: 0.0, ..Self::FULL };
 }

@@ -48,7 +48,8 @@ impl<'a> Window<'a> {
 
     /// The best of a turn's own value and its shares of its neighbours' values, which count if they are positive.
     pub(super) fn lifted(&self, values: &[f32], place: usize) -> f32 {
-        self.givers(place).fold(values[place], |best, (giver, share)| best.max(share * values[giver].max(0.0)))
+        self.givers(place)
+            .fold(values[place], |best, (giver, share)| best.max(share * values[giver].max(0.0)))
     }
 
     /// The share of the turn after the one at `place`.

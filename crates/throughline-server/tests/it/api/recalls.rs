@@ -39,7 +39,11 @@ async fn an_item_says_what_who_when_and_where() {
     assert_eq!((&best["kind"], &best["time"]), (&json!("turn"), &json!("2026-02-01T00:00:00Z")));
     assert!(best["turn_id"].as_str().unwrap().starts_with("turn_"));
     assert!(best["score"].is_number() && best["scores"]["lexical"].as_f64().unwrap() > 0.0);
-    assert_eq!(best["scores"]["dense"], Value::Null);
+    assert_eq!(best["scores"]["cosine"], Value::Null);
+    let parts = ["lexical", "dense", "late", "answer", "session", "date", "speaker", "role"];
+    let sum: f64 = parts.iter().map(|part| best["scores"][part].as_f64().unwrap()).sum();
+    assert!((sum - best["score"].as_f64().unwrap()).abs() < 1e-4, "{best}");
+    assert!((0.0..=1.0).contains(&best["confidence"].as_f64().unwrap()));
     assert!(recall(&world, json!({ "query": "harbour" })).await[0].get("scores").is_none());
 }
 

@@ -65,7 +65,10 @@ mod tests {
 
     #[test]
     fn the_most_alike_neighbours_are_merged() {
-        let found = embedding(&[[1.0, 0.0], [0.0, 1.0], [0.1, 1.0], [-1.0, 0.0]], &[(0, 4), (5, 8), (8, 11), (12, 16)]);
+        let found = embedding(
+            &[[1.0, 0.0], [0.0, 1.0], [0.1, 1.0], [-1.0, 0.0]],
+            &[(0, 4), (5, 8), (8, 11), (12, 16)],
+        );
         assert_eq!(essence("four puppy dogs", &found), [1.0, 0.0, 0.1, 2.0, -1.0, 0.0]);
     }
 

@@ -8,7 +8,10 @@
 //! Layout: blocks of 64 tokens; in a block, for each group of four components 32 bytes, of which byte `i` holds the group of
 //! token `i` in its low half and of token `i + 32` in its high half. 384 components are 48 bytes a token.
 
-#![expect(unsafe_code, reason = "vector instructions take pointers and may only be called where the processor has them")]
+#![expect(
+    unsafe_code,
+    reason = "vector instructions take pointers and may only be called where the processor has them"
+)]
 
 /// Tokens in a block.
 pub(super) const BLOCK_TOKENS: usize = 64;
@@ -61,11 +64,16 @@ impl Lookup {
         let query: Vec<f32> = query.iter().map(clean).collect();
         let sums: Vec<[f32; 16]> = query.as_chunks::<GROUP>().0.iter().map(subset_sums).collect();
         let least_of = |sums: &[f32; 16]| sums.iter().copied().fold(0.0, f32::min);
-        let widest = sums.iter().map(|s| s.iter().copied().fold(0.0, f32::max) - least_of(s)).fold(0.0, f32::max);
+        let widest =
+            sums.iter().map(|s| s.iter().copied().fold(0.0, f32::max) - least_of(s)).fold(0.0, f32::max);
         let step = if widest > 0.0 { widest / VALUE_MAX } else { 1.0 };
         let table = |sums: &[f32; 16]| {
             let least = least_of(sums);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0 … 127, rounded")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "within 0 … 127, rounded"
+            )]
             sums.map(|sum| ((sum - least) / step).round() as u8)
         };
         Self {
@@ -179,8 +187,8 @@ mod x86 {
         _mm256_broadcastsi128_si256, _mm256_loadu_si256, _mm256_permute2x128_si256, _mm256_set1_epi8,
         _mm256_set1_epi16, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256,
         _mm256_unpackhi_epi16, _mm256_unpacklo_epi16, _mm512_add_epi8, _mm512_add_epi16, _mm512_and_si512,
-        _mm512_broadcast_i32x4, _mm512_castsi256_si512, _mm512_extracti64x4_epi64, _mm512_inserti64x4,
-        _mm512_castsi512_si256, _mm512_set1_epi8, _mm512_set1_epi16, _mm512_setzero_si512, _mm512_shuffle_epi8,
+        _mm512_broadcast_i32x4, _mm512_castsi256_si512, _mm512_castsi512_si256, _mm512_extracti64x4_epi64,
+        _mm512_inserti64x4, _mm512_set1_epi8, _mm512_set1_epi16, _mm512_setzero_si512, _mm512_shuffle_epi8,
         _mm512_srli_epi16,
     };
 
@@ -193,7 +201,8 @@ mod x86 {
         let (nibble, byte) = (_mm256_set1_epi8(15), _mm256_set1_epi16(255));
         // Even and odd tokens of the low and of the high half.
         let mut widened = [_mm256_setzero_si256(); 4];
-        for (pair, groups) in tables.as_chunks::<2>().0.iter().zip(block.as_chunks::<{ 2 * GROUP_BYTES }>().0) {
+        for (pair, groups) in tables.as_chunks::<2>().0.iter().zip(block.as_chunks::<{ 2 * GROUP_BYTES }>().0)
+        {
             let mut bytes = [_mm256_setzero_si256(); 2];
             for (at, table) in pair.iter().enumerate() {
                 // SAFETY: a table has 16 bytes, a group 32.
@@ -226,7 +235,8 @@ mod x86 {
     pub(super) unsafe fn avx512(tables: &[Table], block: &[u8], sums: &mut [u16; BLOCK_TOKENS]) {
         let (nibble, byte) = (_mm512_set1_epi8(15), _mm512_set1_epi16(255));
         let (mut even, mut odd) = (_mm512_setzero_si512(), _mm512_setzero_si512());
-        for (pair, groups) in tables.as_chunks::<2>().0.iter().zip(block.as_chunks::<{ 2 * GROUP_BYTES }>().0) {
+        for (pair, groups) in tables.as_chunks::<2>().0.iter().zip(block.as_chunks::<{ 2 * GROUP_BYTES }>().0)
+        {
             let mut bytes = _mm512_setzero_si512();
             for (at, table) in pair.iter().enumerate() {
                 // SAFETY: a table has 16 bytes, a group 32.
@@ -272,8 +282,8 @@ mod x86 {
 #[cfg(target_arch = "aarch64")]
 mod arm {
     use std::arch::aarch64::{
-        uint16x8_t, vaddq_u8, vaddw_high_u8, vaddw_u8, vandq_u8, vdupq_n_u8, vdupq_n_u16, vget_low_u8, vld1q_u8,
-        vqtbl1q_u8, vshrq_n_u8, vst1q_u16,
+        uint16x8_t, vaddq_u8, vaddw_high_u8, vaddw_u8, vandq_u8, vdupq_n_u8, vdupq_n_u16, vget_low_u8,
+        vld1q_u8, vqtbl1q_u8, vshrq_n_u8, vst1q_u16,
     };
 
     use super::{BLOCK_TOKENS, GROUP_BYTES, Table};
@@ -285,7 +295,8 @@ mod arm {
         let nibble = vdupq_n_u8(15);
         // Eight tokens each, in order.
         let mut widened: [uint16x8_t; 8] = [vdupq_n_u16(0); 8];
-        for (pair, groups) in tables.as_chunks::<2>().0.iter().zip(block.as_chunks::<{ 2 * GROUP_BYTES }>().0) {
+        for (pair, groups) in tables.as_chunks::<2>().0.iter().zip(block.as_chunks::<{ 2 * GROUP_BYTES }>().0)
+        {
             let mut bytes = [vdupq_n_u8(0); 4];
             for (at, table) in pair.iter().enumerate() {
                 for quarter in 0..2 {

@@ -4,13 +4,13 @@
 //! a query token q and a sketched token d is the cosine with the corner of the cube that d points to,
 //! `Σ ±qⱼ / √dimensions`. Source of late interaction: Khattab and Zaharia, "ColBERT"; of MaxSim′, see [`max_sim`].
 
+mod essence;
 mod lookup;
 mod max_sim;
-mod essence;
 mod sketch;
 
-pub(crate) use max_sim::{TokenScores, max_sim};
 pub(crate) use essence::essence;
+pub(crate) use max_sim::{TokenScores, max_sim};
 pub use sketch::TokenSketch;
 
 use lookup::{BLOCK_TOKENS, Lookup, block_bytes};
@@ -55,7 +55,9 @@ impl LateIndex {
             return;
         }
         let tokens = sketch.tokens(dimensions);
-        let (Ok(first), Ok(count)) = (u32::try_from(self.tokens), u32::try_from(tokens.len())) else { return };
+        let (Ok(first), Ok(count)) = (u32::try_from(self.tokens), u32::try_from(tokens.len())) else {
+            return;
+        };
         for token in tokens {
             lookup::append(&mut self.blocks, self.tokens, token);
             self.tokens += 1;

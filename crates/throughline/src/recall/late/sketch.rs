@@ -25,7 +25,10 @@ impl TokenSketch {
             for token in tokens.chunks_exact(dimensions) {
                 let (bytes, _) = token.as_chunks::<8>();
                 bits.extend(bytes.iter().map(|components| {
-                    components.iter().rev().fold(0_u8, |byte, component| byte << 1 | u8::from(*component > 0.0))
+                    components
+                        .iter()
+                        .rev()
+                        .fold(0_u8, |byte, component| byte << 1 | u8::from(*component > 0.0))
                 }));
             }
         }
