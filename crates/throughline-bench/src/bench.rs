@@ -112,6 +112,17 @@ fn build() -> Result<PathBuf> {
     Ok(built)
 }
 
+/// Builds an example of a crate of ours as it would be released: work that the program does, done alone.
+pub(crate) fn build_example(package: &str, example: &str) -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let what = ["--release", "--quiet", "--package", package, "--example", example];
+    run(Command::new(cargo).current_dir(root()).arg("build").args(what))?;
+    let own = std::env::current_exe()?;
+    let built = own.with_file_name("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
+    ensure!(built.exists(), "start this as `cargo run --release -p throughline-bench`");
+    Ok(built)
+}
+
 /// Runs a command to its end, with its output on our standard error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = command.get_program().to_string_lossy().into_owned();

@@ -1,8 +1,8 @@
 //! Benchmarks of the `throughline` program over HTTP, side by side with what it is compared to.
 //!
 //! `cargo run --release -p throughline-bench -- all` builds the program, starts it as anybody would, and measures
-//! durable writes, recall, what a chat pays for the proxy, and resident memory. The limit of the disk (SQLite alone)
-//! and a peer (`mem0ai`) are measured in the same rounds, since numbers of different runs do not compare.
+//! durable writes, recall, what a chat pays for the proxy, resident memory, and the embedding model alone. The limit of the disk (SQLite alone)
+//! and peers (`mem0ai`, `onnxruntime`) are measured in the same rounds, since numbers of different runs do not compare.
 //!
 //! It must never reach into the program: what is measured is what a client sees. Nothing here asserts a time.
 
@@ -87,6 +87,8 @@ enum Part {
     Chat,
     /// Resident memory
     Resident,
+    /// The embedding model alone, beside onnxruntime
+    Embed,
 }
 
 fn main() -> ExitCode {
@@ -119,6 +121,9 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     if wanted(Part::Resident) {
         report.add(parts::resident::measure(&bench).context("resident memory")?);
+    }
+    if wanted(Part::Embed) {
+        report.add(parts::embed::measure(&bench).context("embedding")?);
     }
     report.end(bench.notes());
     report.print(arguments.markdown)?;

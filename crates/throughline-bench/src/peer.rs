@@ -1,4 +1,5 @@
-//! `mem0ai` from PyPI, in a Python environment of its own under `.test/`, asked over standard input.
+//! What we are compared to, from PyPI, in a Python environment of its own under `.test/`, asked over standard input:
+//! `mem0ai`, and `onnxruntime` with the same embedding model.
 //!
 //! Its packages are pinned in `peers/requirements.txt`, the whole closure, and telemetry is off.
 
@@ -17,7 +18,7 @@ pub(crate) const STORES: [&str; 2] = ["qdrant", "faiss"];
 
 const FOLDER: &str = "crates/throughline-bench/peers";
 
-/// An installed peer.
+/// The installed peers.
 #[derive(Debug)]
 pub(crate) struct Mem0 {
     python: PathBuf,
@@ -46,23 +47,33 @@ impl Mem0 {
 
     /// Has it do some work in a new process. What it prints besides the answer goes to `log`.
     pub(crate) fn ask<Answer: DeserializeOwned>(&self, request: &Value, log: &Path) -> Result<Answer> {
-        let words = std::fs::File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-        let mut child = Command::new(&self.python)
-            .arg(root().join(FOLDER).join("mem0_bench.py"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(words)
-            .spawn()
-            .context("cannot start Python")?;
-        // Dropped at the end of the statement, so that the child sees the end of its input.
-        child.stdin.take().context("it has no standard input")?.write_all(request.to_string().as_bytes())?;
-        let output = child.wait_with_output()?;
-        ensure!(
-            output.status.success(),
-            "mem0 failed at {}: {}",
-            request["work"],
-            std::fs::read_to_string(log).unwrap_or_default().lines().last().unwrap_or_default()
-        );
-        serde_json::from_slice(&output.stdout).context("the answer of the peer")
+        ask(Command::new(&self.python).arg(root().join(FOLDER).join("mem0_bench.py")), request, log)
+            .with_context(|| format!("mem0 failed at {}", request["work"]))
     }
+
+    /// The command that embeds with onnxruntime.
+    pub(crate) fn onnxruntime(&self) -> Vec<PathBuf> {
+        vec![self.python.clone(), root().join(FOLDER).join("embed_bench.py")]
+    }
+}
+
+/// Runs a command that reads one request as JSON and writes one answer. What else it prints goes to `log`.
+pub(crate) fn ask<Answer: DeserializeOwned>(
+    command: &mut Command,
+    request: &Value,
+    log: &Path,
+) -> Result<Answer> {
+    let words = std::fs::File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(words)
+        .spawn()
+        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    // Dropped at the end of the statement, so that the child sees the end of its input.
+    child.stdin.take().context("it has no standard input")?.write_all(request.to_string().as_bytes())?;
+    let output = child.wait_with_output()?;
+    let said = std::fs::read_to_string(log).unwrap_or_default();
+    ensure!(output.status.success(), "{}", said.lines().last().unwrap_or("it said nothing"));
+    serde_json::from_slice(&output.stdout).context("its answer cannot be read")
 }

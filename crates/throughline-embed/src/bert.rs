@@ -1,14 +1,22 @@
-//! The forward pass of a BERT encoder in `f32`, from a safetensors file.
+//! The forward pass of a BERT encoder with 8-bit weights, from a safetensors file.
 //!
 //! Texts of a batch are laid one after the other in one matrix: the linear layers see all their tokens at once and
 //! attention runs text by text, so there is no padding, no mask, and a text's vectors do not depend on its company.
-//! Weights are kept transposed (`[inputs][outputs]`), the layout the product reads without repacking when a batch
-//! is a single short query. This file knows numbers only: no text, no tokeniser, no thread.
+//! The linear layers and the word embeddings are 8-bit, everything between them is `f32`. `reference` is the same
+//! network in `f32` alone, which tests measure this one by. This file knows numbers only: no text, no tokeniser, no
+//! thread.
 
-use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
-use crate::math::{Matrix, MatrixMut, Right, gelu, layer_norm, multiply, softmax};
+use crate::attention::{Attention, Room};
+use crate::elementary::{LayerNorm, Norm};
+use crate::linear::{Codes, Finish, Linear};
+use crate::simd::Isa;
+use crate::weights::Weights;
+use crate::words::Words;
+
+/// The longest vector of any instruction set: rows are as wide as a multiple of it.
+const WIDTH_MULTIPLE: usize = 16;
 
 /// Shape of the network, as `config.json` of a BERT checkpoint states it.
 #[derive(Debug, Clone, Deserialize)]
@@ -38,20 +46,15 @@ impl BertConfig {
         if self.num_attention_heads == 0 || !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             return Err("hidden_size is not a multiple of num_attention_heads".into());
         }
+        for (name, width) in
+            [("hidden_size", self.hidden_size), ("intermediate_size", self.intermediate_size)]
+        {
+            if width == 0 || !width.is_multiple_of(WIDTH_MULTIPLE) {
+                return Err(format!("{name} is {width}; only multiples of {WIDTH_MULTIPLE} are supported"));
+            }
+        }
         Ok(())
     }
-}
-
-struct Linear {
-    /// `[inputs][outputs]`
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-    inputs: usize,
-}
-
-struct Norm {
-    scale: Vec<f32>,
-    shift: Vec<f32>,
 }
 
 struct Layer {
@@ -67,47 +70,47 @@ struct Layer {
 /// A loaded encoder. Immutable, so any number of threads may use it at once.
 pub(crate) struct Bert {
     config: BertConfig,
-    words: Vec<f32>,
-    /// Position and token-type embedding in one: every token here is of type 0.
+    words: Words,
+    /// Position and token-type embedding in one.
     positions: Vec<f32>,
     embedding_norm: Norm,
     layers: Vec<Layer>,
+    isa: Isa,
+}
+
+/// Memory of one forward pass, used by its layers one after the other.
+#[derive(Default)]
+struct Scratch {
+    codes: Codes,
+    query_key_value: Vec<f32>,
+    attention: Room,
+    attended: Vec<f32>,
+    inner: Vec<f32>,
 }
 
 impl Bert {
     /// Reads the weights. Errors say which tensor is missing or has which shape.
     pub(crate) fn load(config: BertConfig, safetensors: &[u8]) -> Result<Self, String> {
+        let isa = Isa::best();
+        tracing::debug!(instructions = isa.name(), "the embedding model is computed with these");
+        Self::load_for(isa, config, safetensors)
+    }
+
+    /// Reads the weights, to compute with these instructions.
+    pub(crate) fn load_for(isa: Isa, config: BertConfig, safetensors: &[u8]) -> Result<Self, String> {
         config.check()?;
-        let file = SafeTensors::deserialize(safetensors).map_err(|error| error.to_string())?;
-        let weights = Weights { file };
+        let weights = Weights::of(safetensors)?;
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let mut positions = weights
-            .tensor("embeddings.position_embeddings.weight", &[config.max_position_embeddings, hidden])?;
-        let kinds = weights.first_row("embeddings.token_type_embeddings.weight", hidden)?;
-        for row in positions.chunks_exact_mut(hidden) {
-            row.iter_mut().zip(&kinds).for_each(|(x, kind)| *x += kind);
-        }
-        let layer = |i: usize| -> Result<Layer, String> {
-            let name = |part: &str| format!("encoder.layer.{i}.{part}");
-            Ok(Layer {
-                query_key_value: weights.linear(
-                    &["query", "key", "value"].map(|part| name(&format!("attention.self.{part}"))),
-                    hidden,
-                    hidden,
-                )?,
-                attention_output: weights.linear(&[name("attention.output.dense")], hidden, hidden)?,
-                attention_norm: weights.norm(&name("attention.output.LayerNorm"), hidden)?,
-                up: weights.linear(&[name("intermediate.dense")], hidden, inner)?,
-                down: weights.linear(&[name("output.dense")], inner, hidden)?,
-                output_norm: weights.norm(&name("output.LayerNorm"), hidden)?,
-            })
-        };
+        let words = weights.tensor("embeddings.word_embeddings.weight", &[config.vocab_size, hidden])?;
         Ok(Self {
-            words: weights.tensor("embeddings.word_embeddings.weight", &[config.vocab_size, hidden])?,
-            positions,
+            words: Words::pack(&words, hidden),
+            positions: weights.positions(config.max_position_embeddings, hidden)?,
             embedding_norm: weights.norm("embeddings.LayerNorm", hidden)?,
-            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_, _>>()?,
+            layers: (0..config.num_hidden_layers)
+                .map(|i| Layer::load(&weights, i, hidden, inner, config.num_attention_heads))
+                .collect::<Result<_, _>>()?,
             config,
+            isa,
         })
     }
 
@@ -120,162 +123,90 @@ impl Bert {
     /// # Panics
     /// If a text is empty, longer than `max_position_embeddings`, or has an id outside the vocabulary.
     pub(crate) fn forward(&self, texts: &[&[u32]]) -> Vec<f32> {
-        let hidden = self.config.hidden_size;
-        let mut states = self.embed(texts);
         let lengths: Vec<usize> = texts.iter().map(|text| text.len()).collect();
+        let mut states = self.embed(texts);
+        let mut scratch = Scratch::default();
         for layer in &self.layers {
-            let attended = self.attend(&layer.query_key_value.apply(&states), &lengths);
-            states = layer.attention_output.apply_onto(&attended, &states);
-            layer.attention_norm.apply(&mut states, self.config.layer_norm_eps);
-            let mut inner = layer.up.apply(&states);
-            gelu(&mut inner);
-            states = layer.down.apply_onto(&inner, &states);
-            layer.output_norm.apply(&mut states, self.config.layer_norm_eps);
+            self.attend(layer, &lengths, &mut states, &mut scratch);
+            self.normalise(&layer.attention_norm, &mut states);
+            self.feed_forward(layer, &mut states, &mut scratch);
+            self.normalise(&layer.output_norm, &mut states);
         }
-        debug_assert_eq!(states.len(), lengths.iter().sum::<usize>() * hidden);
         states
     }
 
     fn embed(&self, texts: &[&[u32]]) -> Vec<f32> {
         let hidden = self.config.hidden_size;
-        let mut states = Vec::with_capacity(texts.iter().map(|text| text.len()).sum::<usize>() * hidden);
+        let tokens: usize = texts.iter().map(|text| text.len()).sum();
+        let mut states = Vec::with_capacity(tokens * hidden);
         for text in texts {
+            assert!(
+                !text.is_empty() && text.len() * hidden <= self.positions.len(),
+                "a text of a length it can have"
+            );
             for (id, position) in text.iter().zip(self.positions.chunks_exact(hidden)) {
-                let word = &self.words[*id as usize * hidden..][..hidden];
-                states.extend(word.iter().zip(position).map(|(word, position)| word + position));
+                let word = self.words.of(*id as usize);
+                states.extend(word.zip(position).map(|(word, position)| word + position));
             }
         }
-        self.embedding_norm.apply(&mut states, self.config.layer_norm_eps);
+        self.normalise(&self.embedding_norm, &mut states);
         states
     }
 
-    /// Multi-head self-attention, each text for itself. `qkv` has a row of `3 · hidden` for each token.
-    fn attend(&self, qkv: &[f32], lengths: &[usize]) -> Vec<f32> {
-        let hidden = self.config.hidden_size;
-        let head_width = hidden / self.config.num_attention_heads;
-        let factor = 1.0 / (head_width as f32).sqrt();
-        let mut attended = vec![0.0; qkv.len() / 3];
-        let mut scores = Vec::new();
-        let mut start = 0;
-        for &length in lengths {
-            scores.resize(length * length, 0.0);
-            let rows = &qkv[start * 3 * hidden..];
-            for head in 0..self.config.num_attention_heads {
-                let part = |i: usize| Matrix {
-                    data: &rows[i * hidden + head * head_width..],
-                    rows: length,
-                    cols: head_width,
-                    row_stride: 3 * hidden,
-                };
-                let mut out = MatrixMut { data: &mut scores, rows: length, cols: length, row_stride: length };
-                multiply(&mut out, part(0), part(1), Right::Transposed, false);
-                softmax(&mut scores, length, factor);
-                let mut out = MatrixMut {
-                    data: &mut attended[start * hidden + head * head_width..],
-                    rows: length,
-                    cols: head_width,
-                    row_stride: hidden,
-                };
-                let weights = Matrix { data: &scores, rows: length, cols: length, row_stride: length };
-                multiply(&mut out, weights, part(2), Right::AsIs, false);
-            }
-            start += length;
-        }
-        attended
+    /// Adds to each state what its text says to it.
+    fn attend(&self, layer: &Layer, lengths: &[usize], states: &mut [f32], scratch: &mut Scratch) {
+        let Scratch { codes, query_key_value, attention, attended, .. } = scratch;
+        query_key_value.resize(3 * states.len(), 0.0);
+        attended.resize(states.len(), 0.0);
+        layer.query_key_value.apply(self.isa, states, codes, query_key_value, Finish::Store);
+        self.isa.run(Attention {
+            query_key_value,
+            lengths,
+            heads: self.config.num_attention_heads,
+            room: attention,
+            out: attended,
+        });
+        layer.attention_output.apply(self.isa, attended, codes, states, Finish::Add);
+    }
+
+    /// Adds to each state what it becomes between the two linear layers.
+    fn feed_forward(&self, layer: &Layer, states: &mut [f32], scratch: &mut Scratch) {
+        let Scratch { codes, inner, .. } = scratch;
+        inner.resize(states.len() / self.config.hidden_size * self.config.intermediate_size, 0.0);
+        layer.up.apply(self.isa, states, codes, inner, Finish::Gelu);
+        layer.down.apply(self.isa, inner, codes, states, Finish::Add);
+    }
+
+    fn normalise(&self, norm: &Norm, rows: &mut [f32]) {
+        self.isa.run(LayerNorm { norm, epsilon: self.config.layer_norm_eps, rows });
     }
 }
 
-impl Linear {
-    /// `rows · weight + bias`
-    fn apply(&self, rows: &[f32]) -> Vec<f32> {
-        let mut out = self.bias.repeat(rows.len() / self.inputs);
-        self.add_product(&mut out, rows);
-        out
-    }
-
-    /// `rows · weight + bias + onto`, the residual connection
-    fn apply_onto(&self, rows: &[f32], onto: &[f32]) -> Vec<f32> {
-        let mut out = onto.to_vec();
-        for row in out.chunks_exact_mut(self.bias.len()) {
-            row.iter_mut().zip(&self.bias).for_each(|(x, bias)| *x += bias);
-        }
-        self.add_product(&mut out, rows);
-        out
-    }
-
-    fn add_product(&self, out: &mut [f32], rows: &[f32]) {
-        let (inputs, outputs) = (self.inputs, self.bias.len());
-        let count = rows.len() / inputs;
-        multiply(
-            &mut MatrixMut { data: out, rows: count, cols: outputs, row_stride: outputs },
-            Matrix { data: rows, rows: count, cols: inputs, row_stride: inputs },
-            Matrix { data: &self.weight, rows: inputs, cols: outputs, row_stride: outputs },
-            Right::AsIs,
-            true,
-        );
-    }
-}
-
-impl Norm {
-    fn apply(&self, rows: &mut [f32], epsilon: f32) {
-        layer_norm(rows, &self.scale, &self.shift, epsilon);
-    }
-}
-
-struct Weights<'a> {
-    file: SafeTensors<'a>,
-}
-
-impl Weights<'_> {
-    /// The tensor of this name (or `bert.` + name, as some checkpoints write it), which must have this shape.
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
-        let (found, values) = self.any(name)?;
-        if found == shape { Ok(values) } else { Err(format!("tensor `{name}` is {found:?}, not {shape:?}")) }
-    }
-
-    fn first_row(&self, name: &str, width: usize) -> Result<Vec<f32>, String> {
-        let (found, mut values) = self.any(name)?;
-        if found.len() != 2 || found[0] == 0 || found[1] != width {
-            return Err(format!("tensor `{name}` is {found:?}, not [1 or more, {width}]"));
-        }
-        values.truncate(width);
-        Ok(values)
-    }
-
-    fn any(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), String> {
-        let view = self
-            .file
-            .tensor(name)
-            .or_else(|_| self.file.tensor(&format!("bert.{name}")))
-            .map_err(|_| format!("tensor `{name}` is missing"))?;
-        if view.dtype() != Dtype::F32 {
-            return Err(format!("tensor `{name}` is {:?}; only F32 is supported", view.dtype()));
-        }
-        let (numbers, _) = view.data().as_chunks::<4>();
-        Ok((view.shape().to_vec(), numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()))
-    }
-
-    /// Layers of the same input, side by side as one.
-    fn linear(&self, names: &[String], inputs: usize, outputs: usize) -> Result<Linear, String> {
-        let width = names.len() * outputs;
-        let mut weight = vec![0.0; inputs * width];
-        let mut bias = Vec::with_capacity(width);
-        for (part, name) in names.iter().enumerate() {
-            let rows = self.tensor(&format!("{name}.weight"), &[outputs, inputs])?;
-            for (output, row) in rows.chunks_exact(inputs).enumerate() {
-                for (input, value) in row.iter().enumerate() {
-                    weight[input * width + part * outputs + output] = *value;
-                }
-            }
-            bias.extend(self.tensor(&format!("{name}.bias"), &[outputs])?);
-        }
-        Ok(Linear { weight, bias, inputs })
-    }
-
-    fn norm(&self, name: &str, width: usize) -> Result<Norm, String> {
-        Ok(Norm {
-            scale: self.tensor(&format!("{name}.weight"), &[width])?,
-            shift: self.tensor(&format!("{name}.bias"), &[width])?,
+impl Layer {
+    fn load(
+        weights: &Weights<'_>,
+        number: usize,
+        hidden: usize,
+        inner: usize,
+        heads: usize,
+    ) -> Result<Self, String> {
+        let name = |part: &str| format!("encoder.layer.{number}.{part}");
+        let parts = ["query", "key", "value"].map(|part| name(&format!("attention.self.{part}")));
+        let mut query_key_value = weights.dense(&parts, hidden, hidden)?;
+        // The factor of the scores goes into the queries here, once.
+        let factor = 1.0 / ((hidden / heads) as f32).sqrt();
+        query_key_value.weight[..hidden * hidden].iter_mut().for_each(|x| *x *= factor);
+        query_key_value.bias[..hidden].iter_mut().for_each(|x| *x *= factor);
+        let linear = |part, inputs, outputs| {
+            Ok::<_, String>(Linear::pack(&weights.dense(&[name(part)], inputs, outputs)?))
+        };
+        Ok(Self {
+            query_key_value: Linear::pack(&query_key_value),
+            attention_output: linear("attention.output.dense", hidden, hidden)?,
+            attention_norm: weights.norm(&name("attention.output.LayerNorm"), hidden)?,
+            up: linear("intermediate.dense", hidden, inner)?,
+            down: linear("output.dense", inner, hidden)?,
+            output_norm: weights.norm(&name("output.LayerNorm"), hidden)?,
         })
     }
 }

@@ -7,15 +7,25 @@
 //! Both embedders implement [`throughline::ports::Embedder`]. This crate reads no environment variable and decides
 //! no policy: when there are no vectors it says why, and its caller goes on without.
 
+#[cfg(test)]
+mod agreement;
+mod attention;
 mod bert;
+mod elementary;
 mod encoder;
 mod lane;
+mod linear;
 mod math;
 mod minilm;
 mod package;
 mod pull;
+#[cfg(test)]
+mod reference;
 mod remote;
+mod simd;
 mod text;
+mod weights;
+mod words;
 
 pub use minilm::{LoadError, MiniLm};
 pub use package::{ModelFile, ModelPackage, PackageError, Wheel};

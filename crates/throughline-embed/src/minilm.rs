@@ -1,6 +1,6 @@
 //! The default embedder: all-MiniLM-L6-v2 in this process.
 //!
-//! It reads a verified [`ModelPackage`](crate::package) once (about 90 MB stay in memory) and is then shared by all
+//! It reads a verified [`ModelPackage`](crate::package) once (about 30 MB stay in memory) and is then shared by all
 //! threads. It never touches the network; fetching the files is `pull`'s work.
 
 use std::num::NonZero;

@@ -1,6 +1,7 @@
 //! What is measured, one file for each part. Each gives finished tables.
 
 pub(crate) mod chat;
+pub(crate) mod embed;
 pub(crate) mod recall;
 pub(crate) mod resident;
 pub(crate) mod writes;

@@ -19,7 +19,8 @@ fn embed(role: EmbedRole, texts: &[&str]) -> Vec<Vec<f32>> {
 
 #[test]
 fn real_vectors_agree_with_an_independent_implementation() {
-    // First components by a forward pass in NumPy over the same weights.
+    // First components by a forward pass in NumPy over the same weights. Eight bits cost some of the third digit; that
+    // they cost no text its direction is tested inside the crate.
     let long = "word ".repeat(400);
     let cases: [(&str, [f32; 8]); 6] = [
         (
@@ -49,7 +50,7 @@ fn real_vectors_agree_with_an_independent_implementation() {
         assert_eq!(vector.len(), 384);
         assert!((length(vector) - 1.0).abs() < 1e-5);
         for (actual, expected) in vector.iter().zip(expected) {
-            assert!((actual - expected).abs() < 2e-5, "{text:?}: {actual} is not {expected}");
+            assert!((actual - expected).abs() < 6e-3, "{text:?}: {actual} is not {expected}");
         }
     }
 }
