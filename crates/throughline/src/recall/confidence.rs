@@ -13,6 +13,7 @@
 
 use super::arms::{Arm, LateArm};
 use super::query::Query;
+use super::selection::Selection;
 use super::shard::Shard;
 use super::weights::Weights;
 use super::window::Window;
@@ -36,20 +37,21 @@ fn logistic((slope, offset): (f32, f32), x: f32) -> f32 {
     1.0 / (1.0 + (-(slope * x + offset)).exp())
 }
 
-/// The confidence, 0 … 1, of each of the turns at `places`, whose best passages stand beside them.
+/// The confidence, 0 … 1, of each of these turns of the selection, whose best passages stand beside them.
 pub(super) fn confidence(
     shard: &Shard,
+    selection: &Selection,
     query: &Query,
     late: Option<&LateArm>,
     dense: Option<&Arm>,
     lexical: &Arm,
-    places: &[(usize, usize)],
+    found: &[(usize, usize)],
 ) -> Vec<f32> {
-    let window = Window::new(shard, &Weights::ANSWERS);
+    let window = Window::new(shard, selection, &Weights::ANSWERS);
     if let Some(late) = late {
-        return by_tokens(shard, query, &window, late, places);
+        return by_tokens(shard, query, &window, late, found);
     }
-    let Some(dense) = dense else { return by_words(shard, query, &window, places) };
+    let Some(dense) = dense else { return by_words(shard, selection, query, &window, found) };
     let unreachable = shard.lexical.unreachable(&query.terms);
     let share = |bm25: f32| if unreachable > 0.0 { bm25 / unreachable } else { 0.0 };
     let cosine = |passage: usize| Some(dense.raw[passage]).filter(|cosine| !cosine.is_nan());
@@ -57,46 +59,54 @@ pub(super) fn confidence(
         Some(cosine) => logistic(BY_VECTOR, cosine + share(lexical.raw[passage])),
         None => logistic(BY_WORDS, share(lexical.raw[passage])),
     };
-    places.iter().map(of).collect()
+    found.iter().map(of).collect()
 }
 
 fn by_tokens(
     shard: &Shard,
     query: &Query,
-    window: &Window<'_>,
+    window: &Window,
     late: &LateArm,
-    places: &[(usize, usize)],
+    found: &[(usize, usize)],
 ) -> Vec<f32> {
     let rarity: Vec<f32> =
         query.tokens.iter().map(|token| shard.lexical.rarity(token.word, TURNS_ADDED)).collect();
-    let answered = |place: usize| {
+    let answered = |turn: usize| {
         let mut clauses = vec![(PRIOR.0 * PRIOR.1, PRIOR.0); query.clauses.len().max(1)];
         for ((token, rarity), best) in query.tokens.iter().zip(&rarity).zip(&late.best) {
             let (sum, weight) = &mut clauses[token.clause];
             // A turn without tokens of its own may still have neighbours that answer.
-            let best = window.lifted(best, place);
-            *sum += rarity * if best.is_nan() { 0.0 } else { best };
+            let best = window.lifted(best, turn);
+            *sum += rarity * best;
             *weight += rarity;
         }
         clauses.into_iter().map(|(sum, weight)| sum / weight).fold(0.0, f32::max)
     };
-    places.iter().map(|(place, _)| logistic(BY_TOKENS, answered(*place))).collect()
+    found.iter().map(|(turn, _)| logistic(BY_TOKENS, answered(*turn))).collect()
 }
 
-fn by_words(shard: &Shard, query: &Query, window: &Window<'_>, places: &[(usize, usize)]) -> Vec<f32> {
-    let mut best = vec![0.0_f32; places.len()];
-    let mut has = vec![0.0_f32; shard.turns.len()];
+fn by_words(
+    shard: &Shard,
+    selection: &Selection,
+    query: &Query,
+    window: &Window,
+    found: &[(usize, usize)],
+) -> Vec<f32> {
+    let mut best = vec![0.0_f32; found.len()];
+    let mut has = vec![0.0_f32; selection.turns.len()];
     for clause in &query.clauses {
-        let (mut parts, mut whole) = (vec![0.0; places.len()], 0.0);
+        let (mut parts, mut whole) = (vec![0.0; found.len()], 0.0);
         for term in clause {
             let rarity = shard.lexical.rarity(term.hash, TURNS_ADDED);
             whole += rarity;
             has.fill(0.0);
             for (document, _) in shard.lexical.scores(term.hash) {
-                has[shard.passages[document as usize].turn as usize] = 1.0;
+                if let Some((turn, _)) = selection.passage(shard, document) {
+                    has[turn] = 1.0;
+                }
             }
-            for (part, (place, _)) in parts.iter_mut().zip(places) {
-                *part += rarity * window.lifted(&has, *place);
+            for (part, (turn, _)) in parts.iter_mut().zip(found) {
+                *part += rarity * window.lifted(&has, *turn);
             }
         }
         if whole > 0.0 {

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use crate::model::Timestamp;
 use crate::text::dates::{self, DateRange};
 
+use super::selection::Selection;
 use super::shard::Shard;
 use super::weights::{DAYS_AFTER, DAYS_BEFORE};
 
@@ -15,10 +16,16 @@ use super::weights::{DAYS_AFTER, DAYS_BEFORE};
 const YEARS_MAX: i16 = 20;
 
 /// For each turn, 1 within a range of days the question names, falling by distance to 0. None if it names none.
-pub(super) fn nearness(shard: &Shard, question: &str, now: Timestamp, zone: &TimeZone) -> Option<Vec<f32>> {
+pub(super) fn nearness(
+    shard: &Shard,
+    selection: &Selection,
+    question: &str,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> Option<Vec<f32>> {
     let day =
         |time_ms: i64| Timestamp::from_millisecond(time_ms).ok().map(|time| zone.to_datetime(time).date());
-    let times = || shard.turns.iter().map(|turn| turn.time_ms);
+    let times = || selection.turns.iter().map(|place| shard.turns[*place as usize].time_ms);
     let (first, last) = (day(times().min()?)?, day(times().max()?)?);
     let years: Vec<i16> = (first.year().max(last.year() - YEARS_MAX)..=last.year()).collect();
     let ranges = dates::ranges(question, zone.to_datetime(now).date(), &years);

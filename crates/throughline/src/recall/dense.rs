@@ -6,6 +6,8 @@
 
 use crate::ports::ModelNumber;
 
+use super::late::{LateIndex, TokenSketch};
+
 /// Most components a vector may have; sums of products stay within 32 bits up to here.
 pub(crate) const DIMENSIONS_MAX: usize = 4096;
 
@@ -37,6 +39,16 @@ impl QuantizedVector {
         let values = vector.iter().map(|component| quotient(*component, scale).round() as i8).collect();
         Self { model, scale, values }
     }
+
+    /// Its signs, as if it were one token.
+    pub(crate) fn sketch(&self) -> TokenSketch {
+        sketch(&self.values)
+    }
+}
+
+fn sketch(values: &[i8]) -> TokenSketch {
+    let vector: Vec<f32> = values.iter().map(|value| f32::from(*value)).collect();
+    TokenSketch::new(0, &vector, vector.len())
 }
 
 /// The size of the largest finite component.
@@ -92,17 +104,28 @@ impl DenseIndex {
         }
     }
 
-    /// Writes the cosine of the query with every row, for vectors of length 1; NaN for rows without one, and for all
-    /// if the query is of another length.
+    /// The signs of all vectors.
+    pub(crate) fn sketches(&self) -> LateIndex {
+        let mut sketches = LateIndex::default();
+        for place in &self.places {
+            let vector = (*place != NONE)
+                .then(|| &self.values[*place as usize * self.dimensions..][..self.dimensions]);
+            sketches.push(vector.map(sketch).as_ref(), self.dimensions);
+        }
+        sketches
+    }
+
+    /// Writes the cosine of the query with each of these rows, for vectors of length 1; NaN for rows without one, and for
+    /// all if the query is of another length.
     ///
     /// Rounding moves a cosine by `e = scale / 2 · Σ|q|` at most, and by about `scale · √(1/12)` on average, for `scale` of
     /// the row: for 384 components without an outlier, 0.0004 on average. The query is kept 32 times finer and adds
     /// next to nothing.
     ///
     /// # Panics
-    /// If `cosines` is not as long as there are rows.
-    pub(crate) fn score(&self, query: &[f32], cosines: &mut [f32]) {
-        assert_eq!(cosines.len(), self.places.len(), "one cosine for each row");
+    /// If there is not one cosine for each row.
+    pub(crate) fn score(&self, query: &[f32], rows: &[u32], cosines: &mut [f32]) {
+        assert_eq!(cosines.len(), rows.len(), "one cosine for each row");
         cosines.fill(f32::NAN);
         if query.len() != self.dimensions || query.is_empty() {
             return;
@@ -111,11 +134,28 @@ impl DenseIndex {
         #[expect(clippy::cast_possible_truncation, reason = "the quotient is within ±4095 and rounded")]
         let query: Vec<i16> =
             query.iter().map(|component| quotient(*component, scale).round() as i16).collect();
-        let mut dots = vec![0; self.scales.len()];
-        dot_products(&query, &self.values, &mut dots);
-        for (cosine, &place) in cosines.iter_mut().zip(&self.places).filter(|(_, place)| **place != NONE) {
-            let place = place as usize;
-            *cosine = dots[place] as f32 * scale * self.scales[place];
+        let places = || rows.iter().map(|row| self.places[*row as usize]).filter(|place| *place != NONE);
+        // Runs of vectors that stand side by side go through the kernel at once.
+        let mut dots = Vec::with_capacity(rows.len());
+        let mut places = places().peekable();
+        while let Some(first) = places.next() {
+            let mut next = first + 1;
+            while places.next_if_eq(&next).is_some() {
+                next += 1;
+            }
+            let start = dots.len();
+            dots.resize(start + (next - first) as usize, 0);
+            let values = first as usize * self.dimensions..next as usize * self.dimensions;
+            dot_products(&query, &self.values[values], &mut dots[start..]);
+        }
+        let mut dots = dots.into_iter();
+        for (cosine, row) in cosines.iter_mut().zip(rows) {
+            let place = self.places[*row as usize];
+            if place != NONE
+                && let Some(dot) = dots.next()
+            {
+                *cosine = dot as f32 * scale * self.scales[place as usize];
+            }
         }
     }
 
@@ -130,11 +170,23 @@ impl DenseIndex {
 /// The dot product of the query with each vector of `values`, by the fastest instructions this processor has.
 fn dot_products(query: &[i16], values: &[i8], dots: &mut [i32]) {
     #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni") {
+        #[expect(unsafe_code, reason = "AVX-512 code may only be called where the processor has AVX-512")]
+        // SAFETY: the processor was just asked.
+        return unsafe { dot_products_avx512(query, values, dots) };
+    }
+    #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         #[expect(unsafe_code, reason = "AVX2 code may only be called where the processor has AVX2")]
         // SAFETY: the processor was just asked.
         return unsafe { dot_products_avx2(query, values, dots) };
     }
+    dot_products_portable(query, values, dots);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn dot_products_avx512(query: &[i16], values: &[i8], dots: &mut [i32]) {
     dot_products_portable(query, values, dots);
 }
 
@@ -177,8 +229,9 @@ mod tests {
     }
 
     fn cosines(index: &DenseIndex, query: &[f32]) -> Vec<f32> {
-        let mut cosines = vec![0.0; index.places.len()];
-        index.score(query, &mut cosines);
+        let rows: Vec<u32> = (0..u32::try_from(index.places.len()).unwrap()).collect();
+        let mut cosines = vec![0.0; rows.len()];
+        index.score(query, &rows, &mut cosines);
         cosines
     }
 

@@ -3,24 +3,44 @@
 /// Keeps a list of equal scores from being divided by nothing.
 const DEVIATION_MIN: f64 = 1e-9;
 
-/// Replaces each score by `(score − mean) / standard deviation`, the deviation that of the whole list; returns the deviation.
+/// Replaces each score by `(score − mean) / standard deviation`, both those of the first `sampled` scores; returns the
+/// deviation.
 ///
 /// NaN means "not measured": such a score has no part in the mean and becomes 0, the score of an average candidate.
-pub(crate) fn z_scores(scores: &mut [f32]) -> f32 {
-    let measured = || scores.iter().filter(|score| !score.is_nan()).map(|&score| f64::from(score));
-    let count = measured().count().max(1) as f64;
-    let mean = measured().sum::<f64>() / count;
-    let variance = measured().map(|score| (score - mean).powi(2)).sum::<f64>() / count;
-    let deviation = variance.sqrt() + DEVIATION_MIN;
+pub(crate) fn z_scores(scores: &mut [f32], sampled: usize) -> f32 {
+    let (mean, deviation) = mean_and_deviation(&scores[..sampled]);
     for score in scores {
-        #[expect(clippy::cast_possible_truncation, reason = "scores need no more than 24 bits")]
-        let z = ((f64::from(*score) - mean) / deviation) as f32;
+        let z = (*score - mean) / deviation;
         *score = if z.is_nan() { 0.0 } else { z };
     }
-    #[expect(clippy::cast_possible_truncation, reason = "as above")]
-    {
-        deviation as f32
+    deviation
+}
+
+/// The standard deviation of the scores that are not NaN.
+pub(crate) fn deviation(scores: &[f32]) -> f32 {
+    mean_and_deviation(scores).1
+}
+
+fn mean_and_deviation(scores: &[f32]) -> (f32, f32) {
+    let (sum, count) = total(scores, |score| score);
+    let mean = sum / count.max(1.0);
+    let (squares, _) = total(scores, |score| (score - mean) * (score - mean));
+    #[expect(clippy::cast_possible_truncation, reason = "scores need no more than 24 bits")]
+    (mean as f32, ((squares / count.max(1.0)).sqrt() + DEVIATION_MIN) as f32)
+}
+
+/// The sum of `of` over the scores that are not NaN, and their number, in lanes side by side.
+fn total(scores: &[f32], of: impl Fn(f64) -> f64) -> (f64, f64) {
+    const LANES: usize = 8;
+    let (mut sums, mut counts) = ([0.0; LANES], [0.0; LANES]);
+    for chunk in scores.chunks(LANES) {
+        for ((sum, count), score) in sums.iter_mut().zip(&mut counts).zip(chunk) {
+            let measured = !score.is_nan();
+            *sum += if measured { of(f64::from(*score)) } else { 0.0 };
+            *count += f64::from(u8::from(measured));
+        }
     }
+    (sums.iter().sum(), counts.iter().sum())
 }
 
 /// Ranks a list may have in [`reciprocal_ranks`].
@@ -47,7 +67,8 @@ mod tests {
     use super::{reciprocal_ranks, z_scores};
 
     fn z(mut scores: Vec<f32>) -> Vec<f32> {
-        z_scores(&mut scores);
+        let all = scores.len();
+        z_scores(&mut scores, all);
         scores
     }
 

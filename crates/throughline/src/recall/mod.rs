@@ -3,6 +3,7 @@
 mod answer;
 mod arms;
 mod cache;
+mod candidates;
 mod confidence;
 mod date;
 mod dense;
@@ -15,6 +16,7 @@ mod query;
 mod rank;
 mod request;
 mod role;
+mod selection;
 mod session;
 mod shard;
 mod speaker;

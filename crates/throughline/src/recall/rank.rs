@@ -9,11 +9,13 @@ use jiff::tz::TimeZone;
 use crate::model::Timestamp;
 
 use super::arms::{self, Arm, LateArm};
+use super::candidates::{self, EXACT_TURNS_MAX};
 use super::filter::Filters;
 use super::fusion::reciprocal_ranks;
 use super::query::Query;
 use super::request::{Priors, RankingKind, Scores};
-use super::shard::{Shard, Turn};
+use super::selection::{self, Selection};
+use super::shard::Shard;
 use super::weights::Weights;
 use super::window::Window;
 use super::{answer, confidence, date, role, session, speaker, top};
@@ -45,36 +47,44 @@ pub(crate) struct Ranking<'a> {
 
 /// The best passages of the shard, one a turn, best first; among equals the later said.
 pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>) -> Vec<Ranked> {
-    let wanted = wanted(shard, ranking.filters);
-    let places: Vec<u32> =
-        (0..).zip(&wanted).filter(|(_, wanted)| **wanted).map(|(place, _)| place).collect();
-    if places.is_empty() {
+    rank_with(shard, ranking, EXACT_TURNS_MAX)
+}
+
+/// The same with another number of turns that are all ranked in full.
+fn rank_with(shard: &Shard, ranking: &Ranking<'_>, exact_turns_max: usize) -> Vec<Ranked> {
+    let weights = weights(ranking);
+    let wanted = selection::wanted(shard, ranking.filters);
+    let selection = candidates::select(shard, ranking.query, &weights, wanted, exact_turns_max);
+    if selection.turns.is_empty() {
         return Vec::new();
     }
-    let weights = weights(ranking);
-    let window = Window::new(shard, &weights);
-    let parts = Parts::new(shard, ranking, weights, &window, &wanted);
-    let scored = places.into_iter().map(|place| (parts.total(place as usize), place)).collect();
+    let parts = Parts::new(shard, &selection, ranking, weights);
+    let scored =
+        selection.turns.iter().enumerate().map(|(turn, place)| (parts.total(turn), *place)).collect();
     let best = top::top(scored, ranking.limit);
-    let passages = parts.best_passages(shard, &best);
-    let found: Vec<(usize, usize)> =
-        best.iter().zip(passages).map(|((_, place), passage)| (*place as usize, passage)).collect();
+    let found: Vec<(usize, usize)> = best
+        .iter()
+        .filter_map(|(_, place)| selection.at(*place))
+        .map(|turn| (turn, parts.best_passage(&selection, turn)))
+        .collect();
+    let Parts { lexical, dense, late, .. } = &parts;
     let confidence = confidence::confidence(
         shard,
+        &selection,
         ranking.query,
-        parts.late.as_ref(),
-        parts.dense.as_ref(),
-        &parts.lexical,
+        late.as_ref(),
+        dense.as_ref(),
+        lexical,
         &found,
     );
     best.iter()
         .zip(found)
         .zip(confidence)
-        .map(|(((score, _), (place, passage)), confidence)| Ranked {
-            turn: shard.turns[place].seq,
-            bytes: shard.passages[passage].bytes,
+        .map(|(((score, place), (turn, passage)), confidence)| Ranked {
+            turn: shard.turns[*place as usize].seq,
+            bytes: shard.passages[selection.passages[passage] as usize].bytes,
             score: *score,
-            scores: parts.scores(place, passage),
+            scores: parts.scores(turn, passage),
             confidence,
         })
         .collect()
@@ -89,24 +99,7 @@ fn weights(ranking: &Ranking<'_>) -> Weights {
     }
 }
 
-/// By place: whether the turn passes the filters.
-fn wanted(shard: &Shard, filters: &Filters) -> Vec<bool> {
-    let tags = filters.tags();
-    let sessions = filters.session_tags();
-    let roles: Vec<u8> = filters.roles.iter().map(|role| role.code()).collect();
-    let from = filters.from.map(Timestamp::as_millisecond);
-    let until = filters.until.map(Timestamp::as_millisecond);
-    let passes = |turn: &Turn| {
-        (roles.is_empty() || roles.contains(&turn.role))
-            && from.is_none_or(|from| turn.time_ms >= from)
-            && until.is_none_or(|until| turn.time_ms < until)
-            && (sessions.is_empty() || sessions.iter().any(|tag| turn.tags.contains(tag)))
-            && tags.iter().all(|tag| turn.tags.contains(tag))
-    };
-    shard.turns.iter().map(passes).collect()
-}
-
-/// The parts of all scores, by place of the turn; a part that has no say is missing.
+/// The parts of all scores, by turn of the selection; a part that has no say is missing.
 struct Parts {
     weights: Weights,
     lexical: Arm,
@@ -122,23 +115,17 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(
-        shard: &Shard,
-        ranking: &Ranking<'_>,
-        weights: Weights,
-        window: &Window<'_>,
-        wanted: &[bool],
-    ) -> Self {
+    fn new(shard: &Shard, selection: &Selection, ranking: &Ranking<'_>, weights: Weights) -> Self {
         let Ranking { kind, priors, query, .. } = *ranking;
         let structured = matches!(kind, RankingKind::Full | RankingKind::Lexical);
-        let windowed = Some(window).filter(|_| structured && priors.neighbours);
-        let lexical = arms::lexical(shard, query, wanted, windowed);
+        let window = (structured && priors.neighbours).then(|| Window::new(shard, selection, &weights));
+        let lexical = arms::lexical(shard, selection, query, window.as_ref());
         let by_meaning = weights.dense > 0.0;
-        let dense =
-            query.vector.as_deref().filter(|_| by_meaning).map(|vector| arms::dense(shard, vector, wanted));
+        let vector = query.vector.as_deref().filter(|_| by_meaning);
+        let dense = vector.map(|vector| arms::dense(shard, selection, vector));
         let late = Some(&query.tokens)
             .filter(|_| by_meaning && structured)
-            .and_then(|tokens| arms::late(shard, tokens, wanted, windowed));
+            .and_then(|tokens| arms::late(shard, selection, tokens, window.as_ref()));
         let mut parts = Self {
             weights,
             lexical,
@@ -155,19 +142,19 @@ impl Parts {
             parts.simple = Some(parts.simple(kind));
             return parts;
         }
-        let turns = 0..shard.turns.len();
+        let turns = 0..selection.turns.len();
         if priors.neighbours {
-            let fused: Vec<f32> = turns.clone().map(|place| parts.fused(place)).collect();
-            parts.answer = Some(answer::of_questions(shard, &fused, |place| window.room(place)));
+            let fused: Vec<f32> = turns.clone().map(|turn| parts.fused(turn)).collect();
+            parts.answer = Some(answer::of_questions(shard, selection, &fused, &weights));
         }
         if priors.session {
-            let plain: Vec<f32> = turns.map(|place| parts.plain(place)).collect();
-            parts.session = Some(session::session_prior(shard, &plain, wanted));
+            let plain: Vec<f32> = turns.map(|turn| parts.plain(turn)).collect();
+            parts.session = Some(session::session_prior(shard, selection, &plain));
         }
-        parts.date =
-            priors.date.then(|| date::nearness(shard, ranking.text, ranking.now, ranking.zone)).flatten();
-        parts.speaker = priors.speaker.then(|| speaker::named(shard, ranking.text)).flatten();
-        parts.role = priors.role.then(|| role::said_by_user(shard)).flatten();
+        let Ranking { text, now, zone, .. } = *ranking;
+        parts.date = priors.date.then(|| date::nearness(shard, selection, text, now, zone)).flatten();
+        parts.speaker = priors.speaker.then(|| speaker::named(shard, selection, text)).flatten();
+        parts.role = priors.role.then(|| role::said_by_user(shard, selection)).flatten();
         parts
     }
 
@@ -177,13 +164,13 @@ impl Parts {
         [(lexical, Some(&self.lexical)), (dense, self.dense.as_ref()), (late, late_arm)]
     }
 
-    fn fused(&self, place: usize) -> f32 {
-        self.arms().into_iter().filter_map(|(weight, arm)| Some(weight * arm?.turns[place])).sum()
+    fn fused(&self, turn: usize) -> f32 {
+        self.arms().into_iter().filter_map(|(weight, arm)| Some(weight * arm?.turns[turn])).sum()
     }
 
     /// The arms' sum without weights.
-    fn plain(&self, place: usize) -> f32 {
-        self.arms().into_iter().filter_map(|(_, arm)| Some(arm?.turns[place])).sum()
+    fn plain(&self, turn: usize) -> f32 {
+        self.arms().into_iter().filter_map(|(_, arm)| Some(arm?.turns[turn])).sum()
     }
 
     /// A ranking that other products have, for comparison.
@@ -196,15 +183,15 @@ impl Parts {
         }
     }
 
-    fn total(&self, place: usize) -> f32 {
+    fn total(&self, turn: usize) -> f32 {
         if let Some(simple) = &self.simple {
-            return simple[place];
+            return simple[turn];
         }
-        self.fused(place) + self.structure(place).into_iter().sum::<f32>()
+        self.fused(turn) + self.structure(turn).into_iter().sum::<f32>()
     }
 
     /// What answer, session, date, speaker and role add.
-    fn structure(&self, place: usize) -> [f32; 5] {
+    fn structure(&self, turn: usize) -> [f32; 5] {
         let weights = &self.weights;
         [
             (weights.after_question, &self.answer),
@@ -213,30 +200,24 @@ impl Parts {
             (weights.speaker, &self.speaker),
             (weights.role, &self.role),
         ]
-        .map(|(weight, part)| part.as_ref().map_or(0.0, |part| weight * part[place]))
+        .map(|(weight, part)| part.as_ref().map_or(0.0, |part| weight * part[turn]))
     }
 
-    /// Of each of these turns the passage with the highest fused score; the earliest among equals.
-    fn best_passages(&self, shard: &Shard, turns: &[(f32, u32)]) -> Vec<usize> {
-        let order: std::collections::HashMap<u32, usize> =
-            turns.iter().enumerate().map(|(order, (_, place))| (*place, order)).collect();
-        let mut best = vec![(f32::NEG_INFINITY, 0); turns.len()];
-        for (at, passage) in shard.passages.iter().enumerate() {
-            let Some(&order) = order.get(&passage.turn) else { continue };
-            let fused: f32 =
-                self.arms().into_iter().filter_map(|(weight, arm)| Some(weight * arm?.passages[at])).sum();
-            if fused > best[order].0 {
-                best[order] = (fused, at);
-            }
-        }
-        best.into_iter().map(|(_, at)| at).collect()
+    /// The passage of the turn with the highest fused score; the earliest among equals.
+    fn best_passage(&self, selection: &Selection, turn: usize) -> usize {
+        let fused = |passage: usize| -> f32 {
+            self.arms().into_iter().filter_map(|(weight, arm)| Some(weight * arm?.passages[passage])).sum()
+        };
+        let own = selection.passages_of(turn);
+        let better = |best: usize, other: usize| if fused(other) > fused(best) { other } else { best };
+        own.clone().fold(own.start, better)
     }
 
-    fn scores(&self, place: usize, passage: usize) -> Scores {
+    fn scores(&self, turn: usize, passage: usize) -> Scores {
         let raw = |arm: Option<&Arm>| arm.map(|arm| arm.raw[passage]).filter(|raw| !raw.is_nan());
         let [lexical, dense, late] =
-            self.arms().map(|(weight, arm)| arm.map_or(0.0, |arm| weight * arm.turns[place]));
-        let [answer, session, date, speaker, role] = self.structure(place);
+            self.arms().map(|(weight, arm)| arm.map_or(0.0, |arm| weight * arm.turns[turn]));
+        let [answer, session, date, speaker, role] = self.structure(turn);
         Scores {
             bm25: self.lexical.raw[passage],
             cosine: raw(self.dense.as_ref()),

@@ -1,49 +1,27 @@
 //! The session prior: turns of a session that holds several good turns are likelier to be meant.
 
-use std::collections::BinaryHeap;
-
+use super::selection::Selection;
 use super::shard::Shard;
 use super::weights::SESSION_TOP;
 
-/// For each turn the mean of the best [`SESSION_TOP`] scores of its session; turns that are not `wanted` do not count and
-/// get 0.
-pub(super) fn session_prior(shard: &Shard, scores: &[f32], wanted: &[bool]) -> Vec<f32> {
-    let mut prior = vec![0.0; scores.len()];
-    for session in shard.sessions.values() {
-        let places = || session.iter().map(|place| *place as usize).filter(|place| wanted[*place]);
-        let mut best: BinaryHeap<std::cmp::Reverse<Total>> = BinaryHeap::with_capacity(SESSION_TOP + 1);
-        for place in places() {
-            best.push(std::cmp::Reverse(Total(scores[place])));
-            if best.len() > SESSION_TOP {
-                best.pop();
+/// For each turn the mean of the best [`SESSION_TOP`] scores of its session.
+pub(super) fn session_prior(shard: &Shard, selection: &Selection, scores: &[f32]) -> Vec<f32> {
+    // By session: its best scores, best first.
+    let mut best = vec![[f32::NEG_INFINITY; SESSION_TOP]; shard.sessions.len()];
+    let session = |turn: usize| shard.turns[selection.turns[turn] as usize].session as usize;
+    for (turn, &score) in scores.iter().enumerate() {
+        let best = &mut best[session(turn)];
+        let mut score = score;
+        for place in best {
+            if score > *place {
+                std::mem::swap(place, &mut score);
             }
         }
-        let mean = best.iter().map(|score| score.0.0).sum::<f32>() / best.len().max(1) as f32;
-        places().for_each(|place| prior[place] = mean);
     }
-    prior
-}
-
-/// A score with a total order.
-#[derive(Clone, Copy)]
-struct Total(f32);
-
-impl PartialEq for Total {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Total {}
-
-impl PartialOrd for Total {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Total {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.total_cmp(&other.0)
-    }
+    let mean = |best: &[f32; SESSION_TOP]| {
+        let there = || best.iter().filter(|score| score.is_finite());
+        there().sum::<f32>() / there().count().max(1) as f32
+    };
+    let means: Vec<f32> = best.iter().map(mean).collect();
+    (0..scores.len()).map(|turn| means[session(turn)]).collect()
 }

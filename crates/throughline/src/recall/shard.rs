@@ -5,11 +5,12 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Generation, Revision};
+use crate::model::{Generation, Revision, Role};
 use crate::ports::{ModelNumber, SearchRow};
 use crate::text::terms::TermHash;
 
-use super::dense::DenseIndex;
+use super::candidates::EXACT_TURNS_MAX;
+use super::dense::{DenseIndex, QuantizedVector};
 use super::late::LateIndex;
 use super::lexical::LexicalIndex;
 use super::passage_row::PassageRow;
@@ -30,6 +31,11 @@ pub(crate) struct Turn {
     pub(crate) asks: bool,
     /// Its length, estimated.
     pub(crate) tokens: u32,
+    /// A place in the list of the scope's sessions.
+    pub(crate) session: u32,
+    /// The number of its first passage, and how many follow one another from there; see [`Shard::passages_of`].
+    first_passage: u32,
+    passages: u32,
     /// Whose name it bears: a place in [`Shard::speakers`].
     pub(crate) speaker: Option<u32>,
     /// Hashes of metadata fields and the session.
@@ -60,17 +66,25 @@ pub(crate) struct Shard {
     pub(crate) turns: Vec<Turn>,
     /// By document number, which is the place of a passage in the three indexes.
     pub(crate) passages: Vec<Passage>,
-    /// Places of a session's turns in the order they were said.
-    pub(crate) sessions: HashMap<u32, Vec<u32>>,
+    /// Places of each session's turns in the order they were said.
+    pub(crate) sessions: Vec<Vec<u32>>,
     /// By place: the places of the turns said before and after it in its session.
     pub(crate) links: Vec<Links>,
     /// The words of each speaker's name.
     pub(crate) speakers: Vec<Box<[TermHash]>>,
+    /// Whether the assistant's turns bear names: then it is a person too.
+    pub(crate) two_people: bool,
     pub(crate) lexical: LexicalIndex,
     pub(crate) dense: DenseIndex,
     pub(crate) late: LateIndex,
+    /// The passages' vectors in one bit a component, once the shard is large: as if each were one token.
+    sketches: Option<LateIndex>,
     places: HashMap<u64, u32>,
     documents: HashMap<(u64, u32), u32>,
+    /// By session number of the store.
+    session_places: HashMap<u32, u32>,
+    /// Passages that do not follow their turn's others, by place of the turn.
+    strays: HashMap<u32, Vec<u32>>,
     tag_bytes: usize,
 }
 
@@ -82,14 +96,18 @@ impl Shard {
             model,
             turns: Vec::new(),
             passages: Vec::new(),
-            sessions: HashMap::new(),
+            sessions: Vec::new(),
             links: Vec::new(),
             speakers: Vec::new(),
+            two_people: false,
             lexical: LexicalIndex::default(),
             dense: DenseIndex::default(),
             late: LateIndex::default(),
+            sketches: None,
             places: HashMap::new(),
             documents: HashMap::new(),
+            session_places: HashMap::new(),
+            strays: HashMap::new(),
             tag_bytes: 0,
         }
     }
@@ -114,6 +132,9 @@ impl Shard {
         if let Some(&document) = self.documents.get(&(row.turn, row.passage)) {
             if let Some(vector) = vector {
                 self.dense.set(document as usize, vector);
+                if let Some(sketches) = &mut self.sketches {
+                    sketches.set(document as usize, &vector.sketch(), dimensions);
+                }
             }
             if let Some(tokens) = tokens {
                 self.late.set(document as usize, tokens, dimensions);
@@ -125,20 +146,51 @@ impl Shard {
         self.lexical.add(document, &passage.terms);
         self.dense.push(vector);
         self.late.push(tokens, dimensions);
-        let turn = self.turn(row, passage);
-        self.passages.push(turn);
+        if let Some(sketches) = &mut self.sketches {
+            sketches.push(vector.map(QuantizedVector::sketch).as_ref(), dimensions);
+        }
+        let passage = self.passage(row, document, passage);
+        self.passages.push(passage);
+        if self.sketches.is_none() && self.turns.len() > EXACT_TURNS_MAX {
+            self.sketches = Some(self.dense.sketches());
+        }
+    }
+
+    /// The sketches of all vectors, if the shard is large.
+    pub(crate) fn sketches(&self) -> Option<&LateIndex> {
+        self.sketches.as_ref()
+    }
+
+    /// Calls `sink` with the numbers of the passages of the turn at `place`.
+    pub(crate) fn passages_of(&self, place: u32, mut sink: impl FnMut(u32)) {
+        let turn = &self.turns[place as usize];
+        (turn.first_passage..turn.first_passage + turn.passages).for_each(&mut sink);
+        if !self.strays.is_empty() {
+            self.strays.get(&place).into_iter().flatten().copied().for_each(sink);
+        }
     }
 
     /// The passage at its turn, which is added with its first passage.
-    fn turn(&mut self, row: &SearchRow, passage: PassageRow) -> Passage {
+    fn passage(&mut self, row: &SearchRow, document: u32, passage: PassageRow) -> Passage {
         let tokens = (passage.bytes.1 - passage.bytes.0).div_ceil(TOKEN_BYTES);
         if let Some(&turn) = self.places.get(&row.turn) {
-            self.turns[turn as usize].tokens += tokens;
+            let known = &mut self.turns[turn as usize];
+            known.tokens += tokens;
+            if known.first_passage + known.passages == document {
+                known.passages += 1;
+            } else {
+                // Its passages got their vectors at different times, and other rows came in between.
+                self.strays.entry(turn).or_default().push(document);
+            }
             return Passage { turn, bytes: passage.bytes };
         }
         let turn = place(self.turns.len());
         self.places.insert(row.turn, turn);
-        let session = self.sessions.entry(row.session).or_default();
+        let session_place = *self.session_places.entry(row.session).or_insert_with(|| {
+            self.sessions.push(Vec::new());
+            place(self.sessions.len() - 1)
+        });
+        let session = &mut self.sessions[session_place as usize];
         let at = session.partition_point(|place| self.turns[*place as usize].seq < row.turn);
         session.insert(at, turn);
         let links =
@@ -152,8 +204,12 @@ impl Shard {
         self.links.push(links);
         self.tag_bytes += size_of_val(passage.tags.as_slice());
         let speaker = self.speaker(passage.speaker);
+        self.two_people |= passage.role == Role::Assistant.code() && speaker.is_some();
         self.turns.push(Turn {
             seq: row.turn,
+            session: session_place,
+            first_passage: document,
+            passages: 1,
             role: passage.role,
             time_ms: passage.time_ms,
             asks: passage.asks,
@@ -185,10 +241,11 @@ impl Shard {
             + self.tag_bytes
             + self.places.len() * PLACE_BYTES
             + self.documents.len() * DOCUMENT_BYTES
-            + self.sessions.values().map(|session| session.capacity() * size_of::<u32>()).sum::<usize>()
+            + self.sessions.iter().map(|session| session.capacity() * size_of::<u32>()).sum::<usize>()
             + self.lexical.heap_bytes()
             + self.dense.heap_bytes()
             + self.late.heap_bytes()
+            + self.sketches.as_ref().map_or(0, LateIndex::heap_bytes)
     }
 }
 

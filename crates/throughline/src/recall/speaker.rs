@@ -6,10 +6,11 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::text::terms::{TermHash, plain_words};
 
+use super::selection::Selection;
 use super::shard::Shard;
 
 /// For each turn, 1 if the question has a word of its speaker's name, else 0. None if it names nobody who spoke.
-pub(super) fn named(shard: &Shard, question: &str) -> Option<Vec<f32>> {
+pub(super) fn named(shard: &Shard, selection: &Selection, question: &str) -> Option<Vec<f32>> {
     if shard.speakers.is_empty() {
         return None;
     }
@@ -20,7 +21,7 @@ pub(super) fn named(shard: &Shard, question: &str) -> Option<Vec<f32>> {
         return None;
     }
     let score = |speaker: Option<u32>| f32::from(u8::from(speaker.is_some_and(|at| is_named[at as usize])));
-    Some(shard.turns.iter().map(|turn| score(turn.speaker)).collect())
+    Some(selection.turns.iter().map(|place| score(shard.turns[*place as usize].speaker)).collect())
 }
 
 /// The words of a question that may be names: where it has capitals, those that do not begin with a small letter ("What

@@ -1,78 +1,73 @@
-//! The window: what of a question a turn's neighbours hold counts for the turn, word by word.
+//! The window: what of a question a turn's neighbours answer counts for the turn, word by word.
 //!
 //! "Where did you go?" – "To Lisbon, with Tom." A question about the journey finds its words in the first turn and its answer in
 //! the second. So for each word or token of the query a turn has the best of what it holds itself and a share of what
 //! the turns up to two before and after it hold. Words that only neighbours have add up with the turn's own, which a
 //! share of finished scores cannot do. A long turn takes less: it stands for itself.
 
+use super::selection::Selection;
 use super::shard::Shard;
 use super::weights::Weights;
 
-/// What each turn takes from the turns around it.
-pub(super) struct Window<'a> {
-    shard: &'a Shard,
-    weights: &'a Weights,
-    /// By place: the part of a share that a turn takes.
-    room: Vec<f32>,
+/// Neighbours on both sides: before, after, before that, after that.
+const AROUND: usize = 4;
+
+/// By turn of a selection: of which others it takes something, and how much.
+pub(super) struct Window {
+    givers: Vec<[u32; AROUND]>,
+    /// 0 where there is no such neighbour.
+    shares: Vec<[f32; AROUND]>,
 }
 
-impl<'a> Window<'a> {
-    pub(super) fn new(shard: &'a Shard, weights: &'a Weights) -> Self {
-        let room = |tokens: u32| (weights.window_tokens / tokens.max(1) as f32).min(1.0);
-        Self { shard, weights, room: shard.turns.iter().map(|turn| room(turn.tokens)).collect() }
-    }
+/// The part of a share that the turn at `place` of the shard takes.
+pub(super) fn room(shard: &Shard, weights: &Weights, place: u32) -> f32 {
+    (weights.window_tokens / shard.turns[place as usize].tokens.max(1) as f32).min(1.0)
+}
 
-    /// The part of a share that the turn at `place` takes.
-    pub(super) fn room(&self, place: usize) -> f32 {
-        self.room[place]
-    }
-
-    /// The turns that take something of what the turn at `place` holds, and the part they take.
-    pub(super) fn takers(&self, place: usize) -> impl Iterator<Item = (usize, f32)> {
-        let Around { before, after, before_that, after_that } = self.around(place);
-        let Weights { window_near: near, window_far: far, .. } = *self.weights;
-        [(after, self.answering(place)), (before, near), (after_that, far), (before_that, far)]
-            .into_iter()
-            .filter_map(|(taker, share)| taker.map(|taker| (taker, share * self.room[taker])))
-    }
-
-    /// The turns of which the turn at `place` takes something, and the part it takes.
-    pub(super) fn givers(&self, place: usize) -> impl Iterator<Item = (usize, f32)> {
-        let Around { before, after, before_that, after_that } = self.around(place);
-        let Weights { window_near: near, window_far: far, .. } = *self.weights;
-        let answering = before.map_or(near, |before| self.answering(before));
-        [(before, answering), (after, near), (before_that, far), (after_that, far)]
-            .into_iter()
-            .filter_map(move |(giver, share)| giver.map(|giver| (giver, share * self.room[place])))
-    }
-
-    /// The best of a turn's own value and its shares of its neighbours' values, which count if they are positive.
-    pub(super) fn lifted(&self, values: &[f32], place: usize) -> f32 {
-        self.givers(place)
-            .fold(values[place], |best, (giver, share)| best.max(share * values[giver].max(0.0)))
-    }
-
-    /// The share of the turn after the one at `place`.
-    fn answering(&self, place: usize) -> f32 {
-        if self.shard.turns[place].asks { self.weights.window_answer } else { self.weights.window_near }
-    }
-
-    fn around(&self, place: usize) -> Around {
-        let before = |place: usize| self.shard.links[place].before.map(|before| before as usize);
-        let after = |place: usize| self.shard.links[place].after.map(|after| after as usize);
-        Around {
-            before: before(place),
-            after: after(place),
-            before_that: before(place).and_then(before),
-            after_that: after(place).and_then(after),
+impl Window {
+    pub(super) fn new(shard: &Shard, selection: &Selection, weights: &Weights) -> Self {
+        let mut window = Self {
+            givers: Vec::with_capacity(selection.turns.len()),
+            shares: Vec::with_capacity(selection.turns.len()),
+        };
+        let Weights { window_answer, window_near, window_far, .. } = *weights;
+        for (&place, own) in selection.turns.iter().zip(0..) {
+            let links = shard.links[place as usize];
+            let before_that = links.before.and_then(|before| shard.links[before as usize].before);
+            let after_that = links.after.and_then(|after| shard.links[after as usize].after);
+            let answers = links.before.is_some_and(|before| shard.turns[before as usize].asks);
+            let near = if answers { window_answer } else { window_near };
+            let around = [
+                (links.before, near),
+                (links.after, window_near),
+                (before_that, window_far),
+                (after_that, window_far),
+            ];
+            let room = room(shard, weights, place);
+            let selected = around.map(|(giver, share)| {
+                let giver = giver.and_then(|giver| selection.at(giver)).and_then(|at| u32::try_from(at).ok());
+                giver.map_or((own, 0.0), |giver| (giver, share * room))
+            });
+            window.givers.push(selected.map(|(giver, _)| giver));
+            window.shares.push(selected.map(|(_, share)| share));
         }
+        window
     }
-}
 
-/// The places around a turn in its session.
-struct Around {
-    before: Option<usize>,
-    after: Option<usize>,
-    before_that: Option<usize>,
-    after_that: Option<usize>,
+    /// The turns that take something of what this turn holds, and the part they take.
+    pub(super) fn takers(&self, turn: usize) -> impl Iterator<Item = (usize, f32)> {
+        // Whoever stands before this turn has it after itself.
+        const MIRRORED: [usize; AROUND] = [1, 0, 3, 2];
+        let taker =
+            move |(giver, mirrored): (&u32, usize)| (*giver as usize, self.shares[*giver as usize][mirrored]);
+        let others = self.givers[turn].iter().zip(MIRRORED).map(taker);
+        others.filter(move |(taker, share)| *taker != turn && *share > 0.0)
+    }
+
+    /// The best of 0, the turn's own value and its shares of its neighbours' values.
+    pub(super) fn lifted(&self, values: &[f32], turn: usize) -> f32 {
+        let taken = |best: f32, (giver, share): (&u32, &f32)| best.max(share * values[*giver as usize]);
+        // The maximum with NaN is the other number.
+        self.givers[turn].iter().zip(&self.shares[turn]).fold(values[turn].max(0.0), taken)
+    }
 }

@@ -85,24 +85,23 @@ impl Lookup {
         }
     }
 
-    /// The sums of all tokens of the blocks, by the fastest instructions this processor has.
-    ///
-    /// # Panics
-    /// If there is not one sum for each token, or the blocks are of other dimensions.
-    pub(super) fn sums(&self, blocks: &[u8], sums: &mut [u16]) {
-        let bytes = self.tables.len() * GROUP_BYTES;
-        assert!(blocks.len().is_multiple_of(bytes) && sums.len() == blocks.len() / bytes * BLOCK_TOKENS);
-        let kernel = kernel();
-        for (block, sums) in blocks.chunks_exact(bytes).zip(sums.as_chunks_mut::<BLOCK_TOKENS>().0) {
-            kernel.run(&self.tables, block, sums);
-        }
-    }
-
     /// The similarity that belongs to a sum; NaN for none.
     pub(super) fn similarity(&self, sum: Option<u16>) -> f32 {
         sum.map_or(f32::NAN, |sum| {
             (2.0 * f32::from(sum).mul_add(self.step, self.least) - self.total) / self.root
         })
+    }
+}
+
+/// For each query token the sums of all tokens of a block, by the fastest instructions this processor has.
+///
+/// # Panics
+/// If there is not one row of sums for each query token, or the block is of other dimensions.
+pub(super) fn sums(lookups: &[Lookup], block: &[u8], sums: &mut [[u16; BLOCK_TOKENS]]) {
+    assert_eq!(lookups.len(), sums.len(), "one row of sums for each query token");
+    let kernel = kernel();
+    for (lookup, sums) in lookups.iter().zip(sums) {
+        kernel.run(&lookup.tables, block, sums);
     }
 }
 
@@ -129,7 +128,8 @@ enum Kernel {
 }
 
 fn kernel() -> Kernel {
-    available().pop().unwrap_or(Kernel::Scalar)
+    static FASTEST: std::sync::OnceLock<Kernel> = std::sync::OnceLock::new();
+    *FASTEST.get_or_init(|| available().pop().unwrap_or(Kernel::Scalar))
 }
 
 /// What this processor has, the fastest last.

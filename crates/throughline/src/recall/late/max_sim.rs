@@ -20,9 +20,10 @@ pub(crate) struct TokenScores {
 
 impl TokenScores {
     /// From the token's best similarity in each text, NaN for texts without tokens.
-    pub(crate) fn new(mut best: Vec<f32>) -> Self {
-        let spread = spread(&best);
-        let deviation = z_scores(&mut best);
+    /// Mean and deviation are those of the first `sampled` texts.
+    pub(crate) fn new(mut best: Vec<f32>, sampled: usize) -> Self {
+        let spread = spread(&best, sampled);
+        let deviation = z_scores(&mut best, sampled);
         Self { spread, deviation, z: best }
     }
 }
@@ -36,10 +37,11 @@ pub(crate) fn max_sim(tokens: &[TokenScores]) -> Vec<f32> {
     scores
 }
 
-fn spread(best: &[f32]) -> f32 {
-    let measured = || best.iter().filter(|best| !best.is_nan());
+fn spread(best: &[f32], sampled: usize) -> f32 {
+    let measured = || best[..sampled].iter().filter(|best| !best.is_nan());
     let mean = measured().sum::<f32>() / measured().count().max(1) as f32;
-    (measured().fold(mean, |max, best| max.max(*best)) - mean).max(SPREAD_MIN)
+    // The maximum with NaN is the other number.
+    (best.iter().copied().fold(mean, f32::max) - mean).max(SPREAD_MIN)
 }
 
 #[cfg(test)]
@@ -47,7 +49,8 @@ mod tests {
     use super::*;
 
     fn scores(table: Vec<Vec<f32>>) -> Vec<f32> {
-        max_sim(&table.into_iter().map(TokenScores::new).collect::<Vec<_>>())
+        let all = table.first().map_or(0, Vec::len);
+        max_sim(&table.into_iter().map(|row| TokenScores::new(row, all)).collect::<Vec<_>>())
     }
 
     #[test]

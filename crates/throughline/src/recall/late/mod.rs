@@ -65,29 +65,54 @@ impl LateIndex {
         self.places[passage] = Tokens { first, count };
     }
 
-    /// For each token of the query the best similarity of every passage, in −1 … 1, NaN for passages without tokens; one
-    /// row of as many passages as there are for each token. None if the query has other dimensions, or no token.
-    pub(crate) fn best(&self, query: &[f32]) -> Option<Vec<Vec<f32>>> {
-        if self.tokens == 0 || query.is_empty() || !query.len().is_multiple_of(self.dimensions) {
+    /// For each token of the query the best similarity of each of these passages, in −1 … 1, NaN for passages without
+    /// tokens. None if the query has other dimensions, or no token.
+    pub(crate) fn best(&self, query: &[&[f32]], passages: &[u32]) -> Option<Vec<Vec<f32>>> {
+        let fits = |token: &&[f32]| token.len() == self.dimensions;
+        if self.tokens == 0 || query.is_empty() || !query.iter().all(fits) {
             return None;
         }
-        let mut sums = vec![0_u16; self.blocks.len() / block_bytes(self.dimensions) * BLOCK_TOKENS];
-        let rows = query.chunks_exact(self.dimensions).map(|token| {
-            let lookup = Lookup::new(token);
-            lookup.sums(&self.blocks, &mut sums);
-            self.places.iter().map(|place| lookup.similarity(best(&sums, *place))).collect()
-        });
-        Some(rows.collect())
+        let lookups: Vec<Lookup> = query.iter().map(|token| Lookup::new(token)).collect();
+        let bytes = block_bytes(self.dimensions);
+        // The sums of one block for all tokens of the query; passages that stand side by side share blocks.
+        let mut sums = vec![[0_u16; BLOCK_TOKENS]; lookups.len()];
+        let mut current = usize::MAX;
+        let mut rows = vec![Vec::with_capacity(passages.len()); lookups.len()];
+        let mut best = vec![None; lookups.len()];
+        for passage in passages {
+            let Tokens { first, count } = self.places[*passage as usize];
+            best.fill(None);
+            let (mut at, end) = (first as usize, (first + count) as usize);
+            while at < end {
+                let block = at / BLOCK_TOKENS;
+                if block != current {
+                    lookup::sums(&lookups, &self.blocks[block * bytes..][..bytes], &mut sums);
+                    current = block;
+                }
+                let until = end.min((block + 1) * BLOCK_TOKENS);
+                let within = at % BLOCK_TOKENS..at % BLOCK_TOKENS + (until - at);
+                for (best, sums) in best.iter_mut().zip(&sums) {
+                    *best = (*best).max(sums[within.clone()].iter().copied().max());
+                }
+                at = until;
+            }
+            for ((row, lookup), best) in rows.iter_mut().zip(&lookups).zip(&best) {
+                row.push(lookup.similarity(*best));
+            }
+        }
+        Some(rows)
+    }
+
+    /// The similarity of one vector with every passage's only token, NaN where there is none.
+    pub(crate) fn cosines(&self, query: &[f32]) -> Option<Vec<f32>> {
+        let all: Vec<u32> = (0..u32::try_from(self.places.len()).ok()?).collect();
+        self.best(&[query], &all)?.pop()
     }
 
     /// Bytes of heap the index holds.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.places.capacity() * size_of::<Tokens>() + self.blocks.capacity()
     }
-}
-
-fn best(sums: &[u16], place: Tokens) -> Option<u16> {
-    sums[place.first as usize..][..place.count as usize].iter().copied().max()
 }
 
 #[cfg(test)]
@@ -100,6 +125,11 @@ mod tests {
 
     fn sketch(tokens: &[f32]) -> TokenSketch {
         TokenSketch::new(1, tokens, DIMENSIONS)
+    }
+
+    fn best(index: &LateIndex, query: &[f32]) -> Option<Vec<Vec<f32>>> {
+        let all: Vec<u32> = (0..u32::try_from(index.places.len()).unwrap()).collect();
+        index.best(&query.chunks_exact(DIMENSIONS).collect::<Vec<_>>(), &all)
     }
 
     fn exact(query: &[f32], token: &[f32]) -> f32 {
@@ -123,21 +153,21 @@ mod tests {
         index.push(None, DIMENSIONS);
         index.push(Some(&sketch(&[0.2; DIMENSIONS])), DIMENSIONS);
         let query = [1.0 / 24.0_f32.sqrt(); DIMENSIONS];
-        let best = index.best(&query).unwrap();
-        assert!(best[0][0].is_nan() && (best[0][1] - 1.0).abs() < 0.01);
+        let found = best(&index, &query).unwrap();
+        assert!(found[0][0].is_nan() && (found[0][1] - 1.0).abs() < 0.01);
         index.set(0, &sketch(&[-0.2; DIMENSIONS]), DIMENSIONS);
-        assert!((index.best(&query).unwrap()[0][0] + 1.0).abs() < 0.01);
+        assert!((best(&index, &query).unwrap()[0][0] + 1.0).abs() < 0.01);
     }
 
     #[test]
     fn tokens_of_another_model_are_not_compared() {
         let mut index = LateIndex::default();
-        assert_eq!(index.best(&[1.0; DIMENSIONS]), None);
+        assert_eq!(best(&index, &[1.0; DIMENSIONS]), None);
         index.push(Some(&sketch(&[0.2; DIMENSIONS])), DIMENSIONS);
         index.push(Some(&TokenSketch::new(1, &[0.2; 48], 48)), 48);
-        assert!(index.best(&[1.0; DIMENSIONS]).unwrap()[0][1].is_nan());
-        assert_eq!(index.best(&[1.0; DIMENSIONS + 1]), None);
-        assert_eq!(index.best(&[]), None);
+        assert!(best(&index, &[1.0; DIMENSIONS]).unwrap()[0][1].is_nan());
+        assert_eq!(index.best(&[&[1.0; DIMENSIONS + 1]], &[0]), None);
+        assert_eq!(index.best(&[], &[0]), None);
     }
 
     proptest! {
@@ -149,7 +179,7 @@ mod tests {
             for passage in &passages {
                 index.push(Some(&sketch(passage)), DIMENSIONS);
             }
-            let Some(rows) = index.best(&query) else {
+            let Some(rows) = best(&index, &query) else {
                 prop_assert!(passages.iter().all(Vec::is_empty));
                 return Ok(());
             };
