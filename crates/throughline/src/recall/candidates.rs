@@ -16,7 +16,7 @@ use super::weights::Weights;
 pub(crate) const EXACT_TURNS_MAX: usize = 8_192;
 
 /// Turns of a larger scope that are, besides their neighbours and the sample.
-const CHOSEN_TURNS_MAX: usize = 2_000;
+const CHOSEN_TURNS_MAX: usize = 600;
 
 /// Turns that stand for all when means and deviations are taken.
 const SAMPLE_TURNS: usize = 1_000;

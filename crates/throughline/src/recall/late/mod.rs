@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
 
-    const DIMENSIONS: usize = 24;
+    const DIMENSIONS: usize = 32;
 
     fn sketch(tokens: &[f32]) -> TokenSketch {
         TokenSketch::new(1, tokens, DIMENSIONS)
@@ -152,7 +152,7 @@ mod tests {
         let mut index = LateIndex::default();
         index.push(None, DIMENSIONS);
         index.push(Some(&sketch(&[0.2; DIMENSIONS])), DIMENSIONS);
-        let query = [1.0 / 24.0_f32.sqrt(); DIMENSIONS];
+        let query = [1.0 / 32.0_f32.sqrt(); DIMENSIONS];
         let found = best(&index, &query).unwrap();
         assert!(found[0][0].is_nan() && (found[0][1] - 1.0).abs() < 0.01);
         index.set(0, &sketch(&[-0.2; DIMENSIONS]), DIMENSIONS);
@@ -187,7 +187,7 @@ mod tests {
                 for (best, passage) in row.iter().zip(&passages) {
                     let tokens = passage.chunks_exact(DIMENSIONS);
                     let expected = tokens.map(|token| exact(q, token)).fold(f32::NAN, f32::max);
-                    prop_assert!((best - expected).abs() < 0.02 || best.is_nan() && expected.is_nan());
+                    prop_assert!((best - expected).abs() < 0.04 || best.is_nan() && expected.is_nan());
                 }
             }
         }
