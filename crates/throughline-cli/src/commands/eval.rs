@@ -16,7 +16,7 @@ use throughline_eval::{
     Dataset, Format, JsonReport, Paint, Progress, Report, RunError, RunFacts, Style, evaluate, html, table,
 };
 
-use self::ranker::{EMBED_TIME_MAX, Kind, MemoryRanker};
+use self::ranker::{EMBED_TIME_MAX, Kind, MemoryRanker, Prior};
 use super::Run;
 use crate::config::{Config, MemoryFlags};
 use crate::failure::{Failure, Hinting};
@@ -68,6 +68,10 @@ struct Measure {
     /// What may rank
     #[arg(long, value_enum, default_value_t = Kind::Full)]
     ranking: Kind,
+
+    /// What the conversation's structure must not add to scores: to see what each part is worth
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
+    without: Vec<Prior>,
 
     /// Write the figures and a row for each question to this file, for `throughline eval compare`
     #[arg(long, value_name = "FILE")]
@@ -124,7 +128,7 @@ impl Measure {
         let conversations = open(data_set, file)?.conversations()?;
         let folder = tempfile::Builder::new().prefix("throughline-eval-").tempdir()?;
         let facts = self.facts(&config, data_set, file);
-        let mut ranker = MemoryRanker::new(self.memory(&config, folder.path())?, self.ranking);
+        let mut ranker = MemoryRanker::new(self.memory(&config, folder.path())?, self.ranking, &self.without);
         let mut bar = Bar { terminal: run.terminal, bar: None };
         let evaluation =
             evaluate(conversations, &mut ranker, &mut |progress| bar.show(progress)).map_err(with_cause)?;

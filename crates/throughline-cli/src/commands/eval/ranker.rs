@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use throughline::memory::{Memory, Observation, TurnToObserve};
 use throughline::model::{Role, Scope, SessionId, TenantId, Timestamp, UserId};
-use throughline::recall::{RankingKind, RecallRequest};
+use throughline::recall::{Priors, RankingKind, RecallRequest};
 use throughline_eval::{Conversation, ConversationTurn, Question, RankedItem, Ranker};
 
 use crate::failure::Failure;
@@ -60,10 +60,37 @@ impl Kind {
     }
 }
 
+/// A part of the score that a conversation's structure adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Prior {
+    /// What the turns around a turn hold
+    Neighbours,
+    /// Other good turns of the session
+    Session,
+    /// A date that the question names
+    Date,
+    /// A speaker that the question names
+    Speaker,
+    /// Being the user's own
+    Role,
+}
+
+fn priors(without: &[Prior]) -> Priors {
+    let with = |prior| !without.contains(&prior);
+    Priors {
+        neighbours: with(Prior::Neighbours),
+        session: with(Prior::Session),
+        date: with(Prior::Date),
+        speaker: with(Prior::Speaker),
+        role: with(Prior::Role),
+    }
+}
+
 /// Puts the engine's recall to the test.
 pub(super) struct MemoryRanker {
     memory: Arc<Memory>,
     kind: Kind,
+    priors: Priors,
     scope: Option<Scope>,
     /// When the last turn was said: the time of questions that have none.
     last: Option<Timestamp>,
@@ -72,10 +99,10 @@ pub(super) struct MemoryRanker {
 }
 
 impl MemoryRanker {
-    pub(super) fn new(memory: Arc<Memory>, kind: Kind) -> Self {
+    pub(super) fn new(memory: Arc<Memory>, kind: Kind, without: &[Prior]) -> Self {
         // The vocabulary is loaded by the first count; a server does that at its start, so no question should pay for it.
         memory.settings().token_encoding.count("warm");
-        Self { memory, kind, scope: None, last: None, turns: HashMap::new() }
+        Self { memory, kind, priors: priors(without), scope: None, last: None, turns: HashMap::new() }
     }
 }
 
@@ -107,6 +134,7 @@ impl Ranker for MemoryRanker {
             limit,
             embed_deadline: EMBED_TIME_MAX,
             ranking: self.kind.ranking(),
+            priors: self.priors,
             time: question.time.or(self.last),
             ..RecallRequest::new(&question.text)
         };
