@@ -11,7 +11,7 @@ use super::window::Window;
 pub(super) struct Arm {
     /// By turn of the selection: z-scores.
     pub(super) turns: Vec<f32>,
-    /// By passage of the selection, in the units of `turns` but for a constant.
+    /// By passage of the selection: what a turn that had nothing but the passage would score, without the window.
     pub(super) passages: Vec<f32>,
     /// By passage of the selection: what is shown as its score; NaN where there is none.
     pub(super) raw: Vec<f32>,
@@ -26,8 +26,8 @@ pub(super) struct LateArm {
 
 impl Arm {
     fn new(mut turns: Vec<f32>, passages: &[f32], raw: Vec<f32>, sampled: usize) -> Self {
-        let deviation = z_scores(&mut turns, sampled);
-        let scaled = |value: &f32| if value.is_nan() { 0.0 } else { value / deviation };
+        let (mean, deviation) = z_scores(&mut turns, sampled);
+        let scaled = |value: &f32| if value.is_nan() { 0.0 } else { (value - mean) / deviation };
         Self { turns, passages: passages.iter().map(scaled).collect(), raw }
     }
 }
@@ -81,10 +81,10 @@ pub(super) fn late(
     for ((row, best), token) in table.iter().zip(&best).zip(tokens) {
         let mut score = TokenScores::new(best.clone(), selection.sampled);
         score.spread *= shard.lexical.weight(token.word);
-        let scale = score.spread / score.deviation;
         for ((best, raw), passage) in row.iter().zip(&mut raw).zip(&mut passages) {
             *raw += best / table.len() as f32;
-            *passage += if best.is_nan() { 0.0 } else { best * scale };
+            let z = (best - score.mean) / score.deviation;
+            *passage += if z.is_nan() { 0.0 } else { score.spread * z };
         }
         if let Some(window) = window {
             score.z = (0..score.z.len()).map(|turn| window.lifted(&score.z, turn)).collect();

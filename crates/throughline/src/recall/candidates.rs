@@ -38,8 +38,12 @@ pub(super) fn select(
     let mut turns: Vec<u32> = wanted.iter().copied().step_by(stride).take(SAMPLE_TURNS).collect();
     let sampled = turns.len();
     let mut is_wanted = vec![false; shard.turns.len()];
-    wanted.iter().for_each(|place| is_wanted[*place as usize] = true);
-    turns.iter().for_each(|place| is_wanted[*place as usize] = false);
+    for place in &wanted {
+        is_wanted[*place as usize] = true;
+    }
+    for place in &turns {
+        is_wanted[*place as usize] = false;
+    }
     let best = top::top(scores.into_iter().zip(wanted).collect(), CHOSEN_TURNS_MAX);
     for (_, place) in best {
         let links = shard.links[place as usize];
@@ -61,7 +65,7 @@ fn first_look(shard: &Shard, query: &Query, weights: &Weights, wanted: &[u32]) -
     for (document, score) in query.terms.iter().flat_map(|term| shard.lexical.scores(term.hash)) {
         lexical[shard.passages[document as usize].turn as usize] += score;
     }
-    let scale = |weight: f32, values: &[f32]| weight / deviation(&values[..]);
+    let scale = |weight: f32, values: &[f32]| weight / deviation(values);
     let sample = |values: &[f32]| -> Vec<f32> {
         let stride = (wanted.len() / SAMPLE_TURNS).max(1);
         wanted.iter().step_by(stride).map(|place| values[*place as usize]).collect()

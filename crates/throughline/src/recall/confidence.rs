@@ -53,11 +53,11 @@ pub(super) fn confidence(
     }
     let Some(dense) = dense else { return by_words(shard, selection, query, &window, found) };
     let unreachable = shard.lexical.unreachable(&query.terms);
-    let share = |bm25: f32| if unreachable > 0.0 { bm25 / unreachable } else { 0.0 };
+    let part = |bm25: f32| if unreachable > 0.0 { bm25 / unreachable } else { 0.0 };
     let cosine = |passage: usize| Some(dense.raw[passage]).filter(|cosine| !cosine.is_nan());
     let of = |&(_, passage): &(usize, usize)| match cosine(passage) {
-        Some(cosine) => logistic(BY_VECTOR, cosine + share(lexical.raw[passage])),
-        None => logistic(BY_WORDS, share(lexical.raw[passage])),
+        Some(cosine) => logistic(BY_VECTOR, cosine + part(lexical.raw[passage])),
+        None => logistic(BY_WORDS, part(lexical.raw[passage])),
     };
     found.iter().map(of).collect()
 }

@@ -34,12 +34,12 @@ pub(super) fn nearness(
     }
     let near = |time_ms| {
         let Some(day) = day(time_ms) else { return 0.0 };
-        ranges.iter().map(|range| of_range(day, range)).fold(0.0, f32::max)
+        ranges.iter().map(|range| of_range(day, *range)).fold(0.0, f32::max)
     };
     Some(times().map(near).collect())
 }
 
-fn of_range(day: Date, range: &DateRange) -> f32 {
+fn of_range(day: Date, range: DateRange) -> f32 {
     let days = |from: Date, to: Date| from.until(to).map_or(i32::MAX, |span| span.get_days()) as f32;
     let distance = if day > range.last {
         days(range.last, day) / DAYS_AFTER
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn what_is_told_a_week_later_has_a_third_of_the_boost_and_before_it_falls_faster() {
         let may = DateRange { first: Date::constant(2023, 5, 1), last: Date::constant(2023, 5, 31) };
-        let near = |month, day| of_range(Date::constant(2023, month, day), &may);
+        let near = |month, day| of_range(Date::constant(2023, month, day), may);
         assert_eq!((near(5, 1), near(5, 31)), (1.0, 1.0));
         assert!((near(6, 7) - (-1.0_f32).exp()).abs() < 1e-6);
         assert!((near(4, 28) - (-1.0_f32).exp()).abs() < 1e-6);

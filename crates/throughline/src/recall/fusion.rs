@@ -3,17 +3,17 @@
 /// Keeps a list of equal scores from being divided by nothing.
 const DEVIATION_MIN: f64 = 1e-9;
 
-/// Replaces each score by `(score − mean) / standard deviation`, both those of the first `sampled` scores; returns the
+/// Replaces each score by `(score − mean) / standard deviation`, both those of the first `sampled` scores; returns mean and
 /// deviation.
 ///
 /// NaN means "not measured": such a score has no part in the mean and becomes 0, the score of an average candidate.
-pub(crate) fn z_scores(scores: &mut [f32], sampled: usize) -> f32 {
+pub(crate) fn z_scores(scores: &mut [f32], sampled: usize) -> (f32, f32) {
     let (mean, deviation) = mean_and_deviation(&scores[..sampled]);
     for score in scores {
         let z = (*score - mean) / deviation;
         *score = if z.is_nan() { 0.0 } else { z };
     }
-    deviation
+    (mean, deviation)
 }
 
 /// The standard deviation of the scores that are not NaN.

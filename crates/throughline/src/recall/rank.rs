@@ -4,6 +4,8 @@
 //! z-scores over all turns that pass the filters, so that they are on one scale for any kind of text, and what the
 //! conversation's structure adds to them. Of each turn the passage that answers best is returned.
 
+use std::collections::HashMap;
+
 use jiff::tz::TimeZone;
 
 use crate::model::Timestamp;
@@ -105,6 +107,9 @@ struct Parts {
     lexical: Arm,
     dense: Option<Arm>,
     late: Option<LateArm>,
+    /// The best passage's score of each turn of several: words that stand together count more than words scattered over a
+    /// long message, so half of such a turn's score is that of its best passage.
+    long: HashMap<usize, f32>,
     /// Set where the score is that of a simple ranking instead of the sum of the parts.
     simple: Option<Vec<f32>>,
     answer: Option<Vec<f32>>,
@@ -131,6 +136,7 @@ impl Parts {
             lexical,
             dense,
             late,
+            long: HashMap::new(),
             simple: None,
             answer: None,
             session: None,
@@ -143,6 +149,9 @@ impl Parts {
             return parts;
         }
         let turns = 0..selection.turns.len();
+        let long = turns.clone().filter(|turn| selection.passages_of(*turn).len() > 1);
+        parts.long =
+            long.map(|turn| (turn, parts.fused_passage(parts.best_passage(selection, turn)))).collect();
         if priors.neighbours {
             let fused: Vec<f32> = turns.clone().map(|turn| parts.fused(turn)).collect();
             parts.answer = Some(answer::of_questions(shard, selection, &fused, &weights));
@@ -165,7 +174,15 @@ impl Parts {
     }
 
     fn fused(&self, turn: usize) -> f32 {
-        self.arms().into_iter().filter_map(|(weight, arm)| Some(weight * arm?.turns[turn])).sum()
+        let whole = self.arms().into_iter().filter_map(|(weight, arm)| Some(weight * arm?.turns[turn])).sum();
+        match self.long.get(&turn) {
+            Some(best) => f32::midpoint(whole, *best),
+            None => whole,
+        }
+    }
+
+    fn fused_passage(&self, passage: usize) -> f32 {
+        self.arms().into_iter().filter_map(|(weight, arm)| Some(weight * arm?.passages[passage])).sum()
     }
 
     /// The arms' sum without weights.
@@ -205,18 +222,20 @@ impl Parts {
 
     /// The passage of the turn with the highest fused score; the earliest among equals.
     fn best_passage(&self, selection: &Selection, turn: usize) -> usize {
-        let fused = |passage: usize| -> f32 {
-            self.arms().into_iter().filter_map(|(weight, arm)| Some(weight * arm?.passages[passage])).sum()
-        };
         let own = selection.passages_of(turn);
-        let better = |best: usize, other: usize| if fused(other) > fused(best) { other } else { best };
+        let better =
+            |best, other| if self.fused_passage(other) > self.fused_passage(best) { other } else { best };
         own.clone().fold(own.start, better)
     }
 
     fn scores(&self, turn: usize, passage: usize) -> Scores {
         let raw = |arm: Option<&Arm>| arm.map(|arm| arm.raw[passage]).filter(|raw| !raw.is_nan());
+        let part = |arm: &Arm| {
+            let whole = arm.turns[turn];
+            if self.long.contains_key(&turn) { f32::midpoint(whole, arm.passages[passage]) } else { whole }
+        };
         let [lexical, dense, late] =
-            self.arms().map(|(weight, arm)| arm.map_or(0.0, |arm| weight * arm.turns[turn]));
+            self.arms().map(|(weight, arm)| arm.map_or(0.0, |arm| weight * part(arm)));
         let [answer, session, date, speaker, role] = self.structure(turn);
         Scores {
             bm25: self.lexical.raw[passage],

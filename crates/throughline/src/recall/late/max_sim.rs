@@ -12,7 +12,9 @@ pub(crate) struct TokenScores {
     /// A token that finds its like everywhere ("went", "like") has a small spread and says little; one that finds it in a
     /// single text decides. Plain MaxSim, the mean over all tokens, finds 2.1 points less on LoCoMo.
     pub(crate) spread: f32,
-    /// The standard deviation of its best similarities.
+    /// The mean of its best similarities.
+    pub(crate) mean: f32,
+    /// Their standard deviation.
     pub(crate) deviation: f32,
     /// `(best − mean) / deviation` of each text; 0 for texts without tokens.
     pub(crate) z: Vec<f32>,
@@ -23,8 +25,8 @@ impl TokenScores {
     /// Mean and deviation are those of the first `sampled` texts.
     pub(crate) fn new(mut best: Vec<f32>, sampled: usize) -> Self {
         let spread = spread(&best, sampled);
-        let deviation = z_scores(&mut best, sampled);
-        Self { spread, deviation, z: best }
+        let (mean, deviation) = z_scores(&mut best, sampled);
+        Self { spread, mean, deviation, z: best }
     }
 }
 
