@@ -4,6 +4,8 @@
 //! The model is scripted: a word is a fixed direction with a little of its neighbours mixed in, so that vectors are spread
 //! as a real model's are and the same in every run.
 
+#![expect(clippy::print_stdout, reason = "it is what a bench is for")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,7 +84,9 @@ fn embedding(text: &str) -> Embedding {
 
 fn unit(mut vector: Vec<f32>) -> Vec<f32> {
     let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
-    vector.iter_mut().for_each(|x| *x /= length);
+    for x in &mut vector {
+        *x /= length;
+    }
     vector
 }
 
