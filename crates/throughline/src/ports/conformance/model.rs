@@ -8,9 +8,9 @@ use crate::model::{
     ReceiptId, Revision, Scope, SessionId, TenantId, Timestamp, Turn, TurnId, UserKey, to_millisecond,
 };
 use crate::ports::{
-    ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, EmbeddingModel, Erased, Idempotency, KeyStore,
-    KnownTurn, ModelNumber, Parent, ReadStore, SearchRow, SessionSummary, StoreError, TurnsPage,
-    UnembeddedRow, WriteStore,
+    ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, EmbeddingModel, EmbeddingModels, Erased,
+    Idempotency, KeyStore, KnownTurn, ModelNumber, NumberedModel, Parent, ReadStore, RolledBack, SearchRow,
+    SessionSummary, StoreError, TurnsPage, UnembeddedRow, WriteStore,
 };
 
 #[derive(Clone, Default)]
@@ -19,8 +19,17 @@ struct State {
     generations: u64,
     identities: Vec<(TenantId, Option<AgentId>, Identity)>,
     schemas: Vec<(TenantId, String)>,
-    models: Vec<EmbeddingModel>,
+    models: EmbeddingModels,
+    last_model: ModelNumber,
     keys: Vec<ApiKey>,
+}
+
+#[derive(Clone)]
+struct Row {
+    search: SearchRow,
+    /// The models that it does not wait for.
+    read_by: Vec<ModelNumber>,
+    outdated: bool,
 }
 
 #[derive(Clone)]
@@ -30,7 +39,7 @@ struct ScopeState {
     /// The turn with number n stands at n - 1, its message hash with it.
     turns: Vec<(Turn, MessageHash)>,
     sessions: Vec<SessionId>,
-    rows: Vec<(SearchRow, bool)>,
+    rows: Vec<Row>,
     last_row: u64,
     outbox: Vec<SessionId>,
     profiles: Vec<Profile>,
@@ -62,6 +71,25 @@ impl ModelStore {
 }
 
 impl State {
+    fn rows(&self, limit: usize, wanted: impl Fn(&Row) -> bool) -> Vec<UnembeddedRow> {
+        let rows = self.scopes.iter().flat_map(|scope| {
+            let found = scope.rows.iter().filter(|row| wanted(row));
+            found.map(|found| UnembeddedRow { scope: scope.scope.clone(), row: found.search.clone() })
+        });
+        rows.take(limit).collect()
+    }
+
+    fn numbered(&mut self, model: &EmbeddingModel) -> NumberedModel {
+        self.last_model += 1;
+        NumberedModel { number: self.last_model, model: model.clone() }
+    }
+
+    fn give_up(&mut self, model: Option<&NumberedModel>) {
+        let Some(&NumberedModel { number: model, .. }) = model else { return };
+        let rows = self.scopes.iter_mut().flat_map(|scope| &mut scope.rows);
+        rows.filter(|row| row.read_by.contains(&model)).for_each(|row| row.outdated = true);
+    }
+
     fn scope(&mut self, scope: &Scope) -> &mut ScopeState {
         let at = self.scopes.iter().position(|known| known.scope == *scope).unwrap_or_else(|| {
             self.generations += 1;
@@ -104,12 +132,12 @@ impl ScopeState {
         self.known().filter(move |turn| session.is_none_or(|session| turn.session == *session))
     }
 
-    fn push_row(&mut self, row: SearchRow, embedded: bool) {
+    fn push_row(&mut self, row: SearchRow, read_by: Vec<ModelNumber>) {
         self.last_row += 1;
-        self.rows.push((SearchRow { number: self.last_row, ..row }, embedded));
+        self.rows.push(Row { search: SearchRow { number: self.last_row, ..row }, read_by, outdated: false });
     }
 
-    fn append(&mut self, append: Append) -> Result<Vec<AppendedTurn>, StoreError> {
+    fn append(&mut self, append: Append, models: &[ModelNumber]) -> Result<Vec<AppendedTurn>, StoreError> {
         if let Some(idempotency) = &append.idempotency
             && let Some((earlier, turns)) =
                 self.idempotency.iter().find(|(known, _)| known.key == idempotency.key)
@@ -163,9 +191,10 @@ impl ScopeState {
             before = self.known().next_back();
             for (passage, draft) in (0..).zip(draft.passages) {
                 let session = u32::try_from(session).unwrap_or(u32::MAX);
+                let read_by = models.iter().filter(|model| draft.read_by.contains(model)).copied().collect();
                 self.push_row(
                     SearchRow { number: 0, turn: seq, passage, session, body: draft.body },
-                    draft.embedded,
+                    read_by,
                 );
             }
             done.push(AppendedTurn { seq, known: false });
@@ -196,7 +225,8 @@ impl ReadStore for ModelStore {
         sink: &mut dyn FnMut(SearchRow),
     ) -> Result<Option<Revision>, StoreError> {
         Ok(self.read(scope, |scope| {
-            scope.rows.iter().filter(|(row, _)| row.number > after).for_each(|(row, _)| sink(row.clone()));
+            let rows = scope.rows.iter().map(|known| &known.search);
+            rows.filter(|row| row.number > after).for_each(|row| sink(row.clone()));
             Some(scope.revision())
         }))
     }
@@ -312,27 +342,27 @@ impl ReadStore for ModelStore {
         Ok(self.state().schemas.iter().find(|(known, _)| known == tenant).map(|(_, schema)| schema.clone()))
     }
 
-    fn unembedded(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
+    fn unembedded(&self, model: ModelNumber, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
         let state = self.state();
-        let rows = state.scopes.iter().flat_map(|scope| {
-            let waiting = scope.rows.iter().filter(|(_, embedded)| !embedded);
-            waiting.map(|(row, _)| UnembeddedRow { scope: scope.scope.clone(), row: row.clone() })
-        });
-        Ok(rows.take(limit).collect())
+        let kept = state.models.numbers().contains(&model);
+        Ok(state.rows(limit, |row| kept && !row.read_by.contains(&model)))
     }
 
     fn unembedded_count(&self) -> Result<u64, StoreError> {
-        Ok(self.unembedded(usize::MAX)?.len() as u64)
+        let awaited = self.state().models.awaited();
+        Ok(self.unembedded(awaited, usize::MAX)?.len() as u64)
+    }
+
+    fn outdated(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
+        Ok(self.state().rows(limit, |row| row.outdated))
     }
 
     fn outbox_count(&self) -> Result<u64, StoreError> {
         Ok(self.state().scopes.iter().map(|scope| scope.outbox.len() as u64).sum())
     }
 
-    fn embedding_model(&self) -> Result<Option<(ModelNumber, EmbeddingModel)>, StoreError> {
-        let state = self.state();
-        let number = ModelNumber::try_from(state.models.len()).unwrap_or(ModelNumber::MAX);
-        Ok(state.models.last().map(|model| (number, model.clone())))
+    fn embedding_models(&self) -> Result<EmbeddingModels, StoreError> {
+        Ok(self.state().models.clone())
     }
 
     fn secret(&self) -> Result<[u8; 32], StoreError> {
@@ -343,20 +373,23 @@ impl ReadStore for ModelStore {
 impl WriteStore for ModelStore {
     fn append(&self, scope: &Scope, append: Append) -> Result<Appended, StoreError> {
         self.write(|state| {
+            let models = state.models.numbers();
             let scope = state.scope(scope);
-            Ok(Appended { generation: scope.generation, turns: scope.append(append)? })
+            Ok(Appended { generation: scope.generation, turns: scope.append(append, &models)? })
         })
     }
 
     fn put_embedded(&self, rows: Vec<EmbeddedRow>) -> Result<(), StoreError> {
         self.write(|state| {
-            for EmbeddedRow { scope, number, body } in rows {
+            let models = state.models.numbers();
+            for EmbeddedRow { scope, number, body, read_by } in rows {
                 let Some(scope) = state.scopes.iter_mut().find(|known| known.scope == scope) else {
                     continue;
                 };
-                if let Some(at) = scope.rows.iter().position(|(row, _)| row.number == number) {
-                    let (row, _) = scope.rows.remove(at);
-                    scope.push_row(SearchRow { body, ..row }, true);
+                if let Some(at) = scope.rows.iter().position(|known| known.search.number == number) {
+                    let mut old = scope.rows.remove(at);
+                    old.read_by.extend(models.iter().filter(|model| read_by.contains(model)));
+                    scope.push_row(SearchRow { body, ..old.search }, old.read_by);
                 }
             }
             Ok(())
@@ -417,29 +450,66 @@ impl WriteStore for ModelStore {
         })
     }
 
-    fn claim_embedding_model(
-        &self,
-        model: &EmbeddingModel,
-    ) -> Result<(ModelNumber, EmbeddingModel), StoreError> {
-        if self.embedding_model()?.is_none() {
-            self.state().models.push(model.clone());
-        }
-        Ok(self.embedding_model()?.unwrap_or((0, model.clone())))
+    fn claim_embedding_model(&self, model: &EmbeddingModel) -> Result<EmbeddingModels, StoreError> {
+        self.write(|state| {
+            if state.models.serving.is_none() {
+                state.models.serving = Some(state.numbered(model));
+            }
+            Ok(state.models.clone())
+        })
     }
 
-    fn switch_embedding_model(&self, model: &EmbeddingModel) -> Result<ModelNumber, StoreError> {
-        let in_force = self.embedding_model()?;
-        self.write(|state| match in_force {
-            Some((number, in_force)) if in_force == *model => Ok(number),
-            in_force => {
-                state.models.push(model.clone());
-                state
-                    .scopes
-                    .iter_mut()
-                    .flat_map(|scope| &mut scope.rows)
-                    .for_each(|(_, embedded)| *embedded = false);
-                Ok(in_force.map_or(0, |(number, _)| number) + 1)
+    fn begin_switch(&self, model: &EmbeddingModel) -> Result<EmbeddingModels, StoreError> {
+        self.write(|state| {
+            if state.models.serving.as_ref().is_some_and(|serving| serving.model == *model) {
+                let coming = state.models.coming.take();
+                state.give_up(coming.as_ref());
+                return Ok(state.models.clone());
             }
+            let beside = state.models.coming.take().or_else(|| state.models.previous.take());
+            state.models.coming = match beside {
+                Some(beside) if beside.model == *model => Some(beside),
+                beside => {
+                    state.give_up(beside.as_ref());
+                    Some(state.numbered(model))
+                }
+            };
+            if state.models.serving.is_none() {
+                state.models.serving = state.models.coming.take();
+            }
+            Ok(state.models.clone())
+        })
+    }
+
+    fn complete_switch(&self, coming: ModelNumber) -> Result<bool, StoreError> {
+        let waits = !self.unembedded(coming, 1)?.is_empty();
+        self.write(|state| {
+            let models = &mut state.models;
+            if waits || models.coming.as_ref().is_none_or(|known| known.number != coming) {
+                return Ok(false);
+            }
+            models.previous = std::mem::replace(&mut models.serving, models.coming.take());
+            Ok(true)
+        })
+    }
+
+    fn roll_back_switch(&self) -> Result<RolledBack, StoreError> {
+        self.write(|state| {
+            if let Some(coming) = state.models.coming.take() {
+                state.give_up(Some(&coming));
+                return Ok(RolledBack::Cancelled(coming));
+            }
+            let Some(previous) = state.models.previous.take() else { return Ok(RolledBack::Nothing) };
+            state.models.previous = state.models.serving.replace(previous.clone());
+            Ok(RolledBack::Restored(previous))
+        })
+    }
+
+    fn forget_previous_model(&self) -> Result<Option<NumberedModel>, StoreError> {
+        self.write(|state| {
+            let previous = state.models.previous.take();
+            state.give_up(previous.as_ref());
+            Ok(previous)
         })
     }
 
