@@ -49,28 +49,79 @@ pub(crate) fn load(config: &Config) -> Result<Option<Arc<dyn Embedder>>> {
     }
 }
 
-/// Refuses to go on if the store's vectors are of another model than the configured one.
-pub(crate) fn check_store(memory: &Memory, config: &Config) -> Result<()> {
-    let (Some(configured), Some((_, kept))) = (name(config), memory.store().embedding_model()?) else {
-        return Ok(());
+/// Loads the model that was configured before, where the configuration still names it (`previous.source`).
+fn load_previous(config: &Config) -> Result<Option<Arc<dyn Embedder>>> {
+    let Some(source) = &config.previous_embeddings else { return Ok(None) };
+    let before = Config {
+        embeddings: source.clone(),
+        embeddings_model: config.previous_model.clone(),
+        embeddings_key: config.previous_key.clone(),
+        embeddings_dimensions: None,
+        embeddings_query_prefix: config.previous_query_prefix.clone(),
+        embeddings_passage_prefix: config.previous_passage_prefix.clone(),
+        ..config.clone()
     };
-    if kept.name == configured {
+    load(&before)
+}
+
+/// Brings in what the store uses besides the configured model: while a switch is under way the model that still serves,
+/// after a rollback the one that serves again. The model of this process can be had if its files are there, another one
+/// if `previous.source` names it. Returns whether anything was brought in.
+pub(crate) fn bring_others(memory: &Memory, config: &Config) -> Result<bool> {
+    let models = memory.store().embedding_models()?;
+    let missing: Vec<_> = [models.serving, models.coming]
+        .into_iter()
+        .flatten()
+        .map(|known| known.model)
+        .filter(|model| !memory.has_at_hand(model) && name(config) != Some(&model.name))
+        .collect();
+    let mut brought = false;
+    for model in missing {
+        let embedder = if model.name == LOCAL.name && LOCAL.is_in(&config.model_dir) {
+            Some(Arc::new(MiniLm::load(&config.model_dir)?) as Arc<dyn Embedder>)
+        } else if config.previous_model == model.name {
+            load_previous(config)?
+        } else {
+            None
+        };
+        if let Some(embedder) = embedder.filter(|embedder| *embedder.model() == model) {
+            memory.keep_at_hand(embedder);
+            brought = true;
+        }
+    }
+    Ok(brought)
+}
+
+/// Refuses to go on if the configured model is neither the one whose vectors answer nor the one a switch is leading to.
+pub(crate) fn check_store(memory: &Memory, config: &Config) -> Result<()> {
+    let models = memory.store().embedding_models()?;
+    let (Some(configured), Some(serving)) = (name(config), models.serving) else { return Ok(()) };
+    let kept = serving.model.name;
+    if kept == configured || models.coming.as_ref().is_some_and(|coming| coming.model.name == configured) {
         return Ok(());
     }
-    Err(Failure::error(format!(
-        "the memory in {} was embedded with {}, and {configured} is configured: their vectors cannot be compared",
+    let failure = Failure::error(format!(
+        "the memory in {} was embedded with {kept}, and {configured} is configured: their vectors cannot be compared",
         config.data.display(),
-        kept.name
-    ))
-    .hint(
-        "set `embeddings` as it was, or run `throughline model switch` once: it embeds everything again with the model now \
-         configured",
-    ))
+    ));
+    Err(match models.coming {
+        Some(coming) => failure.hint(format!(
+            "a switch to {} is under way: set `embeddings` to it, or call the switch off with `throughline model rollback`",
+            coming.model.name
+        )),
+        None => failure.hint(
+            "set `embeddings` as it was, or run `throughline model switch` once: it embeds everything again with the model \
+             now configured, while the old vectors answer",
+        ),
+    })
 }
 
 /// Attaches the configured model if it can be had at once; else recall goes by words alone, and the person is told.
 pub(crate) fn attach_if_there(memory: &Memory, config: &Config, terminal: Terminal) -> Result<()> {
     check_store(memory, config)?;
+    if name(config).is_some_and(|name| memory.embedder_named(name).is_some()) {
+        return bring_serving(memory, config, terminal);
+    }
     if config.embeddings == EmbeddingSource::Local && !LOCAL.is_in(&config.model_dir) {
         terminal.note(format!(
             "Recall goes by words alone: the embedding model is not in {}.\n  hint: `throughline model pull` fetches it",
@@ -80,8 +131,29 @@ pub(crate) fn attach_if_there(memory: &Memory, config: &Config, terminal: Termin
     }
     match load(config) {
         Ok(Some(embedder)) => memory.attach(embedder)?,
-        Ok(None) => {}
+        Ok(None) => return Ok(()),
         Err(error) => terminal.note(format!("Recall goes by words alone: {error:#}")),
     }
+    bring_serving(memory, config, terminal)
+}
+
+/// While a switch is under way: the model that still serves, if it can be had; else the person is told.
+fn bring_serving(memory: &Memory, config: &Config, terminal: Terminal) -> Result<()> {
+    if let Err(error) = bring_others(memory, config) {
+        terminal.note(format!("The model that still serves cannot be had: {error:#}"));
+    }
+    if let (Some(serving), Some(coming)) = missing_server(memory)? {
+        terminal.note(format!(
+            "Recall goes by words alone: {serving} is not at hand, and the switch to {coming} is not complete.\n  hint: \
+             `throughline model status` shows how far it is"
+        ));
+    }
     Ok(())
+}
+
+/// The model that serves if it is not at hand, and the one that comes.
+fn missing_server(memory: &Memory) -> Result<(Option<String>, Option<String>)> {
+    let models = memory.store().embedding_models()?;
+    let serving = models.serving.map(|known| known.model).filter(|model| !memory.has_at_hand(model));
+    Ok((serving.map(|model| model.name), models.coming.map(|known| known.model.name)))
 }

@@ -157,13 +157,10 @@ pub(crate) fn write(
 /// Gives the passages that wait for one a vector, those of other writers too. Returns how many it was.
 pub(crate) fn embed(memory: &Memory, config: &Config, terminal: Terminal) -> Result<u64> {
     let waiting = memory.store().unembedded_count()?;
-    if waiting == 0 {
+    if waiting == 0 && memory.store().embedding_models()?.coming.is_none() {
         return Ok(0);
     }
     embedding::attach_if_there(memory, config, terminal)?;
-    if memory.embedder().is_none() {
-        return Ok(0);
-    }
     let bar = terminal.progress(waiting, EMBEDDING);
     let mut embedded = 0;
     loop {

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 use indicatif::ProgressBar;
@@ -103,6 +103,8 @@ impl Task {
     fn attach(&self, stopped: &Stopped) -> bool {
         let mut fetched = false;
         loop {
+            // While a switch is under way another model serves: it must not wait for the configured one.
+            self.bring_others();
             let seen = self.files();
             let error = match embedding::load(&self.config) {
                 Ok(Some(embedder)) => return self.put_in_force(embedder),
@@ -200,10 +202,36 @@ impl Task {
         self.status.set(state(text.to_owned()));
     }
 
+    /// What the store uses besides the configured model; what cannot be had is tried again.
+    fn bring_others(&self) -> bool {
+        match embedding::bring_others(&self.memory, &self.config) {
+            Ok(brought) => {
+                if brought {
+                    tracing::info!("another embedding model that the store uses is at hand");
+                }
+                true
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "an embedding model that the store uses cannot be had"
+                );
+                false
+            }
+        }
+    }
+
     fn backfill(&self, stopped: &Stopped) {
+        let mut others_tried = Instant::now();
+        let mut others_wait = Duration::ZERO;
         loop {
+            // Any process may have begun a switch or taken one back.
+            if others_tried.elapsed() >= others_wait {
+                others_wait = if self.bring_others() { WORK_LOOKED_FOR_EVERY } else { ENDPOINT_TRIED_EVERY };
+                others_tried = Instant::now();
+            }
             let wait = match self.memory.backfill(BACKFILL_PASSAGES_A_STEP) {
-                Ok(0) => WORK_LOOKED_FOR_EVERY,
+                Ok(0) => self.tidy(),
                 Ok(_) => Duration::ZERO,
                 Err(error) => {
                     tracing::warn!(%error, "passages wait for their vectors");
@@ -212,6 +240,18 @@ impl Task {
             };
             if stopped.after(wait) {
                 return;
+            }
+        }
+    }
+
+    /// A step of what nobody waits for. Returns how long to wait for the next one.
+    fn tidy(&self) -> Duration {
+        match self.memory.tidy(BACKFILL_PASSAGES_A_STEP) {
+            Ok(0) => WORK_LOOKED_FOR_EVERY,
+            Ok(_) => Duration::ZERO,
+            Err(error) => {
+                tracing::warn!(%error, "vectors of a model that was given up stay for now");
+                PAUSE_AFTER_FAILURE
             }
         }
     }

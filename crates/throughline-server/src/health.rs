@@ -4,6 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Serialize;
+use throughline::memory::{Memory, MemoryError};
+use throughline::ports::{EmbeddingModels, NumberedModel};
 use utoipa::ToSchema;
 
 use crate::state::{AppState, ModelState};
@@ -28,6 +30,36 @@ pub(crate) struct Readiness {
     model_detail: Option<String>,
     /// `full`, or `lexical` as long as passages are found by their words alone.
     recall: &'static str,
+    /// The change of the embedding model that is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_switch: Option<ModelSwitch>,
+}
+
+/// A change of the embedding model: the old one answers until no passage waits for the new one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ModelSwitch {
+    /// The model that answers.
+    from: Option<String>,
+    /// The model that will.
+    to: String,
+    /// Passages that it has not read yet.
+    passages_waiting: u64,
+    /// Whether this server has both: it reads passages with the new one, and answers by the old one's vectors.
+    both_at_hand: bool,
+}
+
+/// Whether the model that serves is at hand, and the switch that is under way.
+fn models(memory: &Memory) -> Result<(bool, Option<ModelSwitch>), MemoryError> {
+    // Asked in any case: whether the store answers is what this is about.
+    let passages_waiting = memory.store().unembedded_count()?;
+    let EmbeddingModels { serving, coming, .. } = memory.store().embedding_models()?;
+    let at_hand = |known: Option<&NumberedModel>| known.is_some_and(|known| memory.has_at_hand(&known.model));
+    let attached = at_hand(serving.as_ref());
+    let both_at_hand = attached && at_hand(coming.as_ref());
+    let from = serving.map(|known| known.model.name);
+    let switch =
+        coming.map(|coming| ModelSwitch { from, to: coming.model.name, passages_waiting, both_at_hand });
+    Ok((attached, switch))
 }
 
 /// 200 when the server can serve; says if the embedding model is still loading.
@@ -39,13 +71,9 @@ pub(crate) struct Readiness {
     )
 )]
 pub(crate) async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
-    let (attached, store) = match state
-        .engine
-        .call(|memory| memory.store().unembedded_count().map(|_| memory.embedder().is_some()))
-        .await
-    {
-        Ok(attached) => (attached, Ok(())),
-        Err(error) => (false, Err(error.message)),
+    let ((attached, model_switch), store) = match state.engine.call(models).await {
+        Ok(models) => (models, Ok(())),
+        Err(error) => ((false, None), Err(error.message)),
     };
     let (model, model_detail) = match state.model.get() {
         _ if attached => ("ready", None),
@@ -60,6 +88,7 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<R
         model,
         model_detail,
         recall: if attached { "full" } else { "lexical" },
+        model_switch,
     };
     (status, Json(readiness))
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use rusqlite::Connection;
 use throughline::model::{Content, Role, Scope, SessionId, TenantId, Timestamp, UserId};
-use throughline::ports::{Append, Parent, PassageDraft, TurnDraft, WriteStore};
+use throughline::ports::{Append, FIRST_MODEL, Parent, PassageDraft, TurnDraft, WriteStore};
 use throughline_sqlite::{SqliteOptions, SqliteStore};
 
 const USERS: u64 = 1_000;
@@ -30,7 +30,7 @@ fn append(number: u64, turns: u64) -> (Scope, Append) {
         content: Content::text(format!("{number} {part} {}", "x".repeat(TEXT_BYTES))),
         time: Timestamp::UNIX_EPOCH,
         metadata: None,
-        passages: vec![PassageDraft { body: vec![7; ROW_BYTES], embedded: true }],
+        passages: vec![PassageDraft { body: vec![7; ROW_BYTES], read_by: vec![FIRST_MODEL] }],
     };
     let append = Append {
         session: SessionId::new("s").expect("a name"),

@@ -3,12 +3,12 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use throughline::codec::{TurnBody, encode_turn};
 use throughline::model::{ChainHash, MessageHash, Scope, Timestamp};
-use throughline::ports::{Append, Appended, AppendedTurn, Parent, StoreError, TurnDraft};
+use throughline::ports::{Append, Appended, AppendedTurn, ModelNumber, Parent, StoreError, TurnDraft};
 
 use crate::error::Fault;
 use crate::number::next;
 use crate::scopes::{self, ScopeRow};
-use crate::{idempotency, receipts, search};
+use crate::{idempotency, models, receipts, search};
 
 /// A session while turns are added to it.
 struct SessionRow {
@@ -63,8 +63,9 @@ pub(crate) fn append(connection: &Connection, scope: &Scope, append: Append) -> 
             None => new_session(&mut row)?,
         };
         let first_new = row.last_turn;
+        let models = models::numbers(connection)?;
         for draft in drafts {
-            place = insert_turn(connection, &mut row, &mut session_row, place, draft, now)?;
+            place = insert_turn(connection, &mut row, &mut session_row, place, draft, &models, now)?;
             done.push(AppendedTurn { seq: row.last_turn.into(), known: false });
         }
         save_session(connection, &row, &session_row, is_new.then_some(session.as_str()))?;
@@ -166,6 +167,7 @@ fn insert_turn(
     session: &mut SessionRow,
     place: Place,
     draft: TurnDraft,
+    models: &[ModelNumber],
     now: Timestamp,
 ) -> Result<Place, Fault> {
     let TurnDraft { role, name, content, time, metadata, passages } = draft;
@@ -194,7 +196,9 @@ fn insert_turn(
     ])?;
     scope.last_turn = seq;
     for (passage, draft) in (0_u32..).zip(passages) {
-        search::insert(connection, scope, seq, passage, session.number, &draft.body, draft.embedded)?;
+        let unread_by: Vec<_> =
+            models.iter().filter(|model| !draft.read_by.contains(model)).copied().collect();
+        search::insert(connection, scope, seq, passage, session.number, &draft.body, &unread_by)?;
     }
 
     session.turns += 1;

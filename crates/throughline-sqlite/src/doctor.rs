@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+use throughline::ports::EmbeddingModels;
 
 use crate::connection::FILE_NAME;
 use crate::error::Fault;
+use crate::models;
 use crate::schema::{self, FileKind};
 
 mod chains;
@@ -52,7 +54,7 @@ pub struct Counts {
     pub turns: u64,
     /// Search rows.
     pub passages: u64,
-    /// Search rows that wait for a vector.
+    /// Search rows that wait for a vector of the model that comes, or of the one that serves if none comes.
     pub unembedded: u64,
     /// Sessions that wait to be learned from.
     pub outbox: u64,
@@ -71,6 +73,8 @@ pub struct Report {
     pub schema: Option<u32>,
     /// How much is in it, where it could be counted.
     pub counts: Option<Counts>,
+    /// The embedding models, where they could be read.
+    pub models: Option<EmbeddingModels>,
     /// What is wrong; empty if nothing is.
     pub findings: Vec<Finding>,
 }
@@ -106,7 +110,8 @@ const RESTORE: &str = "stop every process that uses the directory, keep a copy o
 /// Examines the data directory, which other processes may be using.
 pub fn doctor(directory: &Path) -> Report {
     let file = directory.join(FILE_NAME);
-    let mut report = Report { file: file.clone(), schema: None, counts: None, findings: Vec::new() };
+    let mut report =
+        Report { file: file.clone(), schema: None, counts: None, models: None, findings: Vec::new() };
     match std::fs::metadata(&file) {
         Ok(metadata) if metadata.len() == 0 => {
             report.warning(
@@ -177,6 +182,10 @@ fn examine(report: &mut Report, connection: &Connection) {
     match checks::counts(connection) {
         Ok(counts) => report.counts = Some(counts),
         Err(fault) => report.unreadable("the rows cannot be counted", fault),
+    }
+    match models::models(connection) {
+        Ok(models) => report.models = Some(models),
+        Err(fault) => report.unreadable("the embedding models cannot be read", fault),
     }
     if let Err(fault) = checks::tables(report, connection) {
         report.unreadable("the tables cannot be compared", fault);

@@ -23,7 +23,11 @@ pub(crate) fn erase_user(connection: &Connection, user: &UserKey) -> Result<(Era
         erased.passages += delete("search", "row")?;
         erased.jobs += delete("outbox", "session")?;
         erased.profiles += delete("profiles", "profile")?;
-        delete("unembedded", "row")?;
+        delete("outdated", "row")?;
+        connection.execute(
+            "DELETE FROM unread WHERE model IN (SELECT DISTINCT model FROM unread) AND row BETWEEN ? AND ?",
+            [lowest, highest],
+        )?;
         delete("idempotency", "number")?;
         erased.receipts += connection.execute("DELETE FROM receipts WHERE scope = ?", [scope.0])? as u64;
         connection.execute("DELETE FROM scopes WHERE scope = ?", [scope.0])?;

@@ -21,6 +21,7 @@ mod error;
 mod idempotency;
 mod identities;
 mod journal;
+mod models;
 mod number;
 mod options;
 mod profiles;

@@ -2,13 +2,13 @@
 
 use rusqlite::{Connection, params};
 use throughline::model::{Revision, Scope};
-use throughline::ports::SearchRow;
+use throughline::ports::{ModelNumber, SearchRow};
 
 use crate::error::Fault;
 use crate::number::{next, within};
 use crate::scopes::{self, ScopeRow};
 
-/// Adds a row under the scope's next number; the caller saves the scope.
+/// Adds a row under the scope's next number, which waits for the models named; the caller saves the scope.
 pub(crate) fn insert(
     connection: &Connection,
     scope: &mut ScopeRow,
@@ -16,15 +16,16 @@ pub(crate) fn insert(
     passage: u32,
     session: u32,
     body: &[u8],
-    embedded: bool,
+    unread_by: &[ModelNumber],
 ) -> Result<(), Fault> {
     scope.last_row = next(scope.last_row, "search rows")?;
     let key = scope.number.key(scope.last_row);
     let mut statement = connection
         .prepare_cached("INSERT INTO search (row, turn, passage, session, body) VALUES (?, ?, ?, ?, ?)")?;
     statement.execute(params![key, turn, passage, session, body])?;
-    if !embedded {
-        connection.prepare_cached("INSERT INTO unembedded (row) VALUES (?)")?.execute([key])?;
+    for model in unread_by {
+        let mut statement = connection.prepare_cached("INSERT INTO unread (model, row) VALUES (?, ?)")?;
+        statement.execute(params![model, key])?;
     }
     Ok(())
 }

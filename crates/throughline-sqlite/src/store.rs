@@ -7,8 +7,9 @@ use throughline::model::{
     Revision, Scope, SessionId, TenantId, Timestamp, Turn, UserKey,
 };
 use throughline::ports::{
-    ApiKey, Append, Appended, EmbeddedRow, EmbeddingModel, Erased, KeyStore, KnownTurn, ModelNumber,
-    ReadStore, SearchRow, SessionSummary, StoreError, TurnsPage, UnembeddedRow, WriteStore,
+    ApiKey, Append, Appended, EmbeddedRow, EmbeddingModel, EmbeddingModels, Erased, KeyStore, KnownTurn,
+    ModelNumber, NumberedModel, ReadStore, RolledBack, SearchRow, SessionSummary, StoreError, TurnsPage,
+    UnembeddedRow, WriteStore,
 };
 
 use crate::error::Fault;
@@ -17,7 +18,8 @@ use crate::readers::Readers;
 use crate::scrub::{self, Means};
 use crate::writer::Writer;
 use crate::{
-    append, connection, credentials, embedding, erase, identities, journal, profiles, receipts, search,
+    append, connection, credentials, embedding, erase, identities, journal, models, profiles, receipts,
+    search,
 };
 
 /// The embedded store. Shared between threads by reference; dropping it finishes the queued writes.
@@ -143,12 +145,16 @@ impl ReadStore for SqliteStore {
         self.readers.read(|c| profiles::slot_schema(c, tenant))
     }
 
-    fn unembedded(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
-        self.readers.read(|c| embedding::unembedded(c, limit))
+    fn unembedded(&self, model: ModelNumber, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
+        self.readers.read(|c| embedding::unembedded(c, model, limit))
     }
 
     fn unembedded_count(&self) -> Result<u64, StoreError> {
         self.readers.read(embedding::unembedded_count)
+    }
+
+    fn outdated(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
+        self.readers.read(|c| embedding::outdated(c, limit))
     }
 
     fn outbox_count(&self) -> Result<u64, StoreError> {
@@ -156,8 +162,8 @@ impl ReadStore for SqliteStore {
             .read(|c| Ok(c.prepare_cached("SELECT count(*) FROM outbox")?.query_row([], |row| row.get(0))?))
     }
 
-    fn embedding_model(&self) -> Result<Option<(ModelNumber, EmbeddingModel)>, StoreError> {
-        self.readers.read(embedding::model)
+    fn embedding_models(&self) -> Result<EmbeddingModels, StoreError> {
+        self.readers.read(models::models)
     }
 
     fn secret(&self) -> Result<[u8; 32], StoreError> {
@@ -210,17 +216,26 @@ impl WriteStore for SqliteStore {
         self.writer.write(move |c| profiles::put_slot_schema(c, &tenant, schema.as_deref()))
     }
 
-    fn claim_embedding_model(
-        &self,
-        model: &EmbeddingModel,
-    ) -> Result<(ModelNumber, EmbeddingModel), StoreError> {
+    fn claim_embedding_model(&self, model: &EmbeddingModel) -> Result<EmbeddingModels, StoreError> {
         let model = model.clone();
-        self.writer.write(move |c| embedding::claim_model(c, &model))
+        self.writer.write(move |c| models::claim(c, &model))
     }
 
-    fn switch_embedding_model(&self, model: &EmbeddingModel) -> Result<ModelNumber, StoreError> {
+    fn begin_switch(&self, model: &EmbeddingModel) -> Result<EmbeddingModels, StoreError> {
         let model = model.clone();
-        self.writer.write(move |c| embedding::switch_model(c, &model))
+        self.writer.write(move |c| models::begin(c, &model))
+    }
+
+    fn complete_switch(&self, coming: ModelNumber) -> Result<bool, StoreError> {
+        self.writer.write(move |c| models::complete(c, coming))
+    }
+
+    fn roll_back_switch(&self) -> Result<RolledBack, StoreError> {
+        self.writer.write(models::roll_back)
+    }
+
+    fn forget_previous_model(&self) -> Result<Option<NumberedModel>, StoreError> {
+        self.writer.write(models::forget_previous)
     }
 
     /// Takes the rows away in one transaction, then wipes the file of what SQLite left of them, which reads it

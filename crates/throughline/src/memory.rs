@@ -5,19 +5,20 @@
 mod backfill;
 mod context;
 mod erase;
+mod models;
 mod observe;
 mod profile;
 mod recall;
 mod settings;
 
 use std::borrow::Cow;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use thiserror::Error;
 
 use crate::context::FenceKey;
 use crate::model::{NameError, TenantId, Timestamp, to_millisecond};
-use crate::ports::{Clock, EmbedError, Embedder, EmbeddingModel, ModelNumber, Store, StoreError};
+use crate::ports::{Clock, EmbedError, Embedder, EmbeddingModel, Store, StoreError};
 use crate::recall::ShardCache;
 
 pub use context::{Context, ContextRequest, Replay};
@@ -46,18 +47,11 @@ pub enum MemoryError {
         .store.name, .store.dimensions, .configured.name, .configured.dimensions
     )]
     ModelMismatch {
-        /// The model whose vectors are in force.
+        /// The model that serves.
         store: EmbeddingModel,
         /// The model that was to be used.
         configured: EmbeddingModel,
     },
-}
-
-/// An embedding model and the number its vectors have in this store.
-#[derive(Clone)]
-struct Attached {
-    embedder: Arc<dyn Embedder>,
-    number: ModelNumber,
 }
 
 /// The memory of all tenants of one store.
@@ -67,7 +61,8 @@ pub struct Memory {
     settings: Settings,
     secret: [u8; 32],
     fence_key: FenceKey,
-    attached: RwLock<Option<Attached>>,
+    /// One for each model, whether the store has use for it just now or not.
+    embedders: RwLock<Vec<Arc<dyn Embedder>>>,
     shards: ShardCache,
 }
 
@@ -81,38 +76,7 @@ impl Memory {
         let secret = store.secret()?;
         let shards = ShardCache::new(settings.shard_cache_bytes_max);
         let fence_key = FenceKey::derive(&secret);
-        Ok(Self { store, clock, settings, secret, fence_key, attached: RwLock::new(None), shards })
-    }
-
-    /// Uses a model from now on. The first model ever attached to a store is the store's; any other is refused
-    /// with [`MemoryError::ModelMismatch`], so that vectors of two models are never mixed.
-    pub fn attach(&self, embedder: Arc<dyn Embedder>) -> Result<(), MemoryError> {
-        let (number, store) = self.store.claim_embedding_model(embedder.model())?;
-        if store != *embedder.model() {
-            return Err(MemoryError::ModelMismatch { store, configured: embedder.model().clone() });
-        }
-        self.put_attached(Attached { embedder, number });
-        Ok(())
-    }
-
-    /// Puts another model in force: every passage waits for a vector of it, and is found by its words until then.
-    pub fn switch_model(&self, embedder: Arc<dyn Embedder>) -> Result<(), MemoryError> {
-        let number = self.store.switch_embedding_model(embedder.model())?;
-        self.put_attached(Attached { embedder, number });
-        Ok(())
-    }
-
-    fn put_attached(&self, attached: Attached) {
-        *self.attached.write().unwrap_or_else(PoisonError::into_inner) = Some(attached);
-    }
-
-    fn attached(&self) -> Option<Attached> {
-        self.attached.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The model in use.
-    pub fn embedder(&self) -> Option<Arc<dyn Embedder>> {
-        self.attached().map(|attached| attached.embedder)
+        Ok(Self { store, clock, settings, secret, fence_key, embedders: RwLock::default(), shards })
     }
 
     /// The store, for plain reads, identities and keys.

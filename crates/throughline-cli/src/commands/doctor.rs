@@ -3,6 +3,8 @@
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
+use std::fmt::Write as _;
+use throughline::ports::{EmbeddingModels, NumberedModel};
 use throughline_sqlite::doctor::{Finding, Report, Severity, doctor};
 
 use super::Run;
@@ -64,10 +66,26 @@ fn show(terminal: Terminal, report: &Report) -> Result<()> {
             ),
         )?;
     }
+    if let Some(models) = &report.models {
+        fact("model", shown_models(models))?;
+    }
     if report.findings.is_empty() {
         return fact("state", terminal.paint(Tone::Good, "all is well"));
     }
     report.findings.iter().try_for_each(|finding| show_finding(terminal, finding))
+}
+
+fn shown_models(models: &EmbeddingModels) -> String {
+    let name = |known: &NumberedModel| known.model.name.clone();
+    let mut text = models.serving.as_ref().map_or_else(|| "none yet".to_owned(), name);
+    if let Some(coming) = &models.coming {
+        let _ = write!(text, ", until the switch to {} is complete", coming.model.name);
+    }
+    if let Some(previous) = &models.previous {
+        let _ =
+            write!(text, "; {} before, which `throughline model rollback` returns to", previous.model.name);
+    }
+    text
 }
 
 fn show_finding(terminal: Terminal, finding: &Finding) -> Result<()> {
@@ -110,6 +128,14 @@ fn document(terminal: Terminal, report: &Report) -> Result<()> {
         "sound": report.is_sound(),
         "schema": report.schema,
         "counts": counts,
+        "models": report.models.as_ref().map(|models| {
+            let name = |known: &Option<NumberedModel>| known.as_ref().map(|known| known.model.name.clone());
+            json!({
+                "serving": name(&models.serving),
+                "coming": name(&models.coming),
+                "previous": name(&models.previous),
+            })
+        }),
         "findings": findings,
     }))
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
+use throughline::ports::{EmbeddingModels, NumberedModel, RolledBack};
 use throughline_sqlite::FILE_NAME;
 
 use super::Run;
@@ -45,14 +46,36 @@ Examples:
         #[command(flatten)]
         flags: MemoryFlags,
     },
-    /// Embed the whole memory again with the model now configured
+    /// Embed the whole memory again with the model now configured, while the old vectors answer
     ///
-    /// Passages are found by their words until they have their new vectors. It may be interrupted: a server goes on with it.
+    /// The new model takes over when it has read everything. This may be interrupted: a server that has the model configured
+    /// goes on with it, and so does the same command. A server that has only the old one recalls by words from the takeover on:
+    /// to switch without a gap, use `--background` and restart the server with the new model configured.
     #[command(after_help = "\
 Examples:
   throughline model switch
+  throughline model switch --background        a server with this model configured does the work
   THROUGHLINE_EMBEDDINGS_MODEL=text-embedding-3-small throughline model switch --embeddings https://api.openai.com/v1")]
     Switch {
+        /// Only begin it
+        #[arg(long)]
+        background: bool,
+        #[command(flatten)]
+        flags: MemoryFlags,
+    },
+    /// Take a switch back: call it off while it is under way, else return to the model before
+    ///
+    /// What was written since and the model before has not read is found by its words until it has.
+    #[command(after_help = "Examples:\n  throughline model rollback\n  throughline model rollback --json")]
+    Rollback {
+        #[command(flatten)]
+        flags: MemoryFlags,
+    },
+    /// Give up the vectors of the model before, which makes the memory smaller
+    ///
+    /// There is then nothing to roll back to. A server that runs on the folder takes part in the work.
+    #[command(after_help = "Example:\n  throughline model forget")]
+    Forget {
         #[command(flatten)]
         flags: MemoryFlags,
     },
@@ -69,7 +92,9 @@ impl Model {
                 pull(run, &config, from.as_deref())
             }
             Action::Status { flags } => status(run, &run.load(flags)?.config),
-            Action::Switch { flags } => switch(run, &run.load(flags)?.config),
+            Action::Switch { background, flags } => switch(run, &run.load(flags)?.config, *background),
+            Action::Rollback { flags } => rollback(run, &run.load(flags)?.config),
+            Action::Forget { flags } => forget(run, &run.load(flags)?.config),
         }
     }
 }
@@ -101,11 +126,16 @@ fn status(run: &Run, config: &Config) -> Result<()> {
     };
     let store = if config.data.join(FILE_NAME).is_file() {
         let memory = wire::open(config, wire::IfAbsent::Refuse)?;
-        Some((memory.store().embedding_model()?, memory.store().unembedded_count()?))
+        Some((memory.store().embedding_models()?, memory.store().unembedded_count()?))
     } else {
         None
     };
-    let in_force = store.as_ref().and_then(|(model, _)| model.as_ref()).map(|(_, model)| model);
+    let model = |of: fn(&EmbeddingModels) -> Option<&NumberedModel>| {
+        store.as_ref().and_then(|(models, _)| of(models)).map(|known| &known.model)
+    };
+    let in_force = model(|models| models.serving.as_ref());
+    let coming = model(|models| models.coming.as_ref());
+    let previous = model(|models| models.previous.as_ref());
     let waiting = store.as_ref().map(|(_, waiting)| *waiting);
     let terminal = run.terminal;
     if terminal.is_json() {
@@ -117,6 +147,8 @@ fn status(run: &Run, config: &Config) -> Result<()> {
             "problem": usable.err(),
             "store_model": in_force.map(|model| &model.name),
             "store_dimensions": in_force.map(|model| model.dimensions),
+            "coming_model": coming.map(|model| &model.name),
+            "previous_model": previous.map(|model| &model.name),
             "passages_waiting": waiting,
         }));
     }
@@ -138,12 +170,15 @@ fn status(run: &Run, config: &Config) -> Result<()> {
         (Some(model), Some(waiting)) => {
             fact(
                 "memory",
-                format!(
-                    "embedded with {}, {} dimensions; {} passages wait",
-                    model.name,
-                    model.dimensions,
-                    grouped(waiting)
-                ),
+                match coming {
+                    None => format!(
+                        "embedded with {}, {} dimensions; {} passages wait",
+                        model.name,
+                        model.dimensions,
+                        grouped(waiting)
+                    ),
+                    Some(_) => format!("embedded with {}, {} dimensions", model.name, model.dimensions),
+                },
             )?;
         }
         (None, Some(waiting)) => {
@@ -151,37 +186,124 @@ fn status(run: &Run, config: &Config) -> Result<()> {
         }
         (_, None) => fact("memory", format!("none in {} yet", config.data.display()))?,
     }
+    if let (Some(coming), Some(waiting)) = (coming, waiting) {
+        fact("switch", format!("to {} under way; {} passages wait", coming.name, grouped(waiting)))?;
+    }
+    if let Some(previous) = previous {
+        fact("before", format!("{}; `throughline model rollback` returns to it", previous.name))?;
+    }
     if usable.is_err() && config.embeddings == EmbeddingSource::Local {
         terminal.note("  hint: `throughline model pull` fetches it; `--from DIR` copies it from a folder");
     }
     Ok(())
 }
 
-fn switch(run: &Run, config: &Config) -> Result<()> {
+fn switch(run: &Run, config: &Config, background: bool) -> Result<()> {
+    let terminal = run.terminal;
     let memory = wire::open(config, wire::IfAbsent::Refuse)?;
     let Some(loaded) = embedding::load(config)? else {
         return Err(Failure::usage("embeddings are off: there is no model to switch to")
             .hint("name one with `--embeddings local` or `--embeddings URL`"));
     };
     let model = loaded.model().clone();
-    let before = memory.store().embedding_model()?.map(|(_, model)| model);
-    if before.as_ref() != Some(&model) {
-        memory.switch_model(loaded)?;
-    }
-    let embedded = import::embed(&memory, config, run.terminal)?;
-    if run.terminal.is_json() {
-        return run.terminal.document(&json!({
+    let before = memory.store().embedding_models()?.serving.map(|known| known.model);
+    memory.switch_model(loaded)?;
+    let embedded = if background { 0 } else { import::embed(&memory, config, terminal)? };
+    let models = memory.store().embedding_models()?;
+    let waiting = memory.store().unembedded_count()?;
+    if terminal.is_json() {
+        return terminal.document(&json!({
             "from": before.map(|model| model.name),
             "to": model.name,
             "dimensions": model.dimensions,
             "embedded_passages": embedded,
+            "passages_waiting": waiting,
+            "complete": models.coming.is_none(),
         }));
     }
-    run.terminal.line(format!(
-        "The memory is embedded with {}: {} passages.",
-        model.name,
-        grouped(embedded)
-    ))?;
-    run.terminal.note("A server that runs on this folder uses it after a restart.");
+    if models.coming.is_some() {
+        terminal.line(format!(
+            "The switch to {} is under way: {} passages wait for it, and the old vectors answer meanwhile.",
+            model.name,
+            grouped(waiting)
+        ))?;
+        terminal.note(
+            "A server with this model configured embeds them, after a restart; `throughline model status` shows how far it is.",
+        );
+        return Ok(());
+    }
+    terminal.line(format!("The memory is embedded with {}: {} passages.", model.name, grouped(embedded)))?;
+    terminal.note(
+        "A server that runs on this folder with another model configured needs a restart with this one.",
+    );
+    if let Some(previous) = models.previous {
+        let name = previous.model.name;
+        terminal.note(format!(
+            "`throughline model rollback` returns to {name}, `throughline model forget` gives its vectors up."
+        ));
+    }
     Ok(())
+}
+
+fn rollback(run: &Run, config: &Config) -> Result<()> {
+    let terminal = run.terminal;
+    let memory = wire::open(config, wire::IfAbsent::Refuse)?;
+    let rolled_back = memory.roll_back_model()?;
+    let serving = memory.store().embedding_models()?.serving.map(|known| known.model.name);
+    let waiting = memory.store().unembedded_count()?;
+    let (outcome, model) = match &rolled_back {
+        RolledBack::Nothing => {
+            return Err(Failure::error(format!(
+                "there is nothing to roll back to in {}: no switch is under way, and no model before is kept",
+                config.data.display()
+            ))
+            .hint("`throughline model switch` embeds the memory with the model now configured"));
+        }
+        RolledBack::Cancelled(known) => ("cancelled", &known.model.name),
+        RolledBack::Restored(known) => ("restored", &known.model.name),
+    };
+    if terminal.is_json() {
+        return terminal.document(&json!({
+            "outcome": outcome,
+            "model": model,
+            "store_model": serving,
+            "passages_waiting": waiting,
+        }));
+    }
+    let serving = serving.unwrap_or_default();
+    match rolled_back {
+        RolledBack::Cancelled(_) => {
+            terminal.line(format!("The switch to {model} is called off; {serving} goes on answering."))?;
+        }
+        _ => {
+            terminal.line(format!("{serving} answers again; {} passages wait for it.", grouped(waiting)))?;
+        }
+    }
+    terminal.note(format!("Set `embeddings` so that {serving} is the configured model."));
+    Ok(())
+}
+
+fn forget(run: &Run, config: &Config) -> Result<()> {
+    let terminal = run.terminal;
+    let memory = wire::open(config, wire::IfAbsent::Refuse)?;
+    let forgotten = memory.forget_previous_model()?.map(|model| model.name);
+    // Also what a switch that was called off has left.
+    let mut tidied = 0;
+    loop {
+        let count = memory.tidy(keeper::BACKFILL_PASSAGES_A_STEP)?;
+        if count == 0 {
+            break;
+        }
+        tidied += count as u64;
+    }
+    if terminal.is_json() {
+        return terminal.document(&json!({ "forgotten": forgotten, "tidied_passages": tidied }));
+    }
+    match forgotten {
+        Some(name) => terminal.line(format!("{name} is given up: {} passages are smaller.", grouped(tidied))),
+        None => terminal.line(format!(
+            "There is no model before; {} passages held vectors nobody needs.",
+            grouped(tidied)
+        )),
+    }
 }

@@ -121,6 +121,16 @@ settings! {
     embeddings_query_prefix: String = Memory "embeddings.query_prefix", Default::Text("");
     /// Put before each passage for the remote model, such as `passage: ` for the E5 models.
     embeddings_passage_prefix: String = Memory "embeddings.passage_prefix", Default::Text("");
+    /// Where the vectors of the model before came from, if that was a remote `/embeddings`: it answers until a switch to the model now configured is complete. The model in this process needs no mention.
+    previous_embeddings: Option<EmbeddingSource> = Memory "previous.source", Default::Unset;
+    /// The model before, as it was called there.
+    previous_model: String = Memory "previous.model", Default::Text("text-embedding-3-small");
+    /// The key for the model before.
+    previous_key: Option<Secret> = Memory "previous.key", Default::Unset;
+    /// Put before each query for the model before.
+    previous_query_prefix: String = Memory "previous.query_prefix", Default::Text("");
+    /// Put before each passage for the model before.
+    previous_passage_prefix: String = Memory "previous.passage_prefix", Default::Text("");
     /// The folder of the model that runs in this process.
     model_dir: PathBuf = Memory "model.dir", Default::DataDir("models/all-MiniLM-L6-v2"), flag "model-dir";
     /// The most tokens that are added to a request which names no budget of its own.

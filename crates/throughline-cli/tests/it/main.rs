@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where by panicking")]
 
 mod chat;
+mod embeddings;
 mod eval;
+mod model;
 mod program;
 mod serve;
 mod settings;

@@ -43,7 +43,7 @@ pub(super) async fn create(
     let body = read_body(&state, body).await?;
     let wanted: EmbeddingRequest =
         serde_json::from_slice(&body).map_err(|error| ApiError::from_json(&error))?;
-    let ours = state.engine.memory().embedder().filter(|embedder| embedder.model().name == wanted.model);
+    let ours = state.engine.memory().embedder_named(&wanted.model);
     let Some(embedder) = ours else {
         return send(&state, &parts, body, &MemoryReport::without("not_a_chat"), drop).await;
     };

@@ -81,7 +81,24 @@ const CHECKS: &[Check] = &[
     ),
     wrong(
         "search row {} waits for a vector but is not there",
-        "SELECT row FROM unembedded WHERE row NOT IN (SELECT row FROM search)",
+        "SELECT row FROM unread WHERE row NOT IN (SELECT row FROM search)",
+    ),
+    wrong(
+        "search row {} is to be tidied but is not there",
+        "SELECT row FROM outdated WHERE row NOT IN (SELECT row FROM search)",
+    ),
+    wrong(
+        "rows wait for embedding model {}, which neither serves nor comes nor served before",
+        "SELECT DISTINCT CAST(model AS TEXT) FROM unread WHERE model NOT IN (SELECT number FROM model_roles)
+         AND (model <> 1 OR EXISTS (SELECT 1 FROM model_roles))",
+    ),
+    wrong(
+        "the roles of the embedding models contradict each other at `{}`",
+        "SELECT role FROM model_roles WHERE number NOT IN (SELECT number FROM embedding_models)
+         OR role NOT IN ('serving', 'coming', 'previous')
+         UNION ALL SELECT max(role) FROM model_roles GROUP BY number HAVING count(*) > 1
+         UNION ALL SELECT max(role) FROM model_roles WHERE role <> 'serving' HAVING count(*) > 1
+         UNION ALL SELECT max(role) FROM model_roles HAVING count(*) > 0 AND sum(role = 'serving') <> 1",
     ),
     wrong(
         "the learning job of session {} names turns that are not there",
@@ -149,7 +166,7 @@ pub(super) fn counts(connection: &Connection) -> Result<Counts, Fault> {
         sessions: table("sessions")?,
         turns: table("turns")?,
         passages: table("search")?,
-        unembedded: table("unembedded")?,
+        unembedded: crate::embedding::unembedded_count(connection)?,
         outbox: table("outbox")?,
         receipts: table("receipts")?,
         file_bytes: count("page_count * page_size FROM pragma_page_count, pragma_page_size")?,

@@ -17,7 +17,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use throughline::model::{Receipt, ReceiptId};
-use throughline::ports::{Append, EmbeddedRow, Idempotency, ReadStore, WriteStore};
+use throughline::ports::{Append, EmbeddedRow, FIRST_MODEL, Idempotency, ReadStore, WriteStore};
 use throughline_sqlite::SqliteStore;
 use throughline_sqlite::doctor::doctor;
 
@@ -113,7 +113,9 @@ fn write_for_ever(directory: &Path) {
                         (0..turns_of(number)).map(|part| format!("{name}/{part} {}", "x".repeat(part * 900)));
                     let mut append = said("s", parts);
                     for (at, turn) in append.turns.iter_mut().enumerate() {
-                        turn.passages[0].embedded = at % 2 == 0;
+                        if at % 2 == 1 {
+                            turn.passages[0].read_by.clear();
+                        }
                     }
                     append.idempotency = Some(Idempotency { key: name.clone(), body: [0; 16] });
                     store.append(&user, append).unwrap();
@@ -128,9 +130,13 @@ fn write_for_ever(directory: &Path) {
 }
 
 fn embed_some(store: &SqliteStore) {
-    let waiting = store.unembedded(3).unwrap();
-    let rows =
-        waiting.into_iter().map(|w| EmbeddedRow { scope: w.scope, number: w.row.number, body: w.row.body });
+    let waiting = store.unembedded(FIRST_MODEL, 3).unwrap();
+    let rows = waiting.into_iter().map(|w| EmbeddedRow {
+        scope: w.scope,
+        number: w.row.number,
+        body: w.row.body,
+        read_by: vec![FIRST_MODEL],
+    });
     store.put_embedded(rows.collect()).unwrap();
 }
 

@@ -64,7 +64,9 @@ fn write(store: &SqliteStore, user: usize, round: usize) {
             turn.name = Some(format!("{}name", marker(user)));
             turn.metadata = Some(format!(r#"{{"m":"{}"}}"#, marker(user)));
             turn.content.json = Some(format!(r#"["{}{round}"]"#, marker(user)));
-            turn.passages[0].embedded = round.is_multiple_of(2);
+            if !round.is_multiple_of(2) {
+                turn.passages[0].read_by.clear();
+            }
         }
         append.idempotency = Some(Idempotency { key: format!("{}{round}", marker(user)), body: [1; 16] });
         append.receipt = scope.agent.is_none().then(|| receipt(user, round));

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use throughline::model::{Content, Role, Scope, SessionId, TenantId, Timestamp, UserId};
-use throughline::ports::{Append, Parent, PassageDraft, ReadStore, SearchRow, TurnDraft, TurnsPage};
+use throughline::ports::{
+    Append, FIRST_MODEL, Parent, PassageDraft, ReadStore, SearchRow, TurnDraft, TurnsPage,
+};
 use throughline_sqlite::doctor::doctor;
 use throughline_sqlite::{SqliteOptions, SqliteStore};
 
@@ -25,7 +27,7 @@ pub(crate) fn said(session: &str, texts: impl IntoIterator<Item = impl Into<Stri
     let turn = |text: String| TurnDraft {
         role: Role::User,
         name: None,
-        passages: vec![PassageDraft { body: text.clone().into_bytes(), embedded: true }],
+        passages: vec![PassageDraft { body: text.clone().into_bytes(), read_by: vec![FIRST_MODEL] }],
         content: Content::text(text),
         time: now(),
         metadata: None,

@@ -25,9 +25,9 @@ pub(crate) struct NewTurn {
 
 /// Makes search rows of turns.
 pub(crate) struct Indexer<'a> {
-    /// The model in use and its number in the store.
-    pub(crate) model: Option<(&'a dyn Embedder, ModelNumber)>,
-    /// How long to wait for it.
+    /// The models that read the passages, with their numbers in the store: the one that serves, then the one that comes.
+    pub(crate) models: Vec<(&'a dyn Embedder, ModelNumber)>,
+    /// How long to wait for all of them.
     pub(crate) deadline: Duration,
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn searched_text(name: Option<&str>, text: &str, (from, to): (u32, u3
 }
 
 impl Indexer<'_> {
-    /// Without vectors where the model is missing, late or failing: those rows get theirs by back-fill.
+    /// Without vectors where a model is missing, late or failing: those rows get theirs by back-fill.
     pub(crate) fn drafts(&self, session: &SessionId, turns: Vec<NewTurn>) -> Vec<TurnDraft> {
         let mut rows: Vec<Vec<PassageRow>> = turns.iter().map(|turn| rows(session, turn)).collect();
         let texts: Vec<String> = turns
@@ -51,34 +51,34 @@ impl Indexer<'_> {
                 rows.iter().map(|row| searched_text(turn.name.as_deref(), &turn.content.text, row.bytes))
             })
             .collect();
-        if let Some((embedder, number)) = self.model {
+        let until = Instant::now() + self.deadline;
+        for (embedder, number) in &self.models {
             let mut rows: Vec<&mut PassageRow> = rows.iter_mut().flatten().collect();
-            if let Err(error) = self.embed(embedder, number, &mut rows, &texts) {
+            if let Err(error) = embed(*embedder, *number, &mut rows, &texts, until) {
                 tracing::warn!(%error, passages = texts.len(), "turns are kept without vectors; they are added later");
             }
         }
         turns.into_iter().zip(rows).map(|(turn, rows)| draft(turn, &rows)).collect()
     }
+}
 
-    /// A few texts at a time: as long as they are not packed, the vectors of their tokens are large.
-    fn embed(
-        &self,
-        embedder: &dyn Embedder,
-        number: ModelNumber,
-        rows: &mut [&mut PassageRow],
-        texts: &[String],
-    ) -> Result<(), EmbedError> {
-        let until = Instant::now() + self.deadline;
-        for (rows, texts) in rows.chunks_mut(EMBED_TEXTS_MAX).zip(texts.chunks(EMBED_TEXTS_MAX)) {
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let left = until.saturating_duration_since(Instant::now());
-            let embeddings = embedder.embed(EmbedRole::Passage, &texts, left)?;
-            for ((row, text), embedding) in rows.iter_mut().zip(texts).zip(embeddings) {
-                **row = std::mem::take(*row).with_embedding(number, text, &embedding);
-            }
+/// A few texts at a time: as long as they are not packed, the vectors of their tokens are large.
+fn embed(
+    embedder: &dyn Embedder,
+    number: ModelNumber,
+    rows: &mut [&mut PassageRow],
+    texts: &[String],
+    until: Instant,
+) -> Result<(), EmbedError> {
+    for (rows, texts) in rows.chunks_mut(EMBED_TEXTS_MAX).zip(texts.chunks(EMBED_TEXTS_MAX)) {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let left = until.saturating_duration_since(Instant::now());
+        let embeddings = embedder.embed(EmbedRole::Passage, &texts, left)?;
+        for ((row, text), embedding) in rows.iter_mut().zip(texts).zip(embeddings) {
+            **row = std::mem::take(*row).with_embedding(number, text, &embedding);
         }
-        Ok(())
     }
+    Ok(())
 }
 
 fn rows(session: &SessionId, turn: &NewTurn) -> Vec<PassageRow> {
@@ -118,7 +118,12 @@ fn to_u32(at: usize) -> u32 {
 
 fn draft(turn: NewTurn, rows: &[PassageRow]) -> TurnDraft {
     let NewTurn { role, name, content, time, metadata } = turn;
-    let passages =
-        rows.iter().map(|row| PassageDraft { embedded: row.vector.is_some(), body: row.encode() }).collect();
+    let passages = rows
+        .iter()
+        .map(|row| PassageDraft {
+            read_by: row.vectors.iter().map(|vector| vector.model).collect(),
+            body: row.encode(),
+        })
+        .collect();
     TurnDraft { role, name, content, time, metadata, passages }
 }

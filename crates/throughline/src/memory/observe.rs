@@ -173,9 +173,9 @@ impl Memory {
                 turns[at].content.text.len()
             )));
         }
-        let attached = self.attached();
+        let models = self.models_at_hand()?;
         let indexer = Indexer {
-            model: attached.as_ref().map(|a| (&*a.embedder, a.number)),
+            models: models.reading().map(|at_hand| (&*at_hand.embedder, at_hand.number)).collect(),
             deadline: self.settings.passage_embed_deadline,
         };
         let turns = indexer.drafts(&session, turns);

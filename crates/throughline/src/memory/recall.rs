@@ -13,6 +13,14 @@ use super::{Memory, MemoryError};
 /// Items one recall may return.
 pub(super) const RECALL_LIMIT_MAX: usize = 1_000;
 
+/// A query as the model that serves understands it.
+struct Asked {
+    /// Whose vectors are searched.
+    model: Option<ModelNumber>,
+    embedding: Option<Embedding>,
+    degraded: Option<Degraded>,
+}
+
 impl Memory {
     /// The passages of the scope that answer the query, best first. A scope never written to has none.
     pub fn recall(&self, scope: &Scope, request: &RecallRequest) -> Result<Recalled, MemoryError> {
@@ -23,7 +31,8 @@ impl Memory {
             )));
         }
         let mut timings = Vec::with_capacity(3);
-        let (model, embedding, degraded) = timed(&mut timings, "embed", || self.embed_query(request));
+        let Asked { model, embedding, degraded } =
+            timed(&mut timings, "embed", || self.embed_query(request))?;
         let query = Query::new(&request.query, embedding);
         let ranked = timed(&mut timings, "search", || {
             self.shards.with(&*self.store, scope, model, |shard| {
@@ -80,24 +89,24 @@ impl Memory {
             .collect()
     }
 
-    fn embed_query(
-        &self,
-        request: &RecallRequest,
-    ) -> (Option<ModelNumber>, Option<Embedding>, Option<Degraded>) {
-        let Some(attached) = self.attached() else { return (None, None, Some(Degraded::NoModel)) };
-        let number = Some(attached.number);
+    fn embed_query(&self, request: &RecallRequest) -> Result<Asked, MemoryError> {
+        let Some(serving) = self.models_at_hand()?.serving else {
+            return Ok(Asked { model: None, embedding: None, degraded: Some(Degraded::NoModel) });
+        };
+        let mut asked = Asked { model: Some(serving.number), embedding: None, degraded: None };
         let by_words = matches!(request.ranking, RankingKind::Lexical | RankingKind::Bm25);
         if by_words || request.query.trim().is_empty() {
-            return (number, None, None);
+            return Ok(asked);
         }
-        match attached.embedder.embed(EmbedRole::Query, &[&request.query], request.embed_deadline) {
-            Ok(mut embeddings) => (number, embeddings.pop(), None),
-            Err(EmbedError::DeadlineExceeded) => (number, None, Some(Degraded::ModelLate)),
+        match serving.embedder.embed(EmbedRole::Query, &[&request.query], request.embed_deadline) {
+            Ok(mut embeddings) => asked.embedding = embeddings.pop(),
+            Err(EmbedError::DeadlineExceeded) => asked.degraded = Some(Degraded::ModelLate),
             Err(error) => {
                 tracing::warn!(%error, "a query is answered by words alone");
-                (number, None, Some(Degraded::ModelFailed))
+                asked.degraded = Some(Degraded::ModelFailed);
             }
         }
+        Ok(asked)
     }
 }
 

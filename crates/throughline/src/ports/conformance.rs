@@ -7,10 +7,12 @@
 mod behaviours;
 mod comparison;
 mod model;
+mod switch;
 
 pub use behaviours::*;
 pub use comparison::a_store_answers_as_a_simple_model_does;
 pub use model::ModelStore;
+pub use switch::*;
 
 use super::Store;
 
@@ -41,7 +43,12 @@ macro_rules! store_conformance {
             an_identity_gets_a_version_for_each_new_text,
             a_receipt_is_found_by_its_tenant_alone,
             a_slot_schema_is_set_and_taken_away,
-            the_first_embedding_model_stays_until_it_is_switched,
+            the_first_embedding_model_serves_and_another_one_changes_nothing,
+            a_coming_model_serves_only_when_no_row_waits_for_it,
+            a_switch_under_way_is_called_off_by_a_rollback,
+            a_rollback_returns_to_the_previous_model_and_only_what_it_never_read_waits,
+            a_switch_to_another_model_gives_up_the_one_beside,
+            a_forgotten_model_leaves_rows_to_be_tidied,
             the_secret_stays_the_same,
             a_key_is_accepted_until_it_is_revoked,
             an_erased_user_is_gone_and_nobody_else,

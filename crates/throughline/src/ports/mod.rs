@@ -12,7 +12,7 @@ pub mod conformance;
 pub use clock::Clock;
 pub use embedder::{EMBED_TEXTS_MAX, EmbedError, EmbedRole, Embedder, Embedding, EmbeddingModel};
 pub use store::{
-    ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, Erased, Idempotency, KeyStore, KnownTurn,
-    ModelNumber, Parent, PassageDraft, ReadStore, SearchRow, SessionSummary, Store, StoreError, TurnDraft,
-    TurnsPage, UnembeddedRow, WriteStore,
+    ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, EmbeddingModels, Erased, FIRST_MODEL, Idempotency,
+    KeyStore, KnownTurn, ModelNumber, NumberedModel, Parent, PassageDraft, ReadStore, RolledBack, SearchRow,
+    SessionSummary, Store, StoreError, TurnDraft, TurnsPage, UnembeddedRow, WriteStore,
 };

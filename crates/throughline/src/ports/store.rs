@@ -47,8 +47,63 @@ pub enum StoreError {
     IdempotencyMismatch,
 }
 
-/// The number under which a store keeps an embedding model; each row names the one its vector is of.
+/// The number under which a store keeps an embedding model; each row names the ones its vectors are of. A number is
+/// never given twice.
 pub type ModelNumber = u16;
+
+/// The number of a store's first model: what is written before there is one waits for its vectors.
+pub const FIRST_MODEL: ModelNumber = 1;
+
+/// An embedding model and its number in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberedModel {
+    /// Its number.
+    pub number: ModelNumber,
+    /// Which one it is.
+    pub model: EmbeddingModel,
+}
+
+/// The models whose vectors are kept, at most two: the one that serves, and beside it one that comes or one that served
+/// before.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EmbeddingModels {
+    /// Queries are embedded with it and its vectors are searched. None as long as the store never had a model.
+    pub serving: Option<NumberedModel>,
+    /// A switch to it is under way: it serves as soon as no row waits for its vectors.
+    pub coming: Option<NumberedModel>,
+    /// It served before; a rollback returns to it.
+    pub previous: Option<NumberedModel>,
+}
+
+impl EmbeddingModels {
+    /// All of them, the one that serves first.
+    pub fn iter(&self) -> impl Iterator<Item = &NumberedModel> {
+        self.serving.iter().chain(&self.coming).chain(&self.previous)
+    }
+
+    /// Their numbers. Without any model it is the first one's, for which rows wait already.
+    pub fn numbers(&self) -> Vec<ModelNumber> {
+        let numbers: Vec<_> = self.iter().map(|known| known.number).collect();
+        if numbers.is_empty() { vec![FIRST_MODEL] } else { numbers }
+    }
+
+    /// The model whose vectors [`ReadStore::unembedded_count`] counts the lack of: the one that comes, else the one
+    /// that serves, else the first.
+    pub fn awaited(&self) -> ModelNumber {
+        self.coming.as_ref().or(self.serving.as_ref()).map_or(FIRST_MODEL, |known| known.number)
+    }
+}
+
+/// What a rollback did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RolledBack {
+    /// Nothing: no switch was under way, and no model served before.
+    Nothing,
+    /// The switch to this model is off; the one that served goes on.
+    Cancelled(NumberedModel),
+    /// This model serves again, as it did before; the one it replaces is now the previous one.
+    Restored(NumberedModel),
+}
 
 /// What a new turn follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,8 +119,9 @@ pub enum Parent {
 pub struct PassageDraft {
     /// The encoded row.
     pub body: Vec<u8>,
-    /// Whether it has a vector; if not, the store lists it in [`ReadStore::unembedded`].
-    pub embedded: bool,
+    /// The models whose vectors it has. It waits for every other one that serves or comes, see
+    /// [`ReadStore::unembedded`].
+    pub read_by: Vec<ModelNumber>,
 }
 
 /// A turn about to be written.
@@ -148,7 +204,7 @@ pub struct SearchRow {
     pub body: Vec<u8>,
 }
 
-/// A row without a vector.
+/// A row that waits to be rewritten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnembeddedRow {
     /// Whose.
@@ -157,7 +213,8 @@ pub struct UnembeddedRow {
     pub row: SearchRow,
 }
 
-/// A row that got its vector. It is dropped silently if the row it replaces is no longer there.
+/// A row that got a vector, or lost those nobody needs. It is dropped silently if the row it replaces is no longer
+/// there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbeddedRow {
     /// Whose.
@@ -166,6 +223,8 @@ pub struct EmbeddedRow {
     pub number: u64,
     /// The new body.
     pub body: Vec<u8>,
+    /// The models for whose vectors it waits no longer: they have read it, or refused to.
+    pub read_by: Vec<ModelNumber>,
 }
 
 /// A turn's place in its conversation, without its words.
@@ -295,17 +354,22 @@ pub trait ReadStore: Send + Sync {
     /// The JSON Schema of the tenant's own profile slots.
     fn slot_schema(&self, tenant: &TenantId) -> Result<Option<String>, StoreError>;
 
-    /// Rows that wait for a vector, scope by scope, oldest first within one, of any tenant: for the back-fill alone.
-    fn unembedded(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError>;
+    /// Rows that wait for a vector of this model, scope by scope, oldest first within one, of any tenant: for the
+    /// back-fill alone. A model that served before has such rows too: they would wait after a rollback.
+    fn unembedded(&self, model: ModelNumber, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError>;
 
-    /// How many rows wait for a vector.
+    /// How many rows wait for a vector of the model that comes, or of the one that serves if none comes.
     fn unembedded_count(&self) -> Result<u64, StoreError>;
+
+    /// Rows that may hold vectors of a model that was given up, in the order of [`unembedded`](Self::unembedded).
+    /// [`WriteStore::put_embedded`] takes them off this list.
+    fn outdated(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError>;
 
     /// How many sessions wait to be learned from.
     fn outbox_count(&self) -> Result<u64, StoreError>;
 
-    /// The model whose vectors are in force.
-    fn embedding_model(&self) -> Result<Option<(ModelNumber, EmbeddingModel)>, StoreError>;
+    /// The models whose vectors are kept. Asked at every recall, since another process may have changed them.
+    fn embedding_models(&self) -> Result<EmbeddingModels, StoreError>;
 
     /// 32 random bytes, made with the store: the key of fence marks and of key hashes.
     fn secret(&self) -> Result<[u8; 32], StoreError>;
@@ -316,7 +380,8 @@ pub trait WriteStore: Send + Sync {
     /// Appends turns to the journal, see [`Append`]. Creates scope and session where needed.
     fn append(&self, scope: &Scope, append: Append) -> Result<Appended, StoreError>;
 
-    /// Adds vectors to rows, each a new row in place of the old.
+    /// Adds vectors to rows, or takes them out, each a new row in place of the old. It waits for the models that the
+    /// old one waited for, without those that have now read it.
     fn put_embedded(&self, rows: Vec<EmbeddedRow>) -> Result<(), StoreError>;
 
     /// Writes a profile's next version if the newest is still `profile.epoch`, else [`StoreError::Conflict`].
@@ -343,14 +408,26 @@ pub trait WriteStore: Send + Sync {
     /// Sets or takes away the JSON Schema of the tenant's own profile slots.
     fn put_slot_schema(&self, tenant: &TenantId, schema: Option<&str>) -> Result<(), StoreError>;
 
-    /// Puts the first embedding model of the store in force; if there is one already, changes nothing and returns it.
-    fn claim_embedding_model(
-        &self,
-        model: &EmbeddingModel,
-    ) -> Result<(ModelNumber, EmbeddingModel), StoreError>;
+    /// Lets the store's first model serve; if there is one already, changes nothing. Returns what is then the case.
+    fn claim_embedding_model(&self, model: &EmbeddingModel) -> Result<EmbeddingModels, StoreError>;
 
-    /// Puts another model in force under a new number: every row waits for a vector again.
-    fn switch_embedding_model(&self, model: &EmbeddingModel) -> Result<ModelNumber, StoreError>;
+    /// Begins a switch: the model comes, and rows wait for its vectors. Returns what is then the case.
+    ///
+    /// The model that serves goes on. A model that was coming, or that served before, is given up, unless it is this
+    /// one: then only those rows wait that it has not read. If the model serves already, what was coming is given up
+    /// and nothing comes. In a store without a model it serves at once.
+    fn begin_switch(&self, model: &EmbeddingModel) -> Result<EmbeddingModels, StoreError>;
+
+    /// Lets the model that comes serve, and keeps the one that served as the previous one, if it is this model that
+    /// comes and no row waits for its vectors. Returns whether that was so.
+    fn complete_switch(&self, coming: ModelNumber) -> Result<bool, StoreError>;
+
+    /// Gives up the model that comes; if none does, the previous one serves again, and rows it has not read wait for
+    /// its vectors.
+    fn roll_back_switch(&self) -> Result<RolledBack, StoreError>;
+
+    /// Gives up the previous model. Returns which it was.
+    fn forget_previous_model(&self) -> Result<Option<NumberedModel>, StoreError>;
 
     /// Takes away everything of a user, in every scope. When it returns, no file of the store holds any of it.
     fn erase_user(&self, user: &UserKey) -> Result<Erased, StoreError>;

@@ -9,14 +9,17 @@
 //!   1 head    role (1), time in ms (8, signed), from (4), to (4)
 //!   2 terms   per term: hash (4), count (2); in rising order of hash
 //!   3 tags    per tag: hash (4)
-//!   4 vector  model (2), scale (4, float), one byte a component
-//!   5 tokens  model (2), one bit a component of each token, see `late::sketch`
+//!   4 vector  model (2), scale (4, float), one byte a component; one section for each model
+//!   5 tokens  model (2), one bit a component of each token, see `late::sketch`; one section for each model
 //!   6 speaker per word of the speaker's name: hash (4)
 //!   7 asks    nothing but a 1: the turn holds a question
 //! ```
 //!
 //! Numbers are little-endian. The head is required, empty sections are left out, and a section with a tag not listed here
 //! is passed over: what a later release adds does not keep an earlier one from searching.
+//!
+//! Vectors and tokens may be of two models, no more: while a store changes its model, the old one's serve until the new
+//! one's are complete, and afterwards they are there for a way back.
 
 use thiserror::Error;
 
@@ -36,6 +39,9 @@ const TOKENS: u8 = 5;
 const SPEAKER: u8 = 6;
 const ASKS: u8 = 7;
 
+/// Models whose vectors and tokens one row may have.
+const MODELS_MAX: usize = 2;
+
 /// What is searched of one passage.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PassageRow {
@@ -49,10 +55,10 @@ pub struct PassageRow {
     pub terms: Vec<Term>,
     /// Hashes of what filters ask for.
     pub tags: Vec<u32>,
-    /// Its meaning; none if no embedding model has read it yet.
-    pub vector: Option<QuantizedVector>,
-    /// The meaning of its tokens; none if the model does not show them.
-    pub tokens: Option<TokenSketch>,
+    /// Its meaning, for each embedding model that has read it.
+    pub vectors: Vec<QuantizedVector>,
+    /// The meaning of its tokens, for each of these models that shows them.
+    pub tokens: Vec<TokenSketch>,
     /// The words of its speaker's name, as `text::terms::plain_words` gives them.
     pub speaker: Vec<TermHash>,
     /// Whether the turn asks something.
@@ -76,21 +82,62 @@ pub enum PassageRowError {
 }
 
 impl PassageRow {
-    /// The row with what a model made of its text: the vector quantised, the tokens that say something sketched.
+    /// The row with what a model made of its text: the vector quantised, the tokens that say something sketched. They
+    /// replace what that model made of it before. Of two other models, the one with the lower number gives way.
     #[must_use]
     pub fn with_embedding(self, model: ModelNumber, text: &str, embedding: &Embedding) -> Self {
+        let beside = self.models().filter(|other| *other != model).max();
+        let mut row = self.only(beside.as_slice());
         let vector = &embedding.vector;
         let sketch = TokenSketch::new(model, &late::essence(text, embedding), vector.len());
-        Self {
-            vector: Some(QuantizedVector::new(model, vector)),
-            tokens: Some(sketch).filter(|sketch| !sketch.bits.is_empty()),
-            ..self
-        }
+        row.vectors.push(QuantizedVector::new(model, vector));
+        row.tokens.extend(Some(sketch).filter(|sketch| !sketch.bits.is_empty()));
+        row
+    }
+
+    /// The row without what other models than these made of it.
+    #[must_use]
+    pub fn only(mut self, models: &[ModelNumber]) -> Self {
+        self.vectors.retain(|vector| models.contains(&vector.model));
+        self.tokens.retain(|tokens| models.contains(&tokens.model));
+        self
+    }
+
+    /// What a model made of the passage as a whole.
+    pub fn vector(&self, model: ModelNumber) -> Option<&QuantizedVector> {
+        self.vectors.iter().find(|vector| vector.model == model)
+    }
+
+    /// What a model made of its tokens.
+    pub fn tokens(&self, model: ModelNumber) -> Option<&TokenSketch> {
+        self.tokens.iter().find(|tokens| tokens.model == model)
+    }
+
+    /// The models that made something of it, some of them twice.
+    pub fn models(&self) -> impl Iterator<Item = ModelNumber> {
+        let vectors = self.vectors.iter().map(|vector| vector.model);
+        vectors.chain(self.tokens.iter().map(|tokens| tokens.model))
+    }
+
+    /// Whether its vectors and tokens are as a row may have them: each model's once, and of two models at most.
+    fn models_fit(&self) -> bool {
+        let once = |models: &[ModelNumber]| match models {
+            [] | [_] => true,
+            [one, other] => one != other,
+            _ => false,
+        };
+        let vectors: Vec<_> = self.vectors.iter().map(|vector| vector.model).collect();
+        let tokens: Vec<_> = self.tokens.iter().map(|tokens| tokens.model).collect();
+        let mut all = [&vectors[..], &tokens[..]].concat();
+        all.sort_unstable();
+        all.dedup();
+        once(&vectors) && once(&tokens) && all.len() <= MODELS_MAX
     }
 
     /// The row as bytes.
     pub fn encode(&self) -> Vec<u8> {
         debug_assert!(self.terms.is_sorted_by(|a, b| a.hash < b.hash), "terms are distinct and sorted");
+        debug_assert!(self.models_fit(), "vectors and tokens are of two models at most");
         let mut row = vec![VERSION];
         section(&mut row, HEAD, |out| {
             out.push(self.role);
@@ -105,19 +152,19 @@ impl PassageRow {
             }
         });
         section(&mut row, TAGS, |out| out.extend(self.tags.iter().flat_map(|tag| tag.to_le_bytes())));
-        section(&mut row, VECTOR, |out| {
-            if let Some(vector) = &self.vector {
+        for vector in &self.vectors {
+            section(&mut row, VECTOR, |out| {
                 out.extend(vector.model.to_le_bytes());
                 out.extend(vector.scale.to_le_bytes());
                 out.extend(vector.values.iter().map(|value| value.cast_unsigned()));
-            }
-        });
-        section(&mut row, TOKENS, |out| {
-            if let Some(tokens) = &self.tokens {
+            });
+        }
+        for tokens in &self.tokens {
+            section(&mut row, TOKENS, |out| {
                 out.extend(tokens.model.to_le_bytes());
                 out.extend(&tokens.bits);
-            }
-        });
+            });
+        }
         section(&mut row, SPEAKER, |out| {
             out.extend(self.speaker.iter().flat_map(|word| word.0.to_le_bytes()));
         });
@@ -140,7 +187,8 @@ impl PassageRow {
             rest = after;
             if (HEAD..=ASKS).contains(&tag) {
                 let bit = 1 << tag;
-                let read = if seen & bit == 0 { row.read(tag, content) } else { None };
+                let expected = seen & bit == 0 || matches!(tag, VECTOR | TOKENS);
+                let read = if expected { row.read(tag, content) } else { None };
                 read.ok_or(PassageRowError::Damaged(tag))?;
                 seen |= bit;
             }
@@ -178,8 +226,8 @@ impl PassageRow {
             }
             TOKENS => {
                 let (model, bits) = content.split_first_chunk()?;
-                self.tokens = Some(TokenSketch { model: u16::from_le_bytes(*model), bits: bits.to_vec() });
-                Some(())
+                self.tokens.push(TokenSketch { model: u16::from_le_bytes(*model), bits: bits.to_vec() });
+                self.models_fit().then_some(())
             }
             SPEAKER => {
                 let (words, []) = content.as_chunks() else { return None };
@@ -195,8 +243,8 @@ impl PassageRow {
                 let (scale, values) = rest.split_first_chunk()?;
                 let scale = f32::from_le_bytes(*scale);
                 let values = values.iter().map(|value| value.cast_signed()).collect();
-                self.vector = Some(QuantizedVector { model: u16::from_le_bytes(*model), scale, values });
-                (scale.is_finite() && scale >= 0.0).then_some(())
+                self.vectors.push(QuantizedVector { model: u16::from_le_bytes(*model), scale, values });
+                (scale.is_finite() && scale >= 0.0 && self.models_fit()).then_some(())
             }
         }
     }
@@ -244,7 +292,7 @@ mod tests {
         let row = PassageRow { terms: terms(text), tags: vec![1, 2], ..row() };
         let spans: Vec<_> = (0..95).step_by(4).map(|at| (at, at + 1)).collect();
         let embedding = Embedding { vector: vec![0.05; 384], tokens: vec![0.05; 384 * spans.len()], spans };
-        let row = row.with_embedding(1, text, &embedding);
+        let row = row.only(&[]).with_embedding(1, text, &embedding);
         assert!(row.encode().len() < 1_200, "{}", row.encode().len());
     }
 
@@ -302,22 +350,75 @@ mod tests {
         assert_eq!(with(&[9, 255, 255, 255, 255, 0]), Err(PassageRowError::Truncated));
     }
 
+    #[test]
+    fn two_models_may_have_read_a_row_but_no_third_and_none_twice() {
+        let head = [1, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0];
+        let vector = |model: u8| vec![4, 7, 0, 0, 0, model, 0, 0, 0, 0, 0, 1];
+        let tokens = |model: u8| vec![5, 3, 0, 0, 0, model, 0, 255];
+        let with = |sections: &[Vec<u8>]| PassageRow::decode(&[&[1], &head[..], &sections.concat()].concat());
+        let row = with(&[vector(2), tokens(1), vector(1), tokens(2)]).unwrap();
+        assert!([1, 2].iter().all(|model| row.vector(*model).is_some() && row.tokens(*model).is_some()));
+        assert!(row.vector(3).is_none());
+        for (sections, damaged) in [
+            (vec![vector(1), vector(1)], VECTOR),
+            (vec![vector(1), vector(2), vector(3)], VECTOR),
+            (vec![tokens(1), tokens(1)], TOKENS),
+            (vec![vector(1), vector(2), tokens(3)], TOKENS),
+            (vec![tokens(1), tokens(2), vector(3)], VECTOR),
+        ] {
+            assert_eq!(with(&sections), Err(PassageRowError::Damaged(damaged)), "{sections:?}");
+        }
+    }
+
+    #[test]
+    fn a_third_model_takes_the_place_of_the_oldest_and_a_second_reading_that_of_the_first() {
+        let read = |row: PassageRow, model| {
+            let vector = vec![f32::from(model) / 10.0; 16];
+            row.with_embedding(
+                model,
+                "tea",
+                &Embedding { vector: vector.clone(), tokens: vector, spans: vec![(0, 3)] },
+            )
+        };
+        let models = |row: &PassageRow| row.vectors.iter().map(|vector| vector.model).collect::<Vec<_>>();
+        let row = read(read(PassageRow::default(), 1), 2);
+        assert_eq!((models(&row), row.tokens.len()), (vec![1, 2], 2));
+        let again = read(row.clone(), 1);
+        assert_eq!((models(&again), again.vector(1)), (vec![2, 1], row.vector(1)));
+        let third = read(row.clone(), 3);
+        assert_eq!((models(&third), third.tokens.len()), (vec![2, 3], 2));
+        assert_eq!(PassageRow::decode(&third.encode()).as_ref(), Ok(&third));
+        assert_eq!(row.clone().only(&[2]), row.clone().only(&[2, 3]));
+        assert_eq!(models(&row.only(&[7])), [0_u16; 0]);
+    }
+
     fn any_row() -> impl Strategy<Value = PassageRow> {
         let terms = prop::collection::btree_map(any::<u32>(), 1..u16::MAX, 0..40);
-        let vector =
-            prop::option::of((any::<u16>(), 0.0_f32..1.0, prop::collection::vec(any::<i8>(), 1..400)));
-        let tokens = prop::option::of((any::<u16>(), prop::collection::vec(any::<u8>(), 1..90)));
+        let vector = || prop::option::of((0.0_f32..1.0, prop::collection::vec(any::<i8>(), 0..400)));
+        let tokens = || prop::option::of(prop::collection::vec(any::<u8>(), 0..90));
+        let models = (any::<u16>(), 1..u16::MAX).prop_map(|(one, step)| [one, one.wrapping_add(step)]);
+        let read = (models, [vector(), vector()], [tokens(), tokens()]);
         let hashes = || prop::collection::vec(any::<u32>(), 0..9);
         let head = (any::<u8>(), any::<i64>(), any::<u32>(), any::<u32>(), any::<bool>());
-        (head, terms, hashes(), hashes(), vector, tokens).prop_map(
-            |((role, time_ms, a, b, asks), terms, tags, speaker, vector, tokens)| PassageRow {
+        (head, terms, hashes(), hashes(), read).prop_map(
+            |((role, time_ms, a, b, asks), terms, tags, speaker, (models, vectors, tokens))| PassageRow {
                 role,
                 time_ms,
                 bytes: (a.min(b), a.max(b)),
                 terms: terms.into_iter().map(|(hash, count)| Term { hash: TermHash(hash), count }).collect(),
                 tags,
-                vector: vector.map(|(model, scale, values)| QuantizedVector { model, scale, values }),
-                tokens: tokens.map(|(model, bits)| TokenSketch { model, bits }),
+                vectors: models
+                    .into_iter()
+                    .zip(vectors)
+                    .filter_map(|(model, read)| {
+                        read.map(|(scale, values)| QuantizedVector { model, scale, values })
+                    })
+                    .collect(),
+                tokens: models
+                    .into_iter()
+                    .zip(tokens)
+                    .filter_map(|(model, bits)| bits.map(|bits| TokenSketch { model, bits }))
+                    .collect(),
                 speaker: speaker.into_iter().map(TermHash).collect(),
                 asks,
             },

@@ -85,6 +85,8 @@ pub(crate) struct Shard {
     session_places: HashMap<u32, u32>,
     /// Passages that do not follow their turn's others, by place of the turn.
     strays: HashMap<u32, Vec<u32>>,
+    /// By document number: whether it has the model's vector.
+    embedded: Vec<bool>,
     tag_bytes: usize,
 }
 
@@ -108,6 +110,7 @@ impl Shard {
             documents: HashMap::new(),
             session_places: HashMap::new(),
             strays: HashMap::new(),
+            embedded: Vec::new(),
             tag_bytes: 0,
         }
     }
@@ -126,22 +129,29 @@ impl Shard {
             );
             return;
         };
-        let vector = passage.vector.as_ref().filter(|vector| Some(vector.model) == self.model);
-        let tokens = passage.tokens.as_ref().filter(|tokens| Some(tokens.model) == self.model);
+        let vector = self.model.and_then(|model| passage.vector(model));
+        let tokens = self.model.and_then(|model| passage.tokens(model));
         let dimensions = vector.map_or(0, |vector| vector.values.len());
         if let Some(&document) = self.documents.get(&(row.turn, row.passage)) {
+            // A row that gets another model's vectors brings this one's along; they never change.
+            let document = document as usize;
+            if self.embedded[document] {
+                return;
+            }
             if let Some(vector) = vector {
-                self.dense.set(document as usize, vector);
+                self.embedded[document] = true;
+                self.dense.set(document, vector);
                 if let Some(sketches) = &mut self.sketches {
-                    sketches.set(document as usize, &vector.sketch(), dimensions);
+                    sketches.set(document, &vector.sketch(), dimensions);
                 }
             }
             if let Some(tokens) = tokens {
-                self.late.set(document as usize, tokens, dimensions);
+                self.late.set(document, tokens, dimensions);
             }
             return;
         }
         let document = place(self.passages.len());
+        self.embedded.push(vector.is_some());
         self.documents.insert((row.turn, row.passage), document);
         self.lexical.add(document, &passage.terms);
         self.dense.push(vector);
@@ -238,6 +248,7 @@ impl Shard {
         self.turns.capacity() * size_of::<Turn>()
             + self.passages.capacity() * size_of::<Passage>()
             + self.links.capacity() * size_of::<Links>()
+            + self.embedded.capacity()
             + self.tag_bytes
             + self.places.len() * PLACE_BYTES
             + self.documents.len() * DOCUMENT_BYTES

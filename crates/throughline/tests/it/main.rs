@@ -3,6 +3,8 @@
 
 mod context;
 mod conversations;
+mod languages;
+mod model_switch;
 mod profile;
 mod recall;
 mod support;

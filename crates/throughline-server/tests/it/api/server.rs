@@ -2,6 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
+use throughline::ports::EmbeddingModel;
 use throughline_server::{App, ModelState, error_table};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -24,6 +25,24 @@ async fn it_is_ready_without_a_model_and_says_how_far_the_model_is() {
         (&ready["model"], &ready["model_detail"]),
         (&json!("missing"), &json!("run `throughline model pull`"))
     );
+}
+
+#[tokio::test]
+async fn it_says_how_far_a_change_of_the_embedding_model_is() {
+    let world = World::open().await;
+    let store = world.memory.store();
+    let model = |name: &str| EmbeddingModel { name: name.into(), dimensions: 3 };
+    store.claim_embedding_model(&model("old")).unwrap();
+    assert!(world.get("./readyz").await.ok().get("model_switch").is_none());
+    world.say("s", "hello").await;
+    store.begin_switch(&model("new")).unwrap();
+    let ready = world.get("./readyz").await.ok();
+    assert_eq!(
+        ready["model_switch"],
+        json!({ "from": "old", "to": "new", "passages_waiting": 1, "both_at_hand": false })
+    );
+    store.roll_back_switch().unwrap();
+    assert!(world.get("./readyz").await.ok().get("model_switch").is_none());
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use crate::model::{
     Scope, Section, SectionUse, SessionId, StageTiming, TenantId, Timestamp, UserId, to_millisecond,
 };
 use crate::ports::{
-    ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, EmbeddingModel, Idempotency, Parent, PassageDraft,
-    SearchRow, Store, StoreError, TurnDraft, TurnsPage,
+    ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, FIRST_MODEL, Idempotency, ModelNumber, Parent,
+    PassageDraft, SearchRow, Store, StoreError, TurnDraft, TurnsPage,
 };
 
 fn tenant(name: &str) -> TenantId {
@@ -32,8 +32,9 @@ pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).expect("a time of our days")
 }
 
-pub(super) fn draft(role: Role, text: &str, passages: usize, embedded: bool) -> TurnDraft {
-    let passage = |number| PassageDraft { body: format!("{text}/{number}").into_bytes(), embedded };
+pub(super) fn draft(role: Role, text: &str, passages: usize, read_by: &[ModelNumber]) -> TurnDraft {
+    let passage =
+        |number| PassageDraft { body: format!("{text}/{number}").into_bytes(), read_by: read_by.to_vec() };
     TurnDraft {
         role,
         name: None,
@@ -45,19 +46,19 @@ pub(super) fn draft(role: Role, text: &str, passages: usize, embedded: bool) -> 
 }
 
 /// Turns of user and assistant in turn, one passage each.
-fn dialogue(session_name: &str, parent: Parent, texts: &[&str]) -> Append {
+pub(super) fn dialogue(session_name: &str, parent: Parent, texts: &[&str]) -> Append {
     let roles = [Role::User, Role::Assistant].into_iter().cycle();
     Append {
         session: session(session_name),
         parent,
-        turns: texts.iter().zip(roles).map(|(text, role)| draft(role, text, 1, true)).collect(),
+        turns: texts.iter().zip(roles).map(|(text, role)| draft(role, text, 1, &[FIRST_MODEL])).collect(),
         idempotency: None,
         receipt: None,
         now: at(10),
     }
 }
 
-fn append(store: &dyn Store, scope: &Scope, append: Append) -> Appended {
+pub(super) fn append(store: &dyn Store, scope: &Scope, append: Append) -> Appended {
     store.append(scope, append).expect("an append")
 }
 
@@ -135,7 +136,7 @@ pub fn a_scope_never_written_to_has_nothing(with_store: WithStore<'_>) {
         assert_eq!(store.profile(&scope, Some(3)), Ok(Profile::default()));
         assert_eq!(store.receipt(scope.tenant(), receipt(1, "q").id), Ok(None));
         assert_eq!(store.identity(scope.tenant(), None, None), Ok(None));
-        assert_eq!(store.unembedded(10), Ok(vec![]));
+        assert_eq!(store.unembedded(FIRST_MODEL, 10), Ok(vec![]));
         assert_eq!(store.erase_user(&scope.user).map(|erased| erased.scopes), Ok(0));
     });
 }
@@ -345,7 +346,7 @@ pub fn search_rows_are_a_log_read_from_any_number(with_store: WithStore<'_>) {
     with_store(&mut |store| {
         let scope = scope("acme", "ann");
         let request = |name, text| Append {
-            turns: vec![draft(Role::User, text, 2, true)],
+            turns: vec![draft(Role::User, text, 2, &[FIRST_MODEL])],
             ..dialogue(name, Parent::Head, &[])
         };
         let appended = append(store, &scope, request("s", "a"));
@@ -373,12 +374,17 @@ pub fn a_row_that_gets_its_vector_is_a_new_row_in_place_of_the_old(with_store: W
     with_store(&mut |store| {
         let (ann, bob) = (scope("acme", "ann"), scope("acme", "bob"));
         for scope in [&ann, &bob] {
-            let turns = vec![draft(Role::User, "a", 1, false), draft(Role::User, "b", 2, false)];
+            let turns = vec![draft(Role::User, "a", 1, &[]), draft(Role::User, "b", 2, &[])];
             append(store, scope, Append { turns, ..dialogue("s", Parent::Head, &[]) });
         }
         assert_eq!(store.unembedded_count(), Ok(6));
-        assert_eq!(store.unembedded(4).map(|rows| rows.len()), Ok(4));
-        let vector = |number| EmbeddedRow { scope: ann.clone(), number, body: b"vector".to_vec() };
+        assert_eq!(store.unembedded(FIRST_MODEL, 4).map(|rows| rows.len()), Ok(4));
+        let vector = |number| EmbeddedRow {
+            scope: ann.clone(),
+            number,
+            body: b"vector".to_vec(),
+            read_by: vec![FIRST_MODEL],
+        };
         let strangers = EmbeddedRow { scope: scope("acme", "eve"), ..vector(1) };
         store.put_embedded(vec![vector(2), vector(99), strangers]).expect("a vector");
         assert_eq!(rows(store, &ann, 0).iter().map(|row| row.number).collect::<Vec<_>>(), [1, 3, 4]);
@@ -387,7 +393,7 @@ pub fn a_row_that_gets_its_vector_is_a_new_row_in_place_of_the_old(with_store: W
         // Doing it twice is doing it once.
         store.put_embedded(vec![vector(2)]).expect("a vector");
         assert_eq!(store.revision(&ann).map(|revision| revision.map(|revision| revision.row)), Ok(Some(4)));
-        let waiting = store.unembedded(10).expect("waiting rows");
+        let waiting = store.unembedded(FIRST_MODEL, 10).expect("waiting rows");
         assert_eq!(waiting.len(), 5);
         let of_ann = waiting.iter().filter(|waiting| waiting.scope == ann);
         assert_eq!(of_ann.map(|waiting| waiting.row.number).collect::<Vec<_>>(), [1, 3]);
@@ -515,23 +521,6 @@ pub fn a_slot_schema_is_set_and_taken_away(with_store: WithStore<'_>) {
     });
 }
 
-/// And after the switch every row waits for a vector again.
-pub fn the_first_embedding_model_stays_until_it_is_switched(with_store: WithStore<'_>) {
-    with_store(&mut |store| {
-        let model = |name: &str, dimensions| EmbeddingModel { name: name.into(), dimensions };
-        let (first, second) = (model("first", 384), model("second", 1536));
-        assert_eq!(store.embedding_model(), Ok(None));
-        assert_eq!(store.claim_embedding_model(&first), Ok((1, first.clone())));
-        assert_eq!(store.claim_embedding_model(&second), Ok((1, first)));
-        append(store, &scope("acme", "ann"), dialogue("s", Parent::Head, &["a", "b"]));
-        assert_eq!(store.unembedded_count(), Ok(0));
-        assert_eq!(store.switch_embedding_model(&second), Ok(2));
-        assert_eq!(store.embedding_model(), Ok(Some((2, second.clone()))));
-        assert_eq!(store.unembedded_count(), Ok(2));
-        assert_eq!(store.switch_embedding_model(&second), Ok(2));
-    });
-}
-
 /// And is none of the obvious ones.
 pub fn the_secret_stays_the_same(with_store: WithStore<'_>) {
     with_store(&mut |store| {
@@ -575,7 +564,7 @@ pub fn an_erased_user_is_gone_and_nobody_else(with_store: WithStore<'_>) {
         let key = Some(Idempotency { key: "k".into(), body: [1; 16] });
         let fill = |scope: &Scope, number| {
             let request = Append {
-                turns: vec![draft(Role::User, "a", 2, false), draft(Role::User, "b", 1, true)],
+                turns: vec![draft(Role::User, "a", 2, &[]), draft(Role::User, "b", 1, &[FIRST_MODEL])],
                 idempotency: key.clone(),
                 receipt: Some(receipt(number, "q")),
                 ..dialogue("s", Parent::Head, &[])

@@ -8,8 +8,8 @@ use super::behaviours::{at, draft, receipt, rows, scope, session};
 use super::{ModelStore, WithStore};
 use crate::model::{AgentId, ChainHash, Generation, Profile, Revision, Role, Scope, SessionId, TurnId};
 use crate::ports::{
-    Append, EmbeddedRow, EmbeddingModel, Idempotency, KnownTurn, Parent, ReadStore, Store, StoreError,
-    TurnsPage,
+    Append, EmbeddedRow, EmbeddingModel, Idempotency, KnownTurn, ModelNumber, Parent, ReadStore, Store,
+    StoreError, TurnsPage, UnembeddedRow,
 };
 
 const CASES: u32 = 48;
@@ -26,12 +26,24 @@ enum Follows {
     Unknown,
 }
 
+/// What is done about the embedding models.
+#[derive(Debug, Clone)]
+enum Change {
+    Claim,
+    Begin,
+    /// For this number, whichever model has it.
+    Complete(ModelNumber),
+    RollBack,
+    Forget,
+}
+
 #[derive(Debug, Clone)]
 struct Said {
     role: Role,
     word: u8,
     passages: usize,
-    embedded: bool,
+    /// Of models 1 to 3, perhaps of none there is.
+    read_by: Vec<ModelNumber>,
 }
 
 #[derive(Debug, Clone)]
@@ -45,7 +57,13 @@ enum Operation {
         receipt: bool,
     },
     Embed {
+        /// Rows that wait for this model's vectors, and whether it reads them now.
+        model: ModelNumber,
+        reads: bool,
         rows: Vec<prop::sample::Index>,
+    },
+    Tidy {
+        row: prop::sample::Index,
     },
     Profile {
         scope: usize,
@@ -60,7 +78,7 @@ enum Operation {
         scope: usize,
     },
     Model {
-        switch: bool,
+        change: Change,
         name: u8,
     },
     Erase {
@@ -83,11 +101,12 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Follows::Unknown),
     ];
     let role = prop_oneof![Just(Role::User), Just(Role::Assistant)];
-    let said = (role, 0..3_u8, 0..3_usize, any::<bool>()).prop_map(|(role, word, passages, embedded)| Said {
+    let read_by = vec(1..4_u16, 0..3);
+    let said = (role, 0..3_u8, 0..3_usize, read_by).prop_map(|(role, word, passages, read_by)| Said {
         role,
         word,
         passages,
-        embedded,
+        read_by,
     });
     let key = prop::option::weighted(0.3, (0..3_u8, 0..2_u8));
     let append = (0..4_usize, 0..SESSIONS, follows, vec(said, 0..4), key, any::<bool>()).prop_map(
@@ -100,14 +119,23 @@ fn operation() -> impl Strategy<Value = Operation> {
             receipt,
         },
     );
+    let change = prop_oneof![
+        1 => Just(Change::Claim),
+        3 => Just(Change::Begin),
+        3 => (1..5_u16).prop_map(Change::Complete),
+        2 => Just(Change::RollBack),
+        1 => Just(Change::Forget),
+    ];
     prop_oneof![
         12 => append,
-        3 => vec(any::<prop::sample::Index>(), 1..4).prop_map(|rows| Operation::Embed { rows }),
+        4 => (1..5_u16, any::<bool>(), vec(any::<prop::sample::Index>(), 1..4))
+            .prop_map(|(model, reads, rows)| Operation::Embed { model, reads, rows }),
+        1 => any::<prop::sample::Index>().prop_map(|row| Operation::Tidy { row }),
         2 => (0..4_usize, 0..3_u8, any::<bool>())
             .prop_map(|(scope, goal, stale)| Operation::Profile { scope, goal, stale }),
         1 => (any::<bool>(), 0..3_u8).prop_map(|(agent, text)| Operation::Identity { agent, text }),
         1 => (0..4_usize).prop_map(|scope| Operation::Receipt { scope }),
-        1 => (any::<bool>(), 0..3_u8).prop_map(|(switch, name)| Operation::Model { switch, name }),
+        5 => (change, 0..3_u8).prop_map(|(change, name)| Operation::Model { change, name }),
         1 => (0..4_usize).prop_map(|scope| Operation::Erase { scope }),
     ]
 }
@@ -145,7 +173,7 @@ fn perform(to: &dyn Store, model: &ModelStore, number: usize, operation: &Operat
                 parent: parent(model, scope, follows),
                 turns: said
                     .iter()
-                    .map(|s| draft(s.role, &s.word.to_string(), s.passages, s.embedded))
+                    .map(|s| draft(s.role, &s.word.to_string(), s.passages, &s.read_by))
                     .collect(),
                 idempotency: key.map(|(key, body)| Idempotency { key: key.to_string(), body: [body; 16] }),
                 receipt: with_receipt.then(receipt),
@@ -153,8 +181,17 @@ fn perform(to: &dyn Store, model: &ModelStore, number: usize, operation: &Operat
             };
             format!("{:?}", to.append(scope, append).map(|appended| appended.turns))
         }
-        Operation::Embed { rows } => {
-            let waiting = model.unembedded(usize::MAX).unwrap_or_default();
+        Operation::Tidy { row } => {
+            let outdated = model.outdated(usize::MAX).unwrap_or_default();
+            if outdated.is_empty() {
+                return String::new();
+            }
+            let UnembeddedRow { scope, row } = row.get(&outdated).clone();
+            let rewritten = EmbeddedRow { scope, number: row.number, body: row.body, read_by: vec![] };
+            format!("{:?}", to.put_embedded(vec![rewritten]))
+        }
+        Operation::Embed { model: reader, reads, rows } => {
+            let waiting = model.unembedded(*reader, usize::MAX).unwrap_or_default();
             if waiting.is_empty() {
                 return String::new();
             }
@@ -162,6 +199,7 @@ fn perform(to: &dyn Store, model: &ModelStore, number: usize, operation: &Operat
                 scope: waiting.scope.clone(),
                 number: waiting.row.number,
                 body: format!("vector {number}").into_bytes(),
+                read_by: reads.then_some(*reader).into_iter().collect(),
             });
             format!("{:?}", to.put_embedded(rows.collect()))
         }
@@ -177,12 +215,14 @@ fn perform(to: &dyn Store, model: &ModelStore, number: usize, operation: &Operat
             format!("{:?}", to.put_identity(scope.tenant(), agent, &text.to_string(), now))
         }
         Operation::Receipt { scope } => format!("{:?}", to.put_receipt(&scopes()[*scope], receipt())),
-        Operation::Model { switch, name } => {
+        Operation::Model { change, name } => {
             let model = EmbeddingModel { name: name.to_string(), dimensions: 384 };
-            if *switch {
-                format!("{:?}", to.switch_embedding_model(&model))
-            } else {
-                format!("{:?}", to.claim_embedding_model(&model))
+            match change {
+                Change::Claim => format!("{:?}", to.claim_embedding_model(&model)),
+                Change::Begin => format!("{:?}", to.begin_switch(&model)),
+                Change::Complete(number) => format!("{:?}", to.complete_switch(*number)),
+                Change::RollBack => format!("{:?}", to.roll_back_switch()),
+                Change::Forget => format!("{:?}", to.forget_previous_model()),
             }
         }
         Operation::Erase { scope } => format!("{:?}", to.erase_user(&scopes()[*scope].user)),
@@ -217,14 +257,17 @@ fn same<T: std::fmt::Debug + PartialEq>(
 
 fn same_reads(store: &dyn Store, model: &ModelStore) {
     same(store, model, |s| s.unembedded_count());
-    same(store, model, |s| {
-        // Only the order within a scope is promised.
-        let mut waiting = s.unembedded(usize::MAX)?;
-        waiting.sort_by_key(|waiting| (waiting.scope.clone(), waiting.row.number));
-        Ok(waiting)
-    });
+    // Only the order within a scope is promised.
+    let sorted = |mut rows: Vec<UnembeddedRow>| {
+        rows.sort_by_key(|waiting| (waiting.scope.clone(), waiting.row.number));
+        rows
+    };
+    for number in 0..6 {
+        same(store, model, |s| s.unembedded(number, usize::MAX).map(sorted));
+    }
+    same(store, model, |s| s.outdated(usize::MAX).map(sorted));
     same(store, model, |s| s.outbox_count());
-    same(store, model, |s| s.embedding_model());
+    same(store, model, |s| s.embedding_models());
     for scope in scopes() {
         same(store, model, |s| s.identity(scope.tenant(), scope.agent.as_ref(), None));
         for number in 0..OPERATIONS_MAX {

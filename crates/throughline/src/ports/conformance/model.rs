@@ -1,42 +1,21 @@
 //! A store as simple as can be: lists in memory, searched from end to end. It is what the others are compared with,
 //! and must never become clever.
 
+mod state;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::model::{
-    AgentId, ChainHash, Generation, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch, Receipt,
-    ReceiptId, Revision, Scope, SessionId, TenantId, Timestamp, Turn, TurnId, UserKey, to_millisecond,
+    AgentId, ChainHash, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch, Receipt, ReceiptId,
+    Revision, Scope, SessionId, TenantId, Timestamp, Turn, UserKey, to_millisecond,
 };
 use crate::ports::{
-    ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, EmbeddingModel, Erased, Idempotency, KeyStore,
-    KnownTurn, ModelNumber, Parent, ReadStore, SearchRow, SessionSummary, StoreError, TurnsPage,
+    ApiKey, Append, Appended, EmbeddedRow, EmbeddingModel, EmbeddingModels, Erased, KeyStore, KnownTurn,
+    ModelNumber, NumberedModel, ReadStore, RolledBack, SearchRow, SessionSummary, StoreError, TurnsPage,
     UnembeddedRow, WriteStore,
 };
 
-#[derive(Clone, Default)]
-struct State {
-    scopes: Vec<ScopeState>,
-    generations: u64,
-    identities: Vec<(TenantId, Option<AgentId>, Identity)>,
-    schemas: Vec<(TenantId, String)>,
-    models: Vec<EmbeddingModel>,
-    keys: Vec<ApiKey>,
-}
-
-#[derive(Clone)]
-struct ScopeState {
-    scope: Scope,
-    generation: Generation,
-    /// The turn with number n stands at n - 1, its message hash with it.
-    turns: Vec<(Turn, MessageHash)>,
-    sessions: Vec<SessionId>,
-    rows: Vec<(SearchRow, bool)>,
-    last_row: u64,
-    outbox: Vec<SessionId>,
-    profiles: Vec<Profile>,
-    receipts: Vec<Receipt>,
-    idempotency: Vec<(Idempotency, Vec<AppendedTurn>)>,
-}
+use self::state::{ScopeState, State};
 
 /// A store in memory. Nothing of it lasts, and it is slow with much in it.
 #[derive(Default)]
@@ -61,129 +40,6 @@ impl ModelStore {
     }
 }
 
-impl State {
-    fn scope(&mut self, scope: &Scope) -> &mut ScopeState {
-        let at = self.scopes.iter().position(|known| known.scope == *scope).unwrap_or_else(|| {
-            self.generations += 1;
-            self.scopes.push(ScopeState {
-                scope: scope.clone(),
-                generation: Generation(self.generations),
-                turns: Vec::new(),
-                sessions: Vec::new(),
-                rows: Vec::new(),
-                last_row: 0,
-                outbox: Vec::new(),
-                profiles: Vec::new(),
-                receipts: Vec::new(),
-                idempotency: Vec::new(),
-            });
-            self.scopes.len() - 1
-        });
-        &mut self.scopes[at]
-    }
-}
-
-impl ScopeState {
-    fn revision(&self) -> Revision {
-        Revision { generation: self.generation, row: self.last_row }
-    }
-
-    fn known(&self) -> impl DoubleEndedIterator<Item = KnownTurn> {
-        self.turns.iter().map(|(turn, message)| KnownTurn {
-            seq: turn.id.seq,
-            parent: turn.parent,
-            session: turn.session.clone(),
-            chain: turn.chain,
-            message: *message,
-            role: turn.role,
-            recorded: turn.recorded,
-        })
-    }
-
-    fn of_session(&self, session: Option<&SessionId>) -> impl DoubleEndedIterator<Item = KnownTurn> {
-        self.known().filter(move |turn| session.is_none_or(|session| turn.session == *session))
-    }
-
-    fn push_row(&mut self, row: SearchRow, embedded: bool) {
-        self.last_row += 1;
-        self.rows.push((SearchRow { number: self.last_row, ..row }, embedded));
-    }
-
-    fn append(&mut self, append: Append) -> Result<Vec<AppendedTurn>, StoreError> {
-        if let Some(idempotency) = &append.idempotency
-            && let Some((earlier, turns)) =
-                self.idempotency.iter().find(|(known, _)| known.key == idempotency.key)
-        {
-            return if earlier.body == idempotency.body {
-                Ok(turns.clone())
-            } else {
-                Err(StoreError::IdempotencyMismatch)
-            };
-        }
-        let mut before = match append.parent {
-            Parent::Head => self.of_session(Some(&append.session)).next_back(),
-            Parent::Chain(ChainHash::ROOT) => None,
-            Parent::Chain(chain) => Some(
-                self.of_session(Some(&append.session))
-                    .find(|turn| turn.chain == chain)
-                    .ok_or(StoreError::Conflict)?,
-            ),
-        };
-        let mut done = Vec::new();
-        for draft in append.turns {
-            let message = MessageHash::of(draft.role, draft.content.hashed());
-            let chain = before.as_ref().map_or(ChainHash::ROOT, |turn| turn.chain).then(message);
-            let known = self.of_session(Some(&append.session)).find(|turn| turn.chain == chain);
-            if let Some(known) = known {
-                done.push(AppendedTurn { seq: known.seq, known: true });
-                before = Some(known);
-                continue;
-            }
-            let seq = self.turns.len() as u64 + 1;
-            if !self.sessions.contains(&append.session) {
-                self.sessions.push(append.session.clone());
-            }
-            if !self.outbox.contains(&append.session) {
-                self.outbox.push(append.session.clone());
-            }
-            let session = self.sessions.iter().position(|known| *known == append.session).unwrap_or(0) + 1;
-            let turn = Turn {
-                id: TurnId { generation: self.generation, seq },
-                session: append.session.clone(),
-                parent: before.map(|turn| turn.seq),
-                chain,
-                role: draft.role,
-                name: draft.name,
-                content: draft.content,
-                time: to_millisecond(draft.time),
-                recorded: to_millisecond(append.now),
-                metadata: draft.metadata,
-            };
-            self.turns.push((turn, message));
-            before = self.known().next_back();
-            for (passage, draft) in (0..).zip(draft.passages) {
-                let session = u32::try_from(session).unwrap_or(u32::MAX);
-                self.push_row(
-                    SearchRow { number: 0, turn: seq, passage, session, body: draft.body },
-                    draft.embedded,
-                );
-            }
-            done.push(AppendedTurn { seq, known: false });
-        }
-        self.keep(append.receipt);
-        if let Some(idempotency) = append.idempotency {
-            self.idempotency.push((idempotency, done.clone()));
-        }
-        Ok(done)
-    }
-
-    fn keep(&mut self, receipt: Option<Receipt>) {
-        if let Some(receipt) = receipt.filter(|new| self.receipts.iter().all(|known| known.id != new.id)) {
-            self.receipts.push(receipt);
-        }
-    }
-}
-
 impl ReadStore for ModelStore {
     fn revision(&self, scope: &Scope) -> Result<Option<Revision>, StoreError> {
         Ok(self.read(scope, |scope| Some(scope.revision())))
@@ -196,7 +52,8 @@ impl ReadStore for ModelStore {
         sink: &mut dyn FnMut(SearchRow),
     ) -> Result<Option<Revision>, StoreError> {
         Ok(self.read(scope, |scope| {
-            scope.rows.iter().filter(|(row, _)| row.number > after).for_each(|(row, _)| sink(row.clone()));
+            let rows = scope.rows.iter().map(|known| &known.search);
+            rows.filter(|row| row.number > after).for_each(|row| sink(row.clone()));
             Some(scope.revision())
         }))
     }
@@ -312,27 +169,27 @@ impl ReadStore for ModelStore {
         Ok(self.state().schemas.iter().find(|(known, _)| known == tenant).map(|(_, schema)| schema.clone()))
     }
 
-    fn unembedded(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
+    fn unembedded(&self, model: ModelNumber, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
         let state = self.state();
-        let rows = state.scopes.iter().flat_map(|scope| {
-            let waiting = scope.rows.iter().filter(|(_, embedded)| !embedded);
-            waiting.map(|(row, _)| UnembeddedRow { scope: scope.scope.clone(), row: row.clone() })
-        });
-        Ok(rows.take(limit).collect())
+        let kept = state.models.numbers().contains(&model);
+        Ok(state.rows(limit, |row| kept && !row.read_by.contains(&model)))
     }
 
     fn unembedded_count(&self) -> Result<u64, StoreError> {
-        Ok(self.unembedded(usize::MAX)?.len() as u64)
+        let awaited = self.state().models.awaited();
+        Ok(self.unembedded(awaited, usize::MAX)?.len() as u64)
+    }
+
+    fn outdated(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
+        Ok(self.state().rows(limit, |row| row.outdated))
     }
 
     fn outbox_count(&self) -> Result<u64, StoreError> {
         Ok(self.state().scopes.iter().map(|scope| scope.outbox.len() as u64).sum())
     }
 
-    fn embedding_model(&self) -> Result<Option<(ModelNumber, EmbeddingModel)>, StoreError> {
-        let state = self.state();
-        let number = ModelNumber::try_from(state.models.len()).unwrap_or(ModelNumber::MAX);
-        Ok(state.models.last().map(|model| (number, model.clone())))
+    fn embedding_models(&self) -> Result<EmbeddingModels, StoreError> {
+        Ok(self.state().models.clone())
     }
 
     fn secret(&self) -> Result<[u8; 32], StoreError> {
@@ -343,20 +200,23 @@ impl ReadStore for ModelStore {
 impl WriteStore for ModelStore {
     fn append(&self, scope: &Scope, append: Append) -> Result<Appended, StoreError> {
         self.write(|state| {
+            let models = state.models.numbers();
             let scope = state.scope(scope);
-            Ok(Appended { generation: scope.generation, turns: scope.append(append)? })
+            Ok(Appended { generation: scope.generation, turns: scope.append(append, &models)? })
         })
     }
 
     fn put_embedded(&self, rows: Vec<EmbeddedRow>) -> Result<(), StoreError> {
         self.write(|state| {
-            for EmbeddedRow { scope, number, body } in rows {
+            let models = state.models.numbers();
+            for EmbeddedRow { scope, number, body, read_by } in rows {
                 let Some(scope) = state.scopes.iter_mut().find(|known| known.scope == scope) else {
                     continue;
                 };
-                if let Some(at) = scope.rows.iter().position(|(row, _)| row.number == number) {
-                    let (row, _) = scope.rows.remove(at);
-                    scope.push_row(SearchRow { body, ..row }, true);
+                if let Some(at) = scope.rows.iter().position(|known| known.search.number == number) {
+                    let mut old = scope.rows.remove(at);
+                    old.read_by.extend(models.iter().filter(|model| read_by.contains(model)));
+                    scope.push_row(SearchRow { body, ..old.search }, old.read_by);
                 }
             }
             Ok(())
@@ -417,29 +277,66 @@ impl WriteStore for ModelStore {
         })
     }
 
-    fn claim_embedding_model(
-        &self,
-        model: &EmbeddingModel,
-    ) -> Result<(ModelNumber, EmbeddingModel), StoreError> {
-        if self.embedding_model()?.is_none() {
-            self.state().models.push(model.clone());
-        }
-        Ok(self.embedding_model()?.unwrap_or((0, model.clone())))
+    fn claim_embedding_model(&self, model: &EmbeddingModel) -> Result<EmbeddingModels, StoreError> {
+        self.write(|state| {
+            if state.models.serving.is_none() {
+                state.models.serving = Some(state.numbered(model));
+            }
+            Ok(state.models.clone())
+        })
     }
 
-    fn switch_embedding_model(&self, model: &EmbeddingModel) -> Result<ModelNumber, StoreError> {
-        let in_force = self.embedding_model()?;
-        self.write(|state| match in_force {
-            Some((number, in_force)) if in_force == *model => Ok(number),
-            in_force => {
-                state.models.push(model.clone());
-                state
-                    .scopes
-                    .iter_mut()
-                    .flat_map(|scope| &mut scope.rows)
-                    .for_each(|(_, embedded)| *embedded = false);
-                Ok(in_force.map_or(0, |(number, _)| number) + 1)
+    fn begin_switch(&self, model: &EmbeddingModel) -> Result<EmbeddingModels, StoreError> {
+        self.write(|state| {
+            if state.models.serving.as_ref().is_some_and(|serving| serving.model == *model) {
+                let coming = state.models.coming.take();
+                state.give_up(coming.as_ref());
+                return Ok(state.models.clone());
             }
+            let beside = state.models.coming.take().or_else(|| state.models.previous.take());
+            state.models.coming = match beside {
+                Some(beside) if beside.model == *model => Some(beside),
+                beside => {
+                    state.give_up(beside.as_ref());
+                    Some(state.numbered(model))
+                }
+            };
+            if state.models.serving.is_none() {
+                state.models.serving = state.models.coming.take();
+            }
+            Ok(state.models.clone())
+        })
+    }
+
+    fn complete_switch(&self, coming: ModelNumber) -> Result<bool, StoreError> {
+        let waits = !self.unembedded(coming, 1)?.is_empty();
+        self.write(|state| {
+            let models = &mut state.models;
+            if waits || models.coming.as_ref().is_none_or(|known| known.number != coming) {
+                return Ok(false);
+            }
+            models.previous = std::mem::replace(&mut models.serving, models.coming.take());
+            Ok(true)
+        })
+    }
+
+    fn roll_back_switch(&self) -> Result<RolledBack, StoreError> {
+        self.write(|state| {
+            if let Some(coming) = state.models.coming.take() {
+                state.give_up(Some(&coming));
+                return Ok(RolledBack::Cancelled(coming));
+            }
+            let Some(previous) = state.models.previous.take() else { return Ok(RolledBack::Nothing) };
+            state.models.previous = state.models.serving.replace(previous.clone());
+            Ok(RolledBack::Restored(previous))
+        })
+    }
+
+    fn forget_previous_model(&self) -> Result<Option<NumberedModel>, StoreError> {
+        self.write(|state| {
+            let previous = state.models.previous.take();
+            state.give_up(previous.as_ref());
+            Ok(previous)
         })
     }
 
