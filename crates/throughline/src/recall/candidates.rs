@@ -16,10 +16,10 @@ use super::weights::Weights;
 pub(crate) const EXACT_TURNS_MAX: usize = 8_192;
 
 /// Turns of a larger scope that are, besides their neighbours and the sample.
-const CHOSEN_TURNS_MAX: usize = 600;
+const CHOSEN_TURNS_MAX: usize = 1_000;
 
 /// Turns that stand for all when means and deviations are taken.
-const SAMPLE_TURNS: usize = 1_000;
+const SAMPLE_TURNS: usize = 4_000;
 
 /// All of the wanted turns if they are few, else those worth ranking.
 pub(super) fn select(
@@ -70,7 +70,8 @@ fn first_look(shard: &Shard, query: &Query, weights: &Weights, wanted: &[u32]) -
         let stride = (wanted.len() / SAMPLE_TURNS).max(1);
         wanted.iter().step_by(stride).map(|place| values[*place as usize]).collect()
     };
-    let by_words = scale(weights.lexical, &sample(&lexical));
+    // Late interaction is not looked at yet; what it would say goes partly with the words and partly with the cosine.
+    let by_words = scale(weights.lexical + weights.late / 2.0, &sample(&lexical));
     let mut scores: Vec<f32> = wanted.iter().map(|place| by_words * lexical[*place as usize]).collect();
     let Some(vector) = query.vector.as_deref().filter(|_| weights.dense > 0.0) else { return scores };
     let Some(cosines) = shard.sketches().and_then(|sketches| sketches.cosines(vector)) else { return scores };
@@ -79,7 +80,6 @@ fn first_look(shard: &Shard, query: &Query, weights: &Weights, wanted: &[u32]) -
         let best = &mut by_turn[passage.turn as usize];
         *best = best.max(cosine);
     }
-    // Late interaction is not looked at yet; what it would say goes with the cosine more than with the words.
     let by_meaning = scale(weights.dense + weights.late / 2.0, &sample(&by_turn));
     for (score, place) in scores.iter_mut().zip(wanted) {
         let cosine = by_turn[*place as usize];

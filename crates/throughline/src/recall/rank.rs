@@ -252,3 +252,128 @@ impl Parts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::ports::{Embedding, SearchRow};
+    use crate::recall::PassageRow;
+    use crate::text::terms::terms;
+
+    const TURNS: u32 = 9_000;
+    const DIMENSIONS: usize = 64;
+
+    /// Xorshift, in 0 … 1: the same conversations in every run.
+    struct Random(u64);
+
+    impl Random {
+        fn fraction(&mut self) -> f32 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 40) as f32 / (1_u64 << 24) as f32
+        }
+
+        /// Words, the `n`th of the vocabulary with a probability of about `1 / n`, as in real text.
+        fn text(&mut self, words: usize) -> String {
+            let words: Vec<String> =
+                (0..words).map(|_| format!("w{}", 2_000_f32.powf(self.fraction()).floor())).collect();
+            words.join(" ")
+        }
+    }
+
+    /// Each word a direction of its own, the text their sum.
+    fn embedding(text: &str) -> Embedding {
+        let mut embedding = Embedding { vector: vec![0.0; DIMENSIONS], ..Embedding::default() };
+        let mut at = 0;
+        for word in text.split(' ') {
+            let mut random = Random(u64::from(crate::text::terms::TermHash::of(word).0) | 1 << 40);
+            let token: Vec<f32> = (0..DIMENSIONS).map(|_| random.fraction() - 0.5).collect();
+            embedding.vector.iter_mut().zip(&token).for_each(|(sum, x)| *sum += x);
+            embedding.tokens.extend(unit(token));
+            embedding.spans.push((at, at + u32::try_from(word.len()).unwrap()));
+            at += u32::try_from(word.len()).unwrap() + 1;
+        }
+        embedding.vector = unit(embedding.vector);
+        embedding
+    }
+
+    fn unit(vector: Vec<f32>) -> Vec<f32> {
+        let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+        vector.into_iter().map(|x| x / length).collect()
+    }
+
+    fn conversations() -> (Shard, Vec<String>) {
+        let mut random = Random(88_172_645_463_325_252);
+        let mut shard = Shard::new(crate::model::Generation(1), Some(1));
+        let mut said = Vec::new();
+        for turn in 1..=TURNS {
+            let text = random.text(12);
+            let row = PassageRow {
+                role: u8::from(turn % 2 == 0),
+                bytes: (0, u32::try_from(text.len()).unwrap()),
+                terms: terms(&text),
+                asks: turn % 3 == 0,
+                ..PassageRow::default()
+            };
+            let body = row.with_embedding(1, &text, &embedding(&text)).encode();
+            let (number, session) = (u64::from(turn), turn / 20);
+            shard.apply(&SearchRow { number, turn: number, passage: 0, session, body });
+            said.push(text);
+        }
+        (shard, said)
+    }
+
+    #[test]
+    fn the_ten_best_of_a_large_scope_are_nearly_those_of_ranking_every_turn_in_full() {
+        let (shard, said) = conversations();
+        let (mut same, mut all) = (0, 0);
+        for text in said.iter().step_by(290) {
+            let question: Vec<&str> = text.split(' ').step_by(2).collect();
+            let question = question.join(" ");
+            let query = Query::new(&question, Some(embedding(&question)));
+            let ranking = Ranking {
+                text: &question,
+                query: &query,
+                filters: &Filters::default(),
+                kind: RankingKind::Full,
+                priors: Priors::default(),
+                now: Timestamp::UNIX_EPOCH,
+                zone: &TimeZone::UTC,
+                limit: 10,
+            };
+            let turns = |exact_turns_max| -> HashSet<u64> {
+                rank_with(&shard, &ranking, exact_turns_max).iter().map(|ranked| ranked.turn).collect()
+            };
+            let exact = turns(usize::MAX);
+            same += turns(EXACT_TURNS_MAX).intersection(&exact).count();
+            all += exact.len();
+        }
+        // 97 of 100 on random words, where the tenth and the thirtieth score nearly the same.
+        assert!(same * 100 >= all * 95, "{same} of {all}");
+    }
+
+    #[test]
+    fn the_parts_of_a_score_add_up_to_it() {
+        let (shard, said) = conversations();
+        let query = Query::new(&said[7], Some(embedding(&said[7])));
+        let ranking = Ranking {
+            text: &said[7],
+            query: &query,
+            filters: &Filters::default(),
+            kind: RankingKind::Full,
+            priors: Priors::default(),
+            now: Timestamp::UNIX_EPOCH,
+            zone: &TimeZone::UTC,
+            limit: 20,
+        };
+        for Ranked { score, scores, confidence, .. } in rank(&shard, &ranking) {
+            let Scores { lexical, dense, late, answer, session, date, speaker, role, .. } = scores;
+            let sum = lexical + dense + late + answer + session + date + speaker + role;
+            assert!((sum - score).abs() < 1e-3, "{sum} {score}");
+            assert!((0.0..=1.0).contains(&confidence));
+        }
+    }
+}
