@@ -11,6 +11,7 @@
 mod agreement;
 mod attention;
 mod bert;
+mod cache;
 mod elementary;
 mod encoder;
 mod lane;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use throughline::ports::{EmbedError, EmbedRole, Embedder, Embedding, EmbeddingModel};
 
+use crate::cache::Cache;
 use crate::encoder::SentenceEncoder;
 use crate::lane::Lane;
 use crate::package::{ModelPackage, PackageError};
@@ -19,6 +20,9 @@ use crate::text::head;
 
 /// Texts that are tokenised and queued at a time, so that a call with very many of them needs little memory.
 const CALL_TEXTS_MAX: usize = 256;
+
+/// What was embedded lately may take so much memory: a few hundred short texts.
+const CACHE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A call ends after this time even if its deadline is later.
 const CALL_TIME_MAX: Duration = Duration::from_hours(1);
@@ -29,6 +33,7 @@ pub struct MiniLm {
     encoder: Arc<SentenceEncoder>,
     queries: Lane,
     passages: Lane,
+    cache: Cache,
 }
 
 /// Why the model could not be started.
@@ -64,7 +69,13 @@ impl MiniLm {
         let lane = |name| Lane::start(name, &encoder, threads).map_err(LoadError::Threads);
         let (queries, passages) = (lane("embed-query")?, lane("embed-passage")?);
         let model = EmbeddingModel { name: package.name.to_owned(), dimensions: encoder.dimensions() };
-        Ok(Self { model, encoder, queries, passages })
+        Ok(Self { model, encoder, queries, passages, cache: Cache::new(CACHE_BYTES_MAX) })
+    }
+
+    /// Remembers at most so many bytes of what it embedded lately, 16 MiB if not set; with 0 every text is computed.
+    #[must_use]
+    pub fn with_cache_bytes_max(self, bytes: usize) -> Self {
+        Self { cache: Cache::new(bytes), ..self }
     }
 }
 
@@ -86,13 +97,23 @@ impl Embedder for MiniLm {
         };
         let mut embeddings = Vec::with_capacity(texts.len());
         for part in texts.chunks(CALL_TEXTS_MAX) {
-            let tokens = part.iter().map(|text| self.encoder.tokens(head(text)));
+            let hashes: Vec<_> = part.iter().map(|text| Cache::hash(text)).collect();
+            let known: Vec<_> = hashes.iter().map(|hash| self.cache.get(hash)).collect();
+            let unknown = part.iter().zip(&known).filter(|(_, known)| known.is_none());
+            let tokens = unknown.map(|(text, _)| self.encoder.tokens(head(text)));
             let tokens: Vec<_> = tokens.collect::<Result<_, _>>()?;
             let (ids, spans): (Vec<_>, Vec<_>) =
                 tokens.into_iter().map(|text| (text.ids, text.spans)).unzip();
-            let found = lane.embed(ids, until)?;
-            embeddings
-                .extend(found.iter().zip(spans).map(|(found, spans)| self.encoder.placed(found, &spans)));
+            let made = lane.embed(ids, until)?;
+            let mut made = made.iter().zip(spans).map(|(made, spans)| self.encoder.placed(made, &spans));
+            for (known, hash) in known.into_iter().zip(hashes) {
+                let is_new = known.is_none();
+                let embedding = known.or_else(|| made.next()).unwrap_or_default();
+                if is_new {
+                    self.cache.put(hash, embedding.clone());
+                }
+                embeddings.push(embedding);
+            }
         }
         Ok(embeddings)
     }

@@ -1,5 +1,6 @@
 //! Building the context of a request, and building it again from its receipt.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::tz::Offset;
@@ -103,12 +104,15 @@ impl Memory {
             None => self.settings.budget,
         };
         budget.validate().map_err(|error| MemoryError::Invalid(error.to_string()))?;
+        // What was said twice in the same words is shown once, the better of the two: a question asked every day must not
+        // push its answer out.
+        let mut said = HashSet::new();
         let passages: Vec<RecalledPassage<'_>> = recalled
             .items
             .iter()
             .map(|item| RecalledPassage {
                 already_in_request: thread.visible.contains(&item.turn.id.seq),
-                relevant: item.is_relevant(),
+                relevant: item.is_relevant() && said.insert(item.text().trim()),
                 ..passage(&item.turn, item.bytes, item.score)
             })
             .collect();

@@ -83,3 +83,17 @@ fn a_receipt_rebuilds_the_same_bytes_whatever_happened_since() {
     assert_eq!((replay.prefix, replay.block), (context.prefix, context.block));
     assert!(world.memory.replay(&TenantId::new("other").unwrap(), id).unwrap().is_none());
 }
+
+#[test]
+fn what_was_said_twice_in_the_same_words_is_shown_once() {
+    let world = World::new();
+    let ana = scope("ana");
+    world.tell(&ana, "one", &["Our boat is called Petrel.", "Where is the boat?"]);
+    for day in 0..5 {
+        world.tell(&ana, &format!("day {day}"), &["Where is the boat?"]);
+    }
+    let context = world.context(&ana, None, &[user("What is the boat called?")]);
+    let block = context.block.unwrap();
+    assert!(block.contains("Petrel"), "{block}");
+    assert!(block.matches("Where is the boat?").count() <= 1, "{block}");
+}
