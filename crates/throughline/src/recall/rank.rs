@@ -326,6 +326,21 @@ mod tests {
         (shard, said)
     }
 
+    /// The ten best.
+    fn ranked(shard: &Shard, question: &str, exact_turns_max: usize) -> Vec<Ranked> {
+        let ranking = Ranking {
+            text: question,
+            query: &Query::new(question, Some(embedding(question))),
+            filters: &Filters::default(),
+            kind: RankingKind::Full,
+            priors: Priors::default(),
+            now: Timestamp::UNIX_EPOCH,
+            zone: &TimeZone::UTC,
+            limit: 10,
+        };
+        rank_with(shard, &ranking, exact_turns_max)
+    }
+
     #[test]
     fn the_ten_best_of_a_large_scope_are_nearly_those_of_ranking_every_turn_in_full() {
         let (shard, said) = conversations();
@@ -333,19 +348,8 @@ mod tests {
         for text in said.iter().step_by(290) {
             let question: Vec<&str> = text.split(' ').step_by(2).collect();
             let question = question.join(" ");
-            let query = Query::new(&question, Some(embedding(&question)));
-            let ranking = Ranking {
-                text: &question,
-                query: &query,
-                filters: &Filters::default(),
-                kind: RankingKind::Full,
-                priors: Priors::default(),
-                now: Timestamp::UNIX_EPOCH,
-                zone: &TimeZone::UTC,
-                limit: 10,
-            };
             let turns = |exact_turns_max| -> HashSet<u64> {
-                rank_with(&shard, &ranking, exact_turns_max).iter().map(|ranked| ranked.turn).collect()
+                ranked(&shard, &question, exact_turns_max).iter().map(|ranked| ranked.turn).collect()
             };
             let exact = turns(usize::MAX);
             same += turns(EXACT_TURNS_MAX).intersection(&exact).count();
@@ -358,18 +362,7 @@ mod tests {
     #[test]
     fn the_parts_of_a_score_add_up_to_it() {
         let (shard, said) = conversations();
-        let query = Query::new(&said[7], Some(embedding(&said[7])));
-        let ranking = Ranking {
-            text: &said[7],
-            query: &query,
-            filters: &Filters::default(),
-            kind: RankingKind::Full,
-            priors: Priors::default(),
-            now: Timestamp::UNIX_EPOCH,
-            zone: &TimeZone::UTC,
-            limit: 20,
-        };
-        for Ranked { score, scores, confidence, .. } in rank(&shard, &ranking) {
+        for Ranked { score, scores, confidence, .. } in ranked(&shard, &said[7], EXACT_TURNS_MAX) {
             let Scores { lexical, dense, late, answer, session, date, speaker, role, .. } = scores;
             let sum = lexical + dense + late + answer + session + date + speaker + role;
             assert!((sum - score).abs() < 1e-3, "{sum} {score}");
