@@ -118,6 +118,23 @@ mod tests {
     }
 
     #[test]
+    fn what_waited_for_a_vector_in_schema_1_waits_for_the_model_that_served() {
+        for (models, serving) in
+            [("", None), ("INSERT INTO embedding_models VALUES (1, 'a', 3), (2, 'b', 4)", Some("b"))]
+        {
+            let mut connection = Connection::open_in_memory().unwrap();
+            migrated(&mut connection, &MIGRATIONS[..1]).unwrap();
+            connection.execute_batch("INSERT INTO unembedded VALUES (7), (9)").unwrap();
+            connection.execute_batch(models).unwrap();
+            migrated(&mut connection, MIGRATIONS).unwrap();
+            let found = crate::models::models(&connection).unwrap();
+            assert_eq!(found.serving.as_ref().map(|known| known.model.name.as_str()), serving);
+            assert_eq!((&found.coming, &found.previous), (&None, &None));
+            assert_eq!(crate::embedding::unembedded_count(&connection).unwrap(), 2);
+        }
+    }
+
+    #[test]
     fn a_newer_schema_is_refused_by_name() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrated(&mut connection, &[FIRST, "CREATE TABLE a (x)"]).unwrap();

@@ -4,6 +4,7 @@
 mod chat;
 mod embeddings;
 mod eval;
+mod languages;
 mod model;
 mod program;
 mod serve;
