@@ -27,7 +27,7 @@ const TURNS_ADDED: f32 = 200.0;
 /// A prior of this weight and value keeps clauses of few words from extremes.
 const PRIOR: (f32, f32) = (5.0, 0.3);
 
-/// Slope and offset of each logistic function.
+/// Slope and offset of each logistic function. That by words was fitted while all neighbours counted.
 const BY_TOKENS: (f32, f32) = (22.8, -8.2);
 const BY_WORDS: (f32, f32) = (6.83, -2.56);
 /// Of cosine + share of the best possible BM25, where the model shows no tokens.
