@@ -404,7 +404,9 @@ mod tests {
         let rows = |numbers: &[u64], sink: &mut dyn FnMut(SearchRow)| {
             read.set(read.get() + numbers.len());
             let at = |number: &u64| usize::try_from(*number).unwrap() - 1;
-            numbers.iter().for_each(|number| sink(rows[at(number)].clone()));
+            for number in numbers {
+                sink(rows[at(number)].clone());
+            }
             Ok(())
         };
         for question in questions(&said).take(5) {
