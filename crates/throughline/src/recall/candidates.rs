@@ -16,14 +16,33 @@ use super::weights::Weights;
 /// Turns of a scope that are all ranked in full.
 pub(crate) const EXACT_TURNS_MAX: usize = 8_192;
 
-/// Passages of a larger scope whose turns are, besides their neighbours and the sample. Random words, the hardest case, in
-/// 20,000 turns: 99 of the 100 best of the exact ranking are found; with half as many 97.
-const CHOSEN_PASSAGES_MAX: usize = 2_048;
+/// How many passages of a larger scope have their turns ranked in full, and for how many of these, the best, the turns around
+/// them as well.
+pub(super) struct Chosen {
+    passages_max: usize,
+    with_neighbours_max: usize,
+}
 
-/// The same where vectors are read from the store.
-pub(super) const READ_PASSAGES_MAX: usize = 512;
+/// Of random words, the hardest case, 99 of 100 of the ten best of 20,000 turns are those of the exact ranking. With neighbours
+/// for all it would be the same, for half as many turns more to rank; with half of both, 96.
+const CHOSEN: Chosen = Chosen { passages_max: 2_048, with_neighbours_max: 1_024 };
 
-/// Turns that stand for all when means and deviations are taken: so many or up to twice as many, so that the sample stays
+/// Where vectors are read from the store: 96 of 100.
+pub(super) const CHOSEN_TO_READ: Chosen = Chosen { passages_max: 1_024, with_neighbours_max: 256 };
+
+impl Chosen {
+    fn of(shard: &Shard) -> &'static Self {
+        if shard.vectors().is_some() { &CHOSEN } else { &CHOSEN_TO_READ }
+    }
+
+    /// At most so many turns, each of a passage or two before and two after it.
+    #[cfg(test)]
+    pub(super) const fn turns_max(&self) -> usize {
+        self.passages_max + 4 * self.with_neighbours_max
+    }
+}
+
+/// Turns that stand for all when means and deviations are taken: so many and up to twice as many, so that the sample stays
 /// the same while a scope grows.
 pub(super) const SAMPLE_TURNS: usize = 1_024;
 
@@ -48,7 +67,11 @@ pub(super) fn select(
     let spread = 1 << (wanted.count() / SAMPLE_TURNS).ilog2();
     let sample = wanted.runs(RUN_TURNS, spread);
     let mut chosen = Vec::new();
-    for place in first_look(shard, query, weights, wanted, &sample) {
+    for (rank, place) in first_look(shard, query, weights, wanted, &sample).into_iter().enumerate() {
+        if rank >= Chosen::of(shard).with_neighbours_max {
+            chosen.push(place);
+            continue;
+        }
         let links = shard.links[place as usize];
         let before_that = links.before.and_then(|before| shard.links[before as usize].before);
         let after_that = links.after.and_then(|after| shard.links[after as usize].after);
@@ -91,8 +114,7 @@ fn first_look(shard: &Shard, query: &Query, weights: &Weights, wanted: &Wanted, 
             *score += if cosine.is_nan() { 0.0 } else { by_meaning * cosine };
         }
     }
-    let count = if shard.vectors().is_some() { CHOSEN_PASSAGES_MAX } else { READ_PASSAGES_MAX };
-    let mut best = Best::new(count);
+    let mut best = Best::new(Chosen::of(shard).passages_max);
     for (score, passage) in scores.into_iter().zip(&shard.passages) {
         if best.admits(score) && wanted.has(passage.turn) {
             best.offer(score, passage.turn);
