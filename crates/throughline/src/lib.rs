@@ -31,8 +31,10 @@
 pub mod codec;
 pub mod context;
 pub mod journal;
+pub mod learn;
 pub mod memory;
 pub mod model;
 pub mod ports;
 pub mod recall;
 pub mod text;
+pub mod truth;

@@ -4,6 +4,8 @@
 
 mod chain;
 mod identity;
+mod ledger;
+mod memory;
 mod names;
 mod profile;
 mod receipt;
@@ -12,6 +14,8 @@ mod turn;
 
 pub use chain::{ChainHash, MessageHash};
 pub use identity::{Identity, IdentityVersion};
+pub use ledger::{Act, Author, Claim, Entry, Polarity, Tombstone};
+pub use memory::{Authority, Evidence, MemoryId, MemoryKind, MemoryRecord, MemoryState, SlotKey};
 pub use names::{AgentId, AppId, NAME_BYTES_MAX, NameError, RunId, SessionId, TenantId, UserId};
 pub use profile::{Profile, ProfileEpoch, ProfilePatch, Slot};
 pub use receipt::{DropReason, Receipt, ReceiptId, ReceiptItem, Section, SectionUse, StageTiming};

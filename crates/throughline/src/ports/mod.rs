@@ -1,9 +1,11 @@
-//! What the engine needs from outside, as traits: a store, an embedding model, a clock.
+//! What the engine needs from outside, as traits: a store, an embedding model, a language model, a clock.
 //!
 //! Implementations live in crates of their own; the engine never names one.
 
 mod clock;
 mod embedder;
+mod ledger;
+mod llm;
 mod store;
 
 #[cfg(any(test, feature = "conformance"))]
@@ -11,6 +13,11 @@ pub mod conformance;
 
 pub use clock::Clock;
 pub use embedder::{EMBED_TEXTS_MAX, EmbedError, EmbedRole, Embedder, Embedding, EmbeddingModel};
+pub use ledger::{
+    ClaimedJob, EntryDraft, Forget, Forgotten, Job, JobClaim, JobDone, JobNumber, JobState, JobStore,
+    LedgerAppend, LedgerStore, RedactedTurn,
+};
+pub use llm::{Llm, LlmAnswer, LlmError, LlmRequest};
 pub use store::{
     ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, EmbeddingModels, Erased, FIRST_MODEL, Idempotency,
     KeyStore, KnownTurn, ModelNumber, NumberedModel, Parent, PassageDraft, ReadStore, RolledBack, SearchRow,

@@ -1,0 +1,149 @@
+//! What an extractor is given and what it proposes. Nothing in a proposal is believed before it is verified.
+
+use jiff::tz::TimeZone;
+
+use crate::model::{MemoryKind, MemoryRecord, Polarity, Role, SlotKey, Timestamp};
+use crate::ports::LlmError;
+
+/// A turn as an extractor sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchTurn {
+    /// Its number in the scope.
+    pub seq: u64,
+    /// Who said it.
+    pub role: Role,
+    /// The speaker's name.
+    pub name: Option<String>,
+    /// When.
+    pub time: Timestamp,
+    /// What was said, without the blocks this software put in.
+    pub text: String,
+    /// Parts of the text, in bytes, that the gate let through; empty for a turn that is there for context only.
+    pub wanted: Vec<std::ops::Range<usize>>,
+}
+
+/// Turns of one session, in order, that are learned from together.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// The turns.
+    pub turns: &'a [BatchTurn],
+    /// What is taken to be true already, the weightiest first.
+    pub known: &'a [MemoryRecord],
+    /// The user's time zone: "yesterday" is resolved in it.
+    pub zone: &'a TimeZone,
+}
+
+/// Something an extractor holds to be worth remembering.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proposal {
+    /// The number of the turn it rests on.
+    pub turn: u64,
+    /// The exact words of the turn it rests on.
+    pub quote: String,
+    /// What sort of thing it says.
+    pub kind: MemoryKind,
+    /// What it speaks about, where that is known.
+    pub slot: Option<SlotKey>,
+    /// What the slot is said to be; empty in a denial of whatever it was.
+    pub value: String,
+    /// It in a sentence.
+    pub text: String,
+    /// That it is so, or that it is not.
+    pub polarity: Polarity,
+    /// Whether it was said outright.
+    pub explicit: bool,
+    /// 0 to 1.
+    pub importance: f32,
+    /// Since when it is so, if the words say so: resolved by code, never by a model.
+    pub valid_from: Option<Timestamp>,
+    /// Until when.
+    pub valid_to: Option<Timestamp>,
+}
+
+/// What an extraction cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Calls of a language model.
+    pub calls: u64,
+    /// Tokens of the prompts.
+    pub prompt_tokens: u64,
+    /// Tokens of the answers.
+    pub answer_tokens: u64,
+}
+
+/// What an extractor found. No proposals means that there was nothing to learn.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Extraction {
+    /// In the order of the turns.
+    pub proposals: Vec<Proposal>,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// Why an extractor found nothing, not even that there is nothing.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ExtractError {
+    /// The provider failed: to be tried again.
+    #[error(transparent)]
+    Provider(#[from] LlmError),
+    /// Answers came, and none of them could be read, a repaired one included.
+    #[error("the learning model's answer cannot be used: {reason}")]
+    Unusable {
+        /// What is wrong with it, without its words.
+        reason: String,
+        /// What it cost.
+        usage: Usage,
+    },
+}
+
+/// Finds what is worth remembering.
+pub trait Extractor: Send + Sync {
+    /// A name for records and metrics: `local`, or the model's.
+    fn name(&self) -> &str;
+
+    /// What the batch says.
+    fn extract(&self, batch: &Batch<'_>) -> Result<Extraction, ExtractError>;
+}
+
+/// Why a proposal was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// It names a turn that is not in the batch.
+    NoSuchTurn,
+    /// Its quote does not stand in that turn.
+    NotQuoted,
+    /// Its quote stands in what the gate did not let through: recalled text, code, a quotation.
+    NotSaid,
+    /// Nobody may learn that from such a turn: a system message, or a tool's answer about the user.
+    WrongSpeaker,
+    /// Text or value is empty, or longer than a memory may be.
+    Size,
+    /// What it says was forgotten.
+    Forgotten,
+    /// Its text says what its quote does not: none of the value's words stand in it.
+    Unsupported,
+}
+
+impl Refusal {
+    /// The name on the wire and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoSuchTurn => "no_such_turn",
+            Self::NotQuoted => "not_quoted",
+            Self::NotSaid => "not_said",
+            Self::WrongSpeaker => "wrong_speaker",
+            Self::Size => "size",
+            Self::Forgotten => "forgotten",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// A proposal that was not accepted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    /// What was proposed.
+    pub proposal: Proposal,
+    /// Why not.
+    pub why: Refusal,
+}

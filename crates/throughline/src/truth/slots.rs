@@ -1,0 +1,56 @@
+//! The slots that are known, and which of them hold one value at a time.
+
+use crate::model::SlotKey;
+
+/// How many values a slot has at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cardinality {
+    /// One: a newer one takes the place of an older.
+    Single,
+    /// Several, each for itself.
+    Multiple,
+}
+
+/// Properties of a person, animal or thing that hold one value at a time. Every other slot may hold several: nothing is lost
+/// by keeping both, while taking the one for the other's successor would be a false supersession.
+const SINGLE: &[&str] = &[
+    "name",
+    "nickname",
+    "age",
+    "birthday",
+    "home",
+    "hometown",
+    "job",
+    "employer",
+    "partner",
+    "timezone",
+    "diet",
+    "native_language",
+    "phone",
+    "email",
+    "breed",
+    "species",
+    "colour",
+    "marital_status",
+    "commute",
+    "bedtime",
+    "wake_time",
+    "answer_length",
+    "answer_language",
+    "units",
+    "tone",
+    "favourite_colour",
+    "favourite_food",
+    "favourite_drink",
+    "favourite_book",
+    "favourite_film",
+    "favourite_music",
+    "favourite_season",
+    "favourite_team",
+    "pronouns",
+];
+
+/// Of this slot.
+pub fn cardinality(slot: &SlotKey) -> Cardinality {
+    if SINGLE.contains(&slot.name.as_str()) { Cardinality::Single } else { Cardinality::Multiple }
+}
