@@ -38,9 +38,11 @@ pub struct Claim {
     pub quarantined: bool,
     /// 0 to 1.
     pub importance: f32,
+    /// When it was said: of two that disagree, the later said counts.
+    pub said: Timestamp,
     /// Since when it is so: the date it names, else when it was said.
     pub valid_from: Timestamp,
-    /// Until when, if it says so.
+    /// Until when, if it says so. What was over when it was said is history and ends nothing.
     pub valid_to: Option<Timestamp>,
     /// Where it was said; none for an operator's.
     pub evidence: Option<Evidence>,

@@ -219,10 +219,19 @@ pub struct MemoryRecord {
     pub valid_to: Option<Timestamp>,
     /// When it was first recorded.
     pub recorded_at: Timestamp,
+    /// When it was last said.
+    pub said_last: Timestamp,
     /// What it rests on, in the order it was said; an operator's word needs none.
     pub evidence: Vec<Evidence>,
     /// The memory that took its place.
     pub superseded_by: Option<MemoryId>,
     /// The numbers of the ledger's entries that made it what it is, rising.
     pub entries: Vec<u64>,
+}
+
+impl MemoryRecord {
+    /// Whether it is taken to be true at a moment.
+    pub fn holds_at(&self, moment: Timestamp) -> bool {
+        self.state == MemoryState::Active && self.valid_from <= moment
+    }
 }

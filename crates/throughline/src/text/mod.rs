@@ -7,6 +7,7 @@ pub mod dates;
 pub mod passages;
 pub mod terms;
 pub mod tokens;
+pub mod wording;
 
 mod script;
 mod stop_words;

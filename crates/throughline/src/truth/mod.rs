@@ -3,6 +3,12 @@
 //! A pure function from entries to memories. Nothing is decided when a claim is learned: the same claims give the same
 //! memories in whatever order they came, and what was believed at a moment is what the entries up to it come to.
 
+mod decay;
+mod derive;
+mod live;
 mod slots;
+mod timeline;
 
+pub use decay::{GOAL_STALE_DAYS, half_life_days, weight};
+pub use derive::{believed_at, derive};
 pub use slots::{Cardinality, cardinality};

@@ -1,0 +1,189 @@
+//! From the entries of a ledger to memories.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::model::{
+    Act, Authority, Claim, Entry, MemoryId, MemoryKind, MemoryRecord, MemoryState, Polarity, SlotKey,
+    Timestamp,
+};
+use crate::text::terms::TermHash;
+use crate::text::wording::wording;
+
+use super::decay::GOAL_STALE_DAYS;
+use super::live::live;
+use super::slots::{Cardinality, cardinality};
+use super::timeline::{Run, Said, timeline};
+
+/// A claim that counts, with the entry that made it.
+struct Live<'a> {
+    entry: &'a Entry,
+    claim: &'a Claim,
+    value: Vec<TermHash>,
+}
+
+/// What claims have in common that speak about the same.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Topic {
+    Slot(SlotKey),
+    /// Without a slot: the same words.
+    Words(Vec<u32>),
+    /// Kept apart: repetition gives it no weight.
+    Quarantined(Vec<u32>),
+}
+
+/// What an operator said of a memory last.
+#[derive(Default)]
+struct Orders<'a> {
+    retracted: Option<&'a Entry>,
+    pinned: Option<&'a Entry>,
+    numbers: Vec<u64>,
+}
+
+/// The memories that all entries come to at a moment, in the order in which they were first said.
+pub fn derive(entries: &[Entry], now: Timestamp) -> Vec<MemoryRecord> {
+    let live = live(entries);
+    let mut claims: Vec<Live<'_>> = Vec::new();
+    let mut orders: HashMap<MemoryId, Orders<'_>> = HashMap::new();
+    for entry in live {
+        match &entry.act {
+            Act::Claimed(claim) => claims.push(Live { entry, claim, value: wording(&claim.value) }),
+            Act::Retracted(id) | Act::Restored(id) | Act::Pinned(id) | Act::Unpinned(id) => {
+                let orders = orders.entry(*id).or_default();
+                match &entry.act {
+                    Act::Retracted(_) => orders.retracted = Some(entry),
+                    Act::Restored(_) => orders.retracted = None,
+                    Act::Pinned(_) => orders.pinned = Some(entry),
+                    _ => orders.pinned = None,
+                }
+                orders.numbers.push(entry.number);
+            }
+            Act::Undone(_) | Act::Rewound(_) | Act::Forgotten => {}
+        }
+    }
+    let mut topics: BTreeMap<Topic, Vec<usize>> = BTreeMap::new();
+    for (at, claim) in claims.iter().enumerate() {
+        topics.entry(topic(claim)).or_default().push(at);
+    }
+    let mut memories = Vec::with_capacity(claims.len());
+    for (topic, members) in topics {
+        let runs = match &topic {
+            Topic::Slot(slot) => timeline(cardinality(slot), &said(&claims, &members, &orders)),
+            Topic::Words(_) => timeline(Cardinality::Multiple, &said(&claims, &members, &orders)),
+            Topic::Quarantined(_) => {
+                let mut runs = timeline(Cardinality::Multiple, &said(&claims, &members, &orders));
+                let active = runs.iter_mut().filter(|run| run.state == MemoryState::Active);
+                active.for_each(|run| run.state = MemoryState::Quarantined);
+                runs
+            }
+        };
+        memories.extend(runs.into_iter().map(|run| record(&claims, &orders, run, now)));
+    }
+    memories.sort_by_key(|memory: &MemoryRecord| (memory.entries.first().copied(), memory.id));
+    memories
+}
+
+/// The memories that were believed at a moment: what the entries recorded up to it came to then.
+pub fn believed_at(entries: &[Entry], moment: Timestamp) -> Vec<MemoryRecord> {
+    derive(&entries[..entries.partition_point(|entry| entry.recorded <= moment)], moment)
+}
+
+fn topic(live: &Live<'_>) -> Topic {
+    let words = || live.value.iter().map(|word| word.0).collect();
+    match &live.claim.slot {
+        _ if live.claim.quarantined => Topic::Quarantined(words()),
+        Some(slot) => Topic::Slot(slot.clone()),
+        None => Topic::Words(words()),
+    }
+}
+
+/// The claims of a topic in the order they were said, whatever the order they were learned in. That an operator took one back
+/// is a denial of it, from then on.
+fn said(claims: &[Live<'_>], members: &[usize], orders: &HashMap<MemoryId, Orders<'_>>) -> Vec<Said> {
+    let mut all: Vec<Said> = Vec::with_capacity(members.len());
+    for &at in members {
+        let Live { claim, value, .. } = &claims[at];
+        let said = |polarity, authority, moment: Option<Timestamp>| Said {
+            claim: at,
+            id: claim.id,
+            polarity,
+            value: value.clone(),
+            authority,
+            explicit: claim.explicit || moment.is_some(),
+            said: moment.unwrap_or(claim.said),
+            valid_from: moment.unwrap_or(claim.valid_from),
+            valid_to: claim.valid_to,
+        };
+        all.push(said(claim.polarity, claim.authority, None));
+        if let Some(entry) = orders.get(&claim.id).and_then(|orders| orders.retracted) {
+            all.push(said(Polarity::Denies, Authority::Operator, Some(entry.recorded)));
+        }
+    }
+    let place = |said: &Said| {
+        let claim = claims[said.claim].claim;
+        claim.evidence.as_ref().map_or(0, |evidence| evidence.turn)
+    };
+    all.sort_by(|a, b| (a.said, place(a), a.id).cmp(&(b.said, place(b), b.id)));
+    all
+}
+
+fn record(
+    claims: &[Live<'_>],
+    orders: &HashMap<MemoryId, Orders<'_>>,
+    run: Run,
+    now: Timestamp,
+) -> MemoryRecord {
+    let members = || run.claims.iter().map(|at| &claims[*at]);
+    let first = &claims[run.claims[0]];
+    // The words of the strongest, and among equals of the latest.
+    let best =
+        members().reduce(|best, next| if next.claim.authority >= best.claim.authority { next } else { best });
+    let Claim { kind, slot, value, text, .. } = best.unwrap_or(first).claim;
+    let mut entries: Vec<u64> = members().map(|live| live.entry.number).collect();
+    let own_orders: Vec<&Orders<'_>> = members().filter_map(|live| orders.get(&live.claim.id)).collect();
+    entries.extend(own_orders.iter().flat_map(|orders| orders.numbers.iter().copied()));
+    entries.sort_unstable();
+    let pinned = own_orders.iter().any(|orders| orders.pinned.is_some());
+    let said_last = members().map(|live| live.claim.said).max().unwrap_or(first.claim.said);
+    let mut memory = MemoryRecord {
+        id: first.claim.id,
+        kind: *kind,
+        slot: slot.clone(),
+        value: value.clone(),
+        text: text.clone(),
+        state: run.state,
+        authority: members().map(|live| live.claim.authority).max().unwrap_or(first.claim.authority),
+        importance: members().map(|live| live.claim.importance).fold(0.0, f32::max),
+        pinned,
+        valid_from: run.valid_from,
+        valid_to: run.valid_to,
+        recorded_at: members().map(|live| live.entry.recorded).min().unwrap_or(first.entry.recorded),
+        said_last,
+        evidence: members().filter_map(|live| live.claim.evidence.clone()).collect(),
+        superseded_by: run.superseded_by,
+        entries,
+    };
+    age(&mut memory, now);
+    memory
+}
+
+/// What time alone does: a stated end comes, an ending that lies ahead has not come yet, a goal nobody speaks of goes stale.
+fn age(memory: &mut MemoryRecord, now: Timestamp) {
+    let over = memory.valid_to.is_some_and(|end| end <= now);
+    match memory.state {
+        MemoryState::Active if over => memory.state = MemoryState::Expired,
+        MemoryState::Superseded | MemoryState::Retracted if !over && memory.valid_from < now => {
+            memory.state = MemoryState::Active;
+        }
+        MemoryState::Active if memory.kind == MemoryKind::Goal && !memory.pinned => {
+            let stale = memory.said_last.as_second() + GOAL_STALE_DAYS * 86_400;
+            if stale <= now.as_second() {
+                memory.state = MemoryState::Expired;
+                memory.valid_to = Timestamp::from_second(stale).ok();
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;
