@@ -52,5 +52,9 @@ const SINGLE: &[&str] = &[
 
 /// Of this slot.
 pub fn cardinality(slot: &SlotKey) -> Cardinality {
-    if SINGLE.contains(&slot.name.as_str()) { Cardinality::Single } else { Cardinality::Multiple }
+    if slot.subject == super::PROFILE_SUBJECT || SINGLE.contains(&slot.name.as_str()) {
+        Cardinality::Single
+    } else {
+        Cardinality::Multiple
+    }
 }
