@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
 use throughline::text::tokens::TokenEncoding;
 use throughline_llm::{BaseUrl, Secret};
 
@@ -133,6 +134,8 @@ settings! {
     previous_passage_prefix: String = Memory "previous.passage_prefix", Default::Text("");
     /// The folder of the model that runs in this process.
     model_dir: PathBuf = Memory "model.dir", Default::DataDir("models/all-MiniLM-L6-v2"), flag "model-dir";
+    /// Where days begin and end for users of whom no time zone is known: an IANA name such as `Europe/Vienna`, or an offset such as `+05:30`. "Yesterday" in a question and the dates in a context are meant so; a request may name its user's own.
+    time_zone: TimeZone = Memory "memory.time_zone", Default::Text("UTC"), flag "time-zone";
     /// The most tokens that are added to a request which names no budget of its own.
     budget_tokens: Count<0, 200_000> = Memory "context.budget_tokens", Default::Text("2000");
     /// The vocabulary tokens are counted with.

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use throughline::model::{Receipt, ReceiptId};
+use throughline::model::{Receipt, ReceiptId, ZoneOffsets};
 use throughline::ports::{Append, EmbeddedRow, FIRST_MODEL, Idempotency, ReadStore, WriteStore};
 use throughline_sqlite::SqliteStore;
 use throughline_sqlite::doctor::doctor;
@@ -238,6 +238,7 @@ fn receipt(number: usize) -> Receipt {
         id: ReceiptId(uuid::Uuid::from_u128(number as u128)),
         session: None,
         time: now(),
+        zone: ZoneOffsets::utc(),
         query: format!("query of erased {}", number % 4),
         identity: None,
         identity_hash: None,

@@ -43,7 +43,7 @@ impl Memory {
                     kind: request.ranking,
                     priors: request.priors,
                     now: request.time.unwrap_or_else(|| self.now()),
-                    zone: &request.zone,
+                    zone: request.zone.as_ref().unwrap_or(&self.settings.zone),
                     limit: request.limit,
                 };
                 rank(shard, &ranking)

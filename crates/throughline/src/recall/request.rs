@@ -30,8 +30,8 @@ pub struct RecallRequest {
     pub priors: Priors,
     /// When it is asked: "last week" counts from here. The present moment if not given.
     pub time: Option<Timestamp>,
-    /// Where days begin and end for whoever asks.
-    pub zone: TimeZone,
+    /// Where days begin and end for whoever asks; as in the settings if not given.
+    pub zone: Option<TimeZone>,
 }
 
 impl RecallRequest {
@@ -47,7 +47,7 @@ impl RecallRequest {
             ranking: RankingKind::default(),
             priors: Priors::default(),
             time: None,
-            zone: TimeZone::UTC,
+            zone: None,
         }
     }
 }
