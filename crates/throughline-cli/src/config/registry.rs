@@ -122,7 +122,7 @@ settings! {
     embeddings_query_prefix: String = Memory "embeddings.query_prefix", Default::Text("");
     /// Put before each passage for the remote model, such as `passage: ` for the E5 models.
     embeddings_passage_prefix: String = Memory "embeddings.passage_prefix", Default::Text("");
-    /// Where the vectors of the model before came from, if that was a remote `/embeddings`: it answers until a switch to the model now configured is complete. The model in this process needs no mention.
+    /// Where the vectors of the model before came from, if that was a remote `/embeddings`: it answers until a switch to the model now configured is complete. It may as well name the model that a switch leads to: the server then goes on answering when that takes over. The model in this process needs no mention.
     previous_embeddings: Option<EmbeddingSource> = Memory "previous.source", Default::Unset;
     /// The model before, as it was called there.
     previous_model: String = Memory "previous.model", Default::Text("text-embedding-3-small");
