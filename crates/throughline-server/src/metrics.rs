@@ -90,7 +90,7 @@ fn describe() {
     describe_gauge!(OUTBOX, "Sessions waiting to be learned from.");
     describe_gauge!(
         BY_WORDS_ALONE,
-        "1 as long as this process has no embedding model of those that serve: recall goes by words alone."
+        "1 while the embedding model that serves is not at hand: recall goes by words alone."
     );
     describe_gauge!(SHARD_BYTES, "Bytes of search data in memory.");
 }

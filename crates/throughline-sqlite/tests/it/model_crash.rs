@@ -59,7 +59,9 @@ fn embedder(name: &str) -> Arc<Axes> {
 /// The memory of a process that has all models at hand.
 fn memory(directory: &Path) -> Memory {
     let memory = Memory::open(Arc::new(open(directory)), Arc::new(now), Settings::default()).unwrap();
-    NAMES.iter().for_each(|name| memory.keep_at_hand(embedder(name)));
+    for name in NAMES {
+        memory.keep_at_hand(embedder(name));
+    }
     memory
 }
 
