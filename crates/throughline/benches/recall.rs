@@ -92,7 +92,7 @@ fn unit(mut vector: Vec<f32>) -> Vec<f32> {
 
 fn loaded(turns: usize, folder: &std::path::Path) -> (Memory, Scope) {
     let store = SqliteStore::open(folder, SqliteOptions::default()).expect("a store in a new folder");
-    let settings = Settings { shard_cache_bytes_max: 4 << 30, ..Settings::default() };
+    let settings = Settings { shard_cache_bytes_max: 1 << 30, ..Settings::default() };
     let memory = Memory::open(Arc::new(store), Arc::new(Timestamp::now), settings).expect("a new store");
     let model = EmbeddingModel { name: "scripted".into(), dimensions: DIMENSIONS };
     memory.attach(Arc::new(Scripted(model))).expect("the first model");

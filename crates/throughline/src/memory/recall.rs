@@ -46,9 +46,10 @@ impl Memory {
                     zone: request.zone.as_ref().unwrap_or(&self.settings.zone),
                     limit: request.limit,
                 };
-                rank(shard, &ranking)
+                rank(shard, &ranking, &|numbers, sink| self.store.search_rows_at(scope, numbers, sink))
             })
         })?
+        .transpose()?
         .unwrap_or_default();
         let items = timed(&mut timings, "fetch", || -> Result<_, MemoryError> {
             let seqs: Vec<u64> = ranked.iter().map(|ranked| ranked.turn).collect();

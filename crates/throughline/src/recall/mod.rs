@@ -21,6 +21,8 @@ mod session;
 mod shard;
 mod speaker;
 mod top;
+mod vectors;
+mod wanted;
 mod weights;
 mod window;
 

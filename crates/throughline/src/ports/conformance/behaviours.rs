@@ -367,6 +367,14 @@ pub fn search_rows_are_a_log_read_from_any_number(with_store: WithStore<'_>) {
         assert_eq!(rows(store, &scope, 0), all);
         assert_eq!(rows(store, &scope, 3), all[3..]);
         assert_eq!(rows(store, &scope, u64::MAX), []);
+        let rows_at = |numbers: &[u64]| {
+            let mut found = Vec::new();
+            store.search_rows_at(&scope, numbers, &mut |row| found.push(row)).expect("search rows");
+            found
+        };
+        assert_eq!(rows_at(&[1, 2, 4]), [&all[..2], &all[3..]].concat());
+        assert_eq!(rows_at(&[2, 5, u64::MAX]), all[1..2]);
+        assert_eq!(rows_at(&[]), []);
         let revision = store.revision(&scope).expect("a revision").expect("a revision");
         assert_eq!((revision.generation, revision.row), (appended.generation, 4));
         assert_eq!(store.search_rows(&scope, 4, &mut |_| {}), Ok(Some(revision)));

@@ -78,10 +78,10 @@ impl LateIndex {
         let mut sums = vec![[0_u16; BLOCK_TOKENS]; lookups.len()];
         let mut current = usize::MAX;
         let mut rows = vec![Vec::with_capacity(passages.len()); lookups.len()];
-        let mut best = vec![None; lookups.len()];
+        let mut best = vec![0; lookups.len()];
         for passage in passages {
             let Tokens { first, count } = self.places[*passage as usize];
-            best.fill(None);
+            best.fill(0);
             let (mut at, end) = (first as usize, (first + count) as usize);
             while at < end {
                 let block = at / BLOCK_TOKENS;
@@ -92,12 +92,12 @@ impl LateIndex {
                 let until = end.min((block + 1) * BLOCK_TOKENS);
                 let within = at % BLOCK_TOKENS..at % BLOCK_TOKENS + (until - at);
                 for (best, sums) in best.iter_mut().zip(&sums) {
-                    *best = (*best).max(sums[within.clone()].iter().copied().max());
+                    *best = sums[within.clone()].iter().fold(*best, |best, sum| (*sum).max(best));
                 }
                 at = until;
             }
             for ((row, lookup), best) in rows.iter_mut().zip(&lookups).zip(&best) {
-                row.push(lookup.similarity(*best));
+                row.push(if count > 0 { lookup.similarity(*best) } else { f32::NAN });
             }
         }
         Some(rows)
