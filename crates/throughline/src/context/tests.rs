@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use jiff::tz::Offset;
 use jiff::{SignedDuration, Span};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -11,7 +10,7 @@ use serde_json::Value;
 
 use super::recalled::HEAD;
 use super::*;
-use crate::model::{DropReason, Identity, Profile, Role, Section, TenantId, Timestamp};
+use crate::model::{DropReason, Identity, Profile, Role, Section, TenantId, Timestamp, ZoneOffsets};
 use crate::text::tokens::TokenEncoding;
 
 fn o200k(text: &str) -> usize {
@@ -93,7 +92,7 @@ impl World {
                 profile: &self.profile,
                 recalled: &self.passages(),
                 now: self.now,
-                offset: Offset::UTC,
+                zone: &ZoneOffsets::utc(),
                 budget: &self.budget,
                 key: &key(),
                 tenant: &TenantId::single(),
@@ -109,7 +108,7 @@ fn composed(recalled: &[RecalledPassage<'_>], budget: ContextBudget) -> Composed
         profile: &Profile::default(),
         recalled,
         now: now(),
-        offset: Offset::UTC,
+        zone: &ZoneOffsets::utc(),
         budget: &budget,
         key: &key(),
         tenant: &TenantId::single(),
@@ -229,7 +228,7 @@ fn fifty_turns(echoing: bool) {
             profile: &profile,
             recalled: &recalled,
             now: time,
-            offset: Offset::UTC,
+            zone: &ZoneOffsets::utc(),
             budget: &ContextBudget::default(),
             key: &key(),
             tenant: &tenant,

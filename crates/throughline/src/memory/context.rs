@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use jiff::tz::Offset;
+use jiff::tz::TimeZone;
 use uuid::{NoContext, Uuid};
 
 use crate::context::{ComposeInput, Composed, ContextBudget, RecalledPassage, compose};
 use crate::journal::{Said, Thread, locate};
 use crate::model::{
     Content, DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, SessionId, TenantId, Timestamp,
-    Turn,
+    Turn, ZoneOffsets,
 };
 use crate::recall::{Degraded, RecallRequest, passage_text};
 
@@ -31,6 +31,8 @@ pub struct ContextRequest {
     pub query: Option<String>,
     /// The most tokens of the whole context; the configured budget if not given.
     pub budget_tokens: Option<u32>,
+    /// Where days begin and end for whoever asks; as in the settings if not given.
+    pub zone: Option<TimeZone>,
     /// The most time to wait for the query's vector.
     pub embed_deadline: Duration,
 }
@@ -43,6 +45,7 @@ impl ContextRequest {
             messages: vec![Said { role: Role::User, name: None, content: Content::text(question) }],
             query: None,
             budget_tokens: None,
+            zone: None,
             embed_deadline: Duration::from_millis(500),
         }
     }
@@ -92,6 +95,8 @@ impl Memory {
             &RecallRequest {
                 limit: self.settings.context_candidates_max + thread.visible.len(),
                 embed_deadline: request.embed_deadline,
+                time: Some(now),
+                zone: request.zone.clone(),
                 ..RecallRequest::new(query.clone())
             },
         )?;
@@ -116,13 +121,16 @@ impl Memory {
                 ..passage(&item.turn, item.bytes, item.score)
             })
             .collect();
+        let times = passages.iter().map(|passage| passage.time).chain([now]);
+        let zone = ZoneOffsets::at(request.zone.as_ref().unwrap_or(&self.settings.zone), times);
         let composed = timed(&mut timings, "compose", || {
-            self.compose(scope.tenant(), identity.as_ref(), &profile, &passages, now, &budget)
+            self.compose(scope.tenant(), identity.as_ref(), &profile, &passages, (now, &zone), &budget)
         });
         let receipt = Receipt {
             id,
             session: Some(thread.session.clone()),
             time: now,
+            zone,
             query,
             identity: identity.as_ref().map(|identity| identity.version),
             identity_hash: identity.as_ref().map(Identity::hash),
@@ -167,8 +175,9 @@ impl Memory {
             })
             .collect();
         let budget = ContextBudget::of_receipt(receipt.budget_tokens, &receipt.sections);
+        let asked = (receipt.time, &receipt.zone);
         let Composed { prefix, block, context_hash, .. } =
-            self.compose(tenant, identity.as_ref(), &profile, &passages, receipt.time, &budget);
+            self.compose(tenant, identity.as_ref(), &profile, &passages, asked, &budget);
         Ok(Some(Replay { same: context_hash == receipt.context_hash, receipt, prefix, block }))
     }
 
@@ -178,19 +187,11 @@ impl Memory {
         identity: Option<&Identity>,
         profile: &Profile,
         recalled: &[RecalledPassage<'_>],
-        now: Timestamp,
+        (now, zone): (Timestamp, &ZoneOffsets),
         budget: &ContextBudget,
     ) -> Composed {
-        let input = ComposeInput {
-            identity,
-            profile,
-            recalled,
-            now,
-            offset: Offset::UTC,
-            budget,
-            key: &self.fence_key,
-            tenant,
-        };
+        let input =
+            ComposeInput { identity, profile, recalled, now, zone, budget, key: &self.fence_key, tenant };
         compose(&input, &|text| self.settings.token_encoding.count(text))
     }
 

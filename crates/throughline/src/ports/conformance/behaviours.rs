@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use super::WithStore;
+use jiff::tz::{self, TimeZone};
+
 use crate::model::{
     AgentId, ChainHash, Content, DropReason, MessageHash, Profile, Receipt, ReceiptId, ReceiptItem, Role,
-    Scope, Section, SectionUse, SessionId, StageTiming, TenantId, Timestamp, UserId, to_millisecond,
+    Scope, Section, SectionUse, SessionId, StageTiming, TenantId, Timestamp, UserId, ZoneOffsets,
+    to_millisecond,
 };
 use crate::ports::{
     ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, FIRST_MODEL, Idempotency, ModelNumber, Parent,
@@ -99,6 +102,7 @@ pub(super) fn receipt(number: u128, query: &str) -> Receipt {
         id: ReceiptId(uuid::Uuid::from_u128(number)),
         session: Some(session("s")),
         time: at(3),
+        zone: ZoneOffsets::at(&TimeZone::fixed(tz::offset(2)), [at(3)]),
         query: query.to_owned(),
         identity: Some(2),
         identity_hash: Some("ab".into()),
