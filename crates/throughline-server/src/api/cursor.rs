@@ -12,6 +12,10 @@ pub(crate) enum List {
     Turns,
     /// Sessions by number.
     Sessions,
+    /// Memories by their place in the order of recording.
+    Memories,
+    /// Jobs by number.
+    Jobs,
 }
 
 impl List {
@@ -19,6 +23,8 @@ impl List {
         match self {
             Self::Turns => "turns:",
             Self::Sessions => "sessions:",
+            Self::Memories => "memories:",
+            Self::Jobs => "jobs:",
         }
     }
 

@@ -6,8 +6,11 @@
 mod body;
 mod context;
 mod cursor;
+mod entries;
 mod fields;
 mod identity;
+mod learning;
+mod memories;
 mod profile;
 mod recall;
 mod receipts;
@@ -34,6 +37,20 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(profile::show, profile::replace, profile::patch))
         .routes(routes!(schema::show, schema::put))
         .routes(routes!(identity::show, identity::put))
+        .routes(routes!(memories::list, memories::add))
+        .routes(routes!(memories::edit))
+        .routes(routes!(memories::why))
+        .routes(routes!(memories::forget))
+        .routes(routes!(memories::retract))
+        .routes(routes!(memories::restore))
+        .routes(routes!(memories::pin))
+        .routes(routes!(memories::unpin))
+        .routes(routes!(memories::undo))
+        .routes(routes!(entries::changes))
+        .routes(routes!(entries::rewind))
+        .routes(routes!(learning::learn))
+        .routes(routes!(learning::jobs))
+        .routes(routes!(learning::replay))
         .routes(routes!(users::erase))
 }
 

@@ -1,20 +1,27 @@
 //! Whether two texts say a thing in the same words: their significant words, normalised and stemmed, in order.
 
+use std::ops::Range;
+
 use super::terms::{TermHash, plain_words, significant_words, terms};
 
 /// The normalised wording of a text: case, accents' encoding, endings, punctuation and stop words do not count. Of a text that
 /// has nothing but stop words, all words.
 pub fn wording(text: &str) -> Vec<TermHash> {
-    let words = significant_words(text);
-    if words.is_empty() {
-        return plain_words(text);
-    }
-    words.into_iter().flat_map(|(_, word)| terms(word)).map(|term| term.hash).collect()
+    let words: Vec<TermHash> = worded(text).into_iter().map(|(_, word)| word).collect();
+    if words.is_empty() { plain_words(text) } else { words }
+}
+
+/// The significant words of a text, normalised, with their bytes.
+pub fn worded(text: &str) -> Vec<(Range<usize>, TermHash)> {
+    let normalised = |(bytes, word): (Range<usize>, &str)| {
+        terms(word).into_iter().map(move |term| (bytes.clone(), term.hash)).collect::<Vec<_>>()
+    };
+    significant_words(text).into_iter().flat_map(normalised).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::wording;
+    use super::{worded, wording};
 
     #[test]
     fn case_endings_articles_and_punctuation_do_not_count() {
@@ -27,5 +34,12 @@ mod tests {
     fn a_text_of_stop_words_alone_keeps_them() {
         assert!(!wording("it is").is_empty());
         assert!(wording(" … ").is_empty());
+    }
+
+    #[test]
+    fn words_are_found_where_they_stand() {
+        let text = "in Lisbon, by the sea";
+        let words: Vec<&str> = worded(text).into_iter().map(|(bytes, _)| &text[bytes]).collect();
+        assert_eq!(words, ["Lisbon", "sea"]);
     }
 }

@@ -87,6 +87,11 @@ pub fn believed_at(entries: &[Entry], moment: Timestamp) -> Vec<MemoryRecord> {
     derive(&entries[..entries.partition_point(|entry| entry.recorded <= moment)], moment)
 }
 
+/// Whether two values are one: the same words.
+pub fn same_value(a: &str, b: &str) -> bool {
+    wording(a) == wording(b)
+}
+
 fn topic(live: &Live<'_>) -> Topic {
     let words = || live.value.iter().map(|word| word.0).collect();
     match &live.claim.slot {

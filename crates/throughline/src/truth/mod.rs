@@ -11,6 +11,6 @@ mod slots;
 mod timeline;
 
 pub use decay::{GOAL_STALE_DAYS, half_life_days, weight};
-pub use derive::{believed_at, derive};
+pub use derive::{believed_at, derive, same_value};
 pub use profile::{PROFILE_ENTRIES_MAX, PROFILE_SUBJECT, SUMMARY_SLOT, list_kinds, profile, profile_slot};
 pub use slots::{Cardinality, cardinality};

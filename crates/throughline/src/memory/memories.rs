@@ -1,0 +1,372 @@
+//! The memories of a scope: what is true, what was believed, why, and what operators do about it.
+
+use crate::model::{
+    Act, Author, Authority, Claim, Entry, Generation, MemoryId, MemoryKind, MemoryRecord, MemoryState, Polarity, Scope,
+    SlotKey, TenantId, Timestamp,
+};
+use crate::ports::{EntryDraft, JobDone, LedgerAppend, StoreError};
+use crate::truth;
+
+use super::{Memory, MemoryError};
+
+/// Entries read from the store in one step.
+const ENTRIES_A_READ: usize = 1_000;
+
+/// A memory's text may have so many bytes.
+pub const MEMORY_TEXT_BYTES_MAX: usize = 2_000;
+
+/// Writers at once on one ledger are few; who loses the race derives again.
+const CONFLICT_RETRIES_MAX: usize = 16;
+
+/// Which memories are asked for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MemoriesRequest {
+    /// Only of this kind.
+    pub kind: Option<MemoryKind>,
+    /// Only in this state.
+    pub state: Option<MemoryState>,
+    /// As they were believed then; now if not given.
+    pub as_of: Option<Timestamp>,
+}
+
+/// A memory an operator adds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewMemory {
+    /// What sort of thing it says.
+    pub kind: MemoryKind,
+    /// What it speaks about.
+    pub slot: Option<SlotKey>,
+    /// What the slot is said to be; the text if not given.
+    pub value: Option<String>,
+    /// It in a sentence.
+    pub text: String,
+    /// 0 to 1.
+    pub importance: Option<f32>,
+    /// Since when it is so; now if not given.
+    pub valid_from: Option<Timestamp>,
+    /// Until when.
+    pub valid_to: Option<Timestamp>,
+}
+
+/// What changes about a memory: the changed one takes its place.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MemoryPatch {
+    /// Another sentence.
+    pub text: Option<String>,
+    /// Another value.
+    pub value: Option<String>,
+    /// Another kind.
+    pub kind: Option<MemoryKind>,
+    /// Another weight, 0 to 1.
+    pub importance: Option<f32>,
+    /// Another end.
+    pub valid_to: Option<Timestamp>,
+}
+
+/// What an operator does about a memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Takes it back; it can be brought back.
+    Retract,
+    /// Brings it back.
+    Restore,
+    /// Fixes its weight.
+    Pin,
+    /// Lets it fade again.
+    Unpin,
+    /// Takes back the newest entry that made it what it is.
+    Undo,
+}
+
+/// Why a memory is what it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Why {
+    /// Whose it is.
+    pub scope: Scope,
+    /// The memory.
+    pub memory: MemoryRecord,
+    /// The entries that made it what it is, in order.
+    pub entries: Vec<Entry>,
+    /// The states it went through, each with the moment since when it was believed.
+    pub states: Vec<(Timestamp, MemoryState)>,
+}
+
+impl Memory {
+    /// The scope's memories, in the order in which they were first recorded.
+    pub fn memories(
+        &self,
+        scope: &Scope,
+        request: &MemoriesRequest,
+    ) -> Result<Vec<MemoryRecord>, MemoryError> {
+        let entries = self.ledger(scope)?;
+        let memories = match request.as_of {
+            Some(moment) => truth::believed_at(&entries, moment),
+            None => truth::derive(&entries, self.now()),
+        };
+        let wanted = |memory: &MemoryRecord| {
+            request.kind.is_none_or(|kind| memory.kind == kind)
+                && request.state.is_none_or(|state| memory.state == state)
+        };
+        Ok(memories.into_iter().filter(wanted).collect())
+    }
+
+    /// A memory of the tenant, whose it is, and why it is what it is. None if there is none of this id.
+    pub fn why(&self, tenant: &TenantId, id: MemoryId) -> Result<Option<Why>, MemoryError> {
+        let Some(scope) = self.store.memory_scope(tenant, id)? else { return Ok(None) };
+        let entries = self.ledger(&scope)?;
+        let Some(memory) = find(truth::derive(&entries, self.now()), id, &entries) else { return Ok(None) };
+        let mut states: Vec<(Timestamp, MemoryState)> = Vec::new();
+        // Another home ends this one, so all that was said of the slot counts; what was said of others does not.
+        let about: Vec<Entry> = entries.iter().filter(|entry| concerns(entry, &memory)).cloned().collect();
+        for (at, entry) in about.iter().enumerate() {
+            let known = &about[..=at];
+            let Some(then) = find(truth::derive(known, entry.recorded), id, known) else { continue };
+            if states.last().is_none_or(|(_, state)| *state != then.state) {
+                states.push((entry.recorded, then.state));
+            }
+        }
+        if states.last().is_none_or(|(_, state)| *state != memory.state) {
+            states.push((memory.valid_to.unwrap_or_else(|| self.now()), memory.state));
+        }
+        let entries = entries.into_iter().filter(|entry| memory.entries.contains(&entry.number)).collect();
+        Ok(Some(Why { scope, memory, entries, states }))
+    }
+
+    /// The entries recorded after a moment, in order.
+    pub fn changes(&self, scope: &Scope, since: Timestamp) -> Result<Vec<Entry>, MemoryError> {
+        let entries = self.ledger(scope)?;
+        Ok(entries.into_iter().filter(|entry| entry.recorded > since).collect())
+    }
+
+    /// Adds a memory on the operator's word.
+    pub fn add_memory(&self, scope: &Scope, new: NewMemory) -> Result<MemoryRecord, MemoryError> {
+        let claim = self.operators_claim(new)?;
+        let id = claim.id;
+        let memories = self.amend(scope, Author::Operator, None, |_| {
+            Ok(vec![Act::Claimed(Box::new(claim.clone()))])
+        })?;
+        // It may have fallen to one that says the same already.
+        let same = memories.iter().find(|memory| memory.id == id);
+        let same = same.or_else(|| {
+            memories.iter().filter(|memory| memory.state == MemoryState::Active).find(|memory| {
+                memory.slot == claim.slot && truth::same_value(&memory.value, &claim.value)
+            })
+        });
+        same.cloned().ok_or_else(|| MemoryError::Invalid("the memory was taken back at once; try again".into()))
+    }
+
+    /// Changes a memory on the operator's word. The one before stays as history.
+    pub fn edit_memory(
+        &self,
+        tenant: &TenantId,
+        id: MemoryId,
+        patch: &MemoryPatch,
+    ) -> Result<Option<MemoryRecord>, MemoryError> {
+        let Some(scope) = self.store.memory_scope(tenant, id)? else { return Ok(None) };
+        let entries = self.ledger(&scope)?;
+        let Some(before) = find(truth::derive(&entries, self.now()), id, &entries) else { return Ok(None) };
+        let text = patch.text.clone().unwrap_or_else(|| before.text.clone());
+        let value = match (&patch.value, &patch.text) {
+            (Some(value), _) => Some(value.clone()),
+            // Without a slot the value is the text.
+            (None, Some(_)) if before.slot.is_none() => None,
+            (None, _) => Some(before.value.clone()),
+        };
+        let new = self.operators_claim(NewMemory {
+            kind: patch.kind.unwrap_or(before.kind),
+            slot: before.slot.clone(),
+            value,
+            text,
+            importance: Some(patch.importance.unwrap_or(before.importance)),
+            valid_from: Some(before.valid_from),
+            valid_to: patch.valid_to.or(before.valid_to),
+        })?;
+        let new_id = new.id;
+        let memories = self.amend(&scope, Author::Operator, None, |_| {
+            Ok(vec![Act::Retracted(before.id), Act::Claimed(Box::new(new.clone()))])
+        })?;
+        Ok(memories.into_iter().find(|memory| memory.id == new_id))
+    }
+
+    /// Does what an operator orders. None if the tenant has no memory of this id.
+    pub fn order(
+        &self,
+        tenant: &TenantId,
+        id: MemoryId,
+        order: Order,
+    ) -> Result<Option<MemoryRecord>, MemoryError> {
+        let Some(scope) = self.store.memory_scope(tenant, id)? else { return Ok(None) };
+        let mut known: Option<MemoryRecord> = None;
+        let memories = self.amend(&scope, Author::Operator, None, |entries| {
+            let Some(memory) = find(truth::derive(entries, self.now()), id, entries) else {
+                return Ok(Vec::new());
+            };
+            let act = match order {
+                Order::Retract => Act::Retracted(memory.id),
+                Order::Restore => Act::Restored(memory.id),
+                Order::Pin => Act::Pinned(memory.id),
+                Order::Unpin => Act::Unpinned(memory.id),
+                Order::Undo => match memory.entries.last() {
+                    Some(number) => Act::Undone(*number),
+                    None => return Ok(Vec::new()),
+                },
+            };
+            known = Some(memory);
+            Ok(vec![act])
+        })?;
+        let Some(known) = known else { return Ok(None) };
+        // What was undone may be gone: then it is shown as it was, taken back.
+        let now = memories.into_iter().find(|memory| memory.id == known.id);
+        Ok(Some(now.unwrap_or(MemoryRecord { state: MemoryState::Retracted, ..known })))
+    }
+
+    /// Takes the scope's memories back to what they were at a moment. Turns stay. It can be undone as any entry can.
+    pub fn rewind(&self, scope: &Scope, to: Timestamp) -> Result<Vec<MemoryRecord>, MemoryError> {
+        if to > self.now() {
+            return Err(MemoryError::Invalid(format!("{to} has not come yet; rewind goes back in time")));
+        }
+        self.amend(scope, Author::Operator, None, |_| Ok(vec![Act::Rewound(to)]))
+    }
+
+    /// Which life of the scope it is: a part of its turns' ids.
+    pub fn generation(&self, scope: &Scope) -> Result<Generation, MemoryError> {
+        Ok(self.store.revision(scope)?.map_or(Generation(0), |revision| revision.generation))
+    }
+
+    /// The same of the scope a memory belongs to.
+    pub fn generation_of(&self, tenant: &TenantId, id: MemoryId) -> Result<Generation, MemoryError> {
+        match self.store.memory_scope(tenant, id)? {
+            Some(scope) => self.generation(&scope),
+            None => Ok(Generation(0)),
+        }
+    }
+
+    /// All entries of a scope, in order.
+    pub(super) fn ledger(&self, scope: &Scope) -> Result<Vec<Entry>, StoreError> {
+        let mut entries: Vec<Entry> = Vec::new();
+        loop {
+            let after = entries.last().map_or(0, |entry| entry.number);
+            let more = self.store.ledger(scope, after, ENTRIES_A_READ)?;
+            let complete = more.len() < ENTRIES_A_READ;
+            entries.extend(more);
+            if complete {
+                return Ok(entries);
+            }
+        }
+    }
+
+    /// Adds what `acts` says in view of the entries so far, with the profile and the job that go with it, and returns the
+    /// memories as they are then. Made again if somebody else was faster.
+    pub(super) fn amend(
+        &self,
+        scope: &Scope,
+        by: Author,
+        job: Option<&JobDone>,
+        mut acts: impl FnMut(&[Entry]) -> Result<Vec<Act>, MemoryError>,
+    ) -> Result<Vec<MemoryRecord>, MemoryError> {
+        for _ in 0..CONFLICT_RETRIES_MAX {
+            let mut entries = self.ledger(scope)?;
+            let after = entries.last().map_or(0, |entry| entry.number);
+            let now = self.now();
+            let recorded = entries.last().map_or(now, |entry| entry.recorded.max(now));
+            let mut acts = acts(&entries)?;
+            acts.retain(|act| !is_known(&entries, act));
+            for (act, number) in acts.iter().zip(after + 1..) {
+                entries.push(Entry { number, recorded, by, act: act.clone() });
+            }
+            let memories = truth::derive(&entries, now);
+            if acts.is_empty() && job.is_none() {
+                return Ok(memories);
+            }
+            let before = self.store.profile(scope, None)?;
+            let mut profile = truth::profile(&before, &memories, now);
+            profile.changed = Some(now);
+            let changed = !profile.same_content(&before);
+            let append = LedgerAppend {
+                after,
+                entries: acts.into_iter().map(|act| EntryDraft { recorded, by, act }).collect(),
+                profile: changed.then_some(profile),
+                job: job.cloned(),
+                now,
+            };
+            match self.store.append_ledger(scope, append) {
+                Ok(_) => return Ok(memories),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    fn operators_claim(&self, new: NewMemory) -> Result<Claim, MemoryError> {
+        let NewMemory { kind, slot, value, text, importance, valid_from, valid_to } = new;
+        let text = text.trim().to_owned();
+        let value = value.map_or_else(|| text.clone(), |value| value.trim().to_owned());
+        for (name, said) in [("text", &text), ("value", &value)] {
+            if said.is_empty() || said.len() > MEMORY_TEXT_BYTES_MAX {
+                return Err(MemoryError::Invalid(format!(
+                    "the {name} of a memory has {} bytes; 1 to {MEMORY_TEXT_BYTES_MAX} are kept",
+                    said.len()
+                )));
+            }
+        }
+        let importance = importance.unwrap_or(0.8);
+        if !(0.0..=1.0).contains(&importance) {
+            return Err(MemoryError::Invalid(format!("an importance of {importance}; it goes from 0 to 1")));
+        }
+        let now = self.now();
+        if valid_from.zip(valid_to).is_some_and(|(from, to)| to < from) {
+            return Err(MemoryError::Invalid("a memory that ends before it begins".into()));
+        }
+        Ok(Claim {
+            id: new_memory_id(now),
+            kind,
+            slot,
+            value,
+            text,
+            polarity: Polarity::Affirms,
+            explicit: true,
+            authority: Authority::Operator,
+            quarantined: false,
+            importance,
+            said: now,
+            valid_from: valid_from.unwrap_or(now),
+            valid_to,
+            evidence: None,
+        })
+    }
+}
+
+/// Whether an entry may have to do with a memory.
+fn concerns(entry: &Entry, memory: &MemoryRecord) -> bool {
+    let Act::Claimed(claim) = &entry.act else { return true };
+    claim.slot == memory.slot && (claim.slot.is_some() || truth::same_value(&claim.value, &memory.value))
+}
+
+/// Whether the ledger has the claim already.
+fn is_known(entries: &[Entry], act: &Act) -> bool {
+    let Act::Claimed(claim) = act else { return false };
+    entries.iter().any(|entry| matches!(&entry.act, Act::Claimed(known) if known.id == claim.id))
+}
+
+/// The memory with the claim of this id: the one it began, or the one it fell to.
+pub(super) fn find(memories: Vec<MemoryRecord>, id: MemoryId, entries: &[Entry]) -> Option<MemoryRecord> {
+    let of_claim = |entry: &&Entry| matches!(&entry.act, Act::Claimed(claim) if claim.id == id);
+    let number = entries.iter().find(of_claim).map(|entry| entry.number);
+    let mut fallen_to = None;
+    for memory in memories {
+        if memory.id == id {
+            return Some(memory);
+        }
+        if number.is_some_and(|number| memory.entries.contains(&number)) {
+            fallen_to = Some(memory);
+        }
+    }
+    fallen_to
+}
+
+fn new_memory_id(now: Timestamp) -> MemoryId {
+    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+    let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
+    MemoryId(uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)))
+}
