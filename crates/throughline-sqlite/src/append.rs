@@ -1,4 +1,4 @@
-//! Appending turns: journal, search rows, session, outbox, receipt and idempotency key, in the writer's transaction.
+//! Appending turns: journal, search rows, session, learning job, receipt and idempotency key, in the writer's transaction.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use throughline::codec::{TurnBody, encode_turn};
@@ -6,9 +6,10 @@ use throughline::model::{ChainHash, MessageHash, Scope, Timestamp};
 use throughline::ports::{Append, Appended, AppendedTurn, ModelNumber, Parent, StoreError, TurnDraft};
 
 use crate::error::Fault;
+use crate::jobs::Turns;
 use crate::number::next;
 use crate::scopes::{self, ScopeRow};
-use crate::{idempotency, models, receipts, search};
+use crate::{idempotency, jobs, models, receipts, search};
 
 /// A session while turns are added to it.
 struct SessionRow {
@@ -69,7 +70,14 @@ pub(crate) fn append(connection: &Connection, scope: &Scope, append: Append) -> 
             done.push(AppendedTurn { seq: row.last_turn.into(), known: false });
         }
         save_session(connection, &row, &session_row, is_new.then_some(session.as_str()))?;
-        to_be_learned(connection, &row, &session_row, first_new + 1)?;
+        let new = Turns {
+            first: first_new + 1,
+            last: row.last_turn,
+            count: i64::from(row.last_turn - first_new),
+            created: now.as_millisecond(),
+            newest: now.as_millisecond(),
+        };
+        jobs::wait(connection, row.number.key(session_row.number), &new, new.created)?;
         scopes::save(connection, &row)?;
     }
     if let Some(idempotency) = idempotency {
@@ -196,9 +204,7 @@ fn insert_turn(
     ])?;
     scope.last_turn = seq;
     for (passage, draft) in (0_u32..).zip(passages) {
-        let unread_by: Vec<_> =
-            models.iter().filter(|model| !draft.read_by.contains(model)).copied().collect();
-        search::insert(connection, scope, seq, passage, session.number, &draft.body, &unread_by)?;
+        search::insert_draft(connection, scope, seq, passage, session.number, &draft, models)?;
     }
 
     session.turns += 1;
@@ -209,19 +215,4 @@ fn insert_turn(
     session.earliest = session.earliest.min(time);
     session.latest = session.latest.max(time);
     Ok(Place { parent: Some(seq), chain })
-}
-
-/// The session's learning job: one row, whose range grows until somebody learns from it.
-fn to_be_learned(
-    connection: &Connection,
-    scope: &ScopeRow,
-    session: &SessionRow,
-    first_new: u32,
-) -> Result<(), Fault> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO outbox (session, first, last) VALUES (?, ?, ?)
-         ON CONFLICT (session) DO UPDATE SET last = excluded.last",
-    )?;
-    statement.execute(params![scope.number.key(session.number), first_new, session.head])?;
-    Ok(())
 }

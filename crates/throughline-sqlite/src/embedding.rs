@@ -60,20 +60,13 @@ pub(crate) fn put_embedded(connection: &Connection, rows: &[EmbeddedRow]) -> Res
         let Some(mut scope) = scopes::find(connection, scope)? else { continue };
         let key = scope.number.key(number);
         let mut statement =
-            connection.prepare_cached("DELETE FROM search WHERE row = ? RETURNING turn, passage, session")?;
+            connection.prepare_cached("SELECT turn, passage, session FROM search WHERE row = ?")?;
         let replaced = statement
             .query_row([key], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?, row.get::<_, u32>(2)?)))
             .optional()?;
         let Some((turn, passage, session)) = replaced else { continue };
-        connection.prepare_cached("DELETE FROM outdated WHERE row = ?")?.execute([key])?;
-        let mut unread_by = Vec::new();
-        for model in &kept {
-            let mut statement =
-                connection.prepare_cached("DELETE FROM unread WHERE model = ? AND row = ?")?;
-            if statement.execute(params![model, key])? > 0 && !read_by.contains(model) {
-                unread_by.push(*model);
-            }
-        }
+        let mut unread_by = search::delete(connection, key, &kept)?;
+        unread_by.retain(|model| !read_by.contains(model));
         search::insert(connection, &mut scope, turn, passage, session, body, &unread_by)?;
         scopes::save(connection, &scope)?;
     }

@@ -5,7 +5,7 @@ use throughline::model::UserKey;
 use throughline::ports::Erased;
 
 use crate::error::Fault;
-use crate::scopes;
+use crate::{scopes, scrub};
 
 /// Takes away every row of a user's scopes, and notes that the file is to be scrubbed: the note survives a crash
 /// between the two. Returns the note's number.
@@ -21,7 +21,11 @@ pub(crate) fn erase_user(connection: &Connection, user: &UserKey) -> Result<(Era
         erased.sessions += delete("sessions", "session")?;
         erased.turns += delete("turns", "turn")?;
         erased.passages += delete("search", "row")?;
-        erased.jobs += delete("outbox", "session")?;
+        erased.jobs += delete("jobs", "session")?;
+        let mut claims = connection.prepare("SELECT count(claim) FROM ledger WHERE entry BETWEEN ? AND ?")?;
+        erased.claims += claims.query_row([lowest, highest], |row| row.get::<_, u64>(0))?;
+        delete("ledger", "entry")?;
+        connection.execute("DELETE FROM tombstones WHERE scope = ?", [scope.0])?;
         erased.profiles += delete("profiles", "profile")?;
         delete("outdated", "row")?;
         connection.execute(
@@ -32,6 +36,5 @@ pub(crate) fn erase_user(connection: &Connection, user: &UserKey) -> Result<(Era
         erased.receipts += connection.execute("DELETE FROM receipts WHERE scope = ?", [scope.0])? as u64;
         connection.execute("DELETE FROM scopes WHERE scope = ?", [scope.0])?;
     }
-    connection.execute("INSERT INTO pending_scrubs DEFAULT VALUES", [])?;
-    Ok((erased, connection.last_insert_rowid()))
+    Ok((erased, scrub::note(connection)?))
 }

@@ -31,6 +31,16 @@ pub(crate) fn profile(
     Ok(body.map(|body| decode_profile(&body)).transpose()?.unwrap_or_default())
 }
 
+/// Takes away all versions but the newest. Returns how many these were.
+pub(crate) fn forget_older(connection: &Connection, scope: ScopeNumber) -> Result<u64, Fault> {
+    let [lowest, highest] = scope.keys();
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM profiles WHERE profile BETWEEN ?1 AND ?2
+         AND profile < (SELECT max(profile) FROM profiles WHERE profile BETWEEN ?1 AND ?2)",
+    )?;
+    Ok(statement.execute([lowest, highest])? as u64)
+}
+
 /// Writes the next version; the same content as the newest makes none.
 pub(crate) fn put(
     connection: &Connection,

@@ -17,6 +17,20 @@ pub(crate) fn put(connection: &Connection, scope: ScopeNumber, receipt: &Receipt
     Ok(())
 }
 
+pub(crate) fn receipts(
+    connection: &Connection,
+    scope: &Scope,
+    sink: &mut dyn FnMut(Receipt),
+) -> Result<(), Fault> {
+    let Some(scope) = scopes::find(connection, scope)? else { return Ok(()) };
+    let mut statement = connection.prepare_cached("SELECT body FROM receipts WHERE scope = ?")?;
+    let mut rows = statement.query([scope.number.0])?;
+    while let Some(row) = rows.next()? {
+        sink(decode_receipt(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?);
+    }
+    Ok(())
+}
+
 pub(crate) fn receipt(
     connection: &Connection,
     tenant: &TenantId,

@@ -11,8 +11,11 @@ use crate::error::Fault;
 /// Marks the file as ours: `Thrl`.
 pub(crate) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Thrl");
 
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/001_journal.sql"), include_str!("schema/002_model_switch.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/001_journal.sql"),
+    include_str!("schema/002_model_switch.sql"),
+    include_str!("schema/003_learning.sql"),
+];
 
 /// What a file is, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,6 +17,8 @@ pub(crate) struct ScopeRow {
     pub(crate) last_turn: u32,
     pub(crate) last_row: u32,
     pub(crate) last_session: u32,
+    /// How often words were taken out of its search rows.
+    pub(crate) redactions: u32,
 }
 
 /// An absent part of a scope; names are never empty.
@@ -35,7 +37,7 @@ fn names(scope: &Scope) -> [&str; 5] {
 /// The scope's row, if anything was ever written to it.
 pub(crate) fn find(connection: &Connection, scope: &Scope) -> Result<Option<ScopeRow>, Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT scope, generation, last_turn, last_row, last_session FROM scopes
+        "SELECT scope, generation, last_turn, last_row, last_session, redactions FROM scopes
          WHERE tenant = ? AND user = ? AND agent = ? AND app = ? AND run = ?",
     )?;
     let row = statement.query_row(names(scope), |row| {
@@ -45,6 +47,7 @@ pub(crate) fn find(connection: &Connection, scope: &Scope) -> Result<Option<Scop
             last_turn: row.get(2)?,
             last_row: row.get(3)?,
             last_session: row.get(4)?,
+            redactions: row.get(5)?,
         })
     });
     Ok(row.optional()?)
@@ -62,14 +65,16 @@ pub(crate) fn find_or_create(connection: &Connection, scope: &Scope) -> Result<S
     )?;
     statement.execute(params![tenant, user, agent, app, run, generation.0.cast_signed()])?;
     let number = ScopeNumber(connection.last_insert_rowid());
-    Ok(ScopeRow { number, generation, last_turn: 0, last_row: 0, last_session: 0 })
+    Ok(ScopeRow { number, generation, last_turn: 0, last_row: 0, last_session: 0, redactions: 0 })
 }
 
 /// Writes the counters back.
 pub(crate) fn save(connection: &Connection, scope: &ScopeRow) -> Result<(), Fault> {
-    let mut statement = connection
-        .prepare_cached("UPDATE scopes SET last_turn = ?, last_row = ?, last_session = ? WHERE scope = ?")?;
-    statement.execute(params![scope.last_turn, scope.last_row, scope.last_session, scope.number.0])?;
+    let mut statement = connection.prepare_cached(
+        "UPDATE scopes SET last_turn = ?, last_row = ?, last_session = ?, redactions = ? WHERE scope = ?",
+    )?;
+    let ScopeRow { number, last_turn, last_row, last_session, redactions, .. } = scope;
+    statement.execute(params![last_turn, last_row, last_session, redactions, number.0])?;
     Ok(())
 }
 

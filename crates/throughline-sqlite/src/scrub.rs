@@ -1,4 +1,4 @@
-//! Wiping from the file what an erasure leaves behind.
+//! Wiping from the file what an erasure or forgetting leaves behind.
 //!
 //! `secure_delete` overwrites each deleted cell and freed page with zeros, but when SQLite spreads cells over sibling
 //! pages (`rebuildPage` in its b-tree) a page keeps, in the gap between its cell pointers and its cells, old bytes
@@ -37,11 +37,15 @@ pub(crate) enum Means {
     Vacuum,
 }
 
-/// The notes of erasures that are not finished.
-pub(crate) fn pending(connection: &Connection) -> Result<Vec<i64>, Fault> {
-    let mut statement = connection.prepare("SELECT number FROM pending_scrubs")?;
-    let rows = statement.query_map([], |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+/// Notes that the file is to be scrubbed: the note survives a crash between taking rows away and that.
+pub(crate) fn note(connection: &Connection) -> Result<i64, Fault> {
+    connection.execute("INSERT INTO pending_scrubs DEFAULT VALUES", [])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// The newest note of an erasure that is not finished.
+pub(crate) fn pending(connection: &Connection) -> Result<Option<i64>, Fault> {
+    Ok(connection.query_row("SELECT max(number) FROM pending_scrubs", [], |row| row.get(0))?)
 }
 
 /// What this build of SQLite and this file allow.
@@ -58,13 +62,9 @@ fn page_count(connection: &Connection) -> Result<u32, Fault> {
     Ok(connection.pragma_query_value(None, "page_count", |row| row.get(0))?)
 }
 
-/// Finishes the noted erasures: when it returns, no file of the store holds what they took away.
-pub(crate) fn finish(
-    writer: &Writer,
-    means: Means,
-    notes: Vec<i64>,
-    wait_max: Duration,
-) -> Result<(), StoreError> {
+/// Finishes the erasure with this note and those noted before it: when it returns, no file of the store holds what they
+/// took away.
+pub(crate) fn finish(writer: &Writer, means: Means, note: i64, wait_max: Duration) -> Result<(), StoreError> {
     match means {
         Means::Pages => {
             let pages = writer.write(page_count)?;
@@ -80,9 +80,7 @@ pub(crate) fn finish(
     }
     cut_log(writer, wait_max)?;
     writer.write(move |connection| {
-        for note in notes {
-            connection.execute("DELETE FROM pending_scrubs WHERE number = ?", [note])?;
-        }
+        connection.execute("DELETE FROM pending_scrubs WHERE number <= ?", [note])?;
         Ok(())
     })
 }
@@ -99,8 +97,7 @@ fn cut_log(writer: &Writer, wait_max: Duration) -> Result<(), StoreError> {
         }
         if begun.elapsed() >= wait_max {
             return Err(StoreError::Unavailable(
-                "the user's rows are gone, but a reader keeps the log from being cut; repeat the erasure"
-                    .into(),
+                "the rows are gone, but a reader keeps the log from being cut; repeat the erasure".into(),
             ));
         }
         std::thread::sleep(RETRY_PAUSE);

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 use throughline::model::{Revision, Scope};
-use throughline::ports::{ModelNumber, SearchRow};
+use throughline::ports::{ModelNumber, PassageDraft, SearchRow};
 
 use crate::error::Fault;
 use crate::number::{next, within};
@@ -30,8 +30,40 @@ pub(crate) fn insert(
     Ok(())
 }
 
+/// Adds the row of a new passage, which waits for those of the models that have not read it.
+pub(crate) fn insert_draft(
+    connection: &Connection,
+    scope: &mut ScopeRow,
+    turn: u32,
+    passage: u32,
+    session: u32,
+    draft: &PassageDraft,
+    models: &[ModelNumber],
+) -> Result<(), Fault> {
+    let unread_by: Vec<_> = models.iter().filter(|model| !draft.read_by.contains(model)).copied().collect();
+    insert(connection, scope, turn, passage, session, &draft.body, &unread_by)
+}
+
+/// Takes a row away. Returns those of the models for which it waited.
+pub(crate) fn delete(
+    connection: &Connection,
+    key: i64,
+    models: &[ModelNumber],
+) -> Result<Vec<ModelNumber>, Fault> {
+    connection.prepare_cached("DELETE FROM search WHERE row = ?")?.execute([key])?;
+    connection.prepare_cached("DELETE FROM outdated WHERE row = ?")?.execute([key])?;
+    let mut unread_by = Vec::new();
+    for model in models {
+        let mut statement = connection.prepare_cached("DELETE FROM unread WHERE model = ? AND row = ?")?;
+        if statement.execute(params![model, key])? > 0 {
+            unread_by.push(*model);
+        }
+    }
+    Ok(unread_by)
+}
+
 fn revision_of(scope: &ScopeRow) -> Revision {
-    Revision { generation: scope.generation, row: scope.last_row.into() }
+    Revision { generation: scope.generation, row: scope.last_row.into(), redactions: scope.redactions.into() }
 }
 
 pub(crate) fn revision(connection: &Connection, scope: &Scope) -> Result<Option<Revision>, Fault> {

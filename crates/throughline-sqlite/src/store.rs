@@ -18,9 +18,11 @@ use crate::readers::Readers;
 use crate::scrub::{self, Means};
 use crate::writer::Writer;
 use crate::{
-    append, connection, credentials, embedding, erase, identities, journal, models, profiles, receipts,
+    append, connection, credentials, embedding, erase, identities, jobs, journal, models, profiles, receipts,
     search,
 };
+
+mod learning;
 
 /// The embedded store. Shared between threads by reference; dropping it finishes the queued writes.
 pub struct SqliteStore {
@@ -51,18 +53,22 @@ impl SqliteStore {
             .map(|_| connection::reader(&file, &options))
             .collect::<Result<_, _>>()
             .map_err(at)?;
-        let notes = scrub::pending(&writing).map_err(at)?;
+        let note = scrub::pending(&writing).map_err(at)?;
         let means = scrub::means(&writing).map_err(at)?;
         let writer = Writer::start(writing, file.clone(), options.write_queue_max, options.queue_wait_max)
             .map_err(|error| {
                 StoreError::Unavailable(format!("the writing thread cannot be started: {error}"))
             })?;
         let readers = Readers::new(reading, options.queue_wait_max, file.clone());
-        if !notes.is_empty() {
+        if let Some(note) = note {
             tracing::info!(file = %file.display(), "finishing an erasure that was interrupted");
-            scrub::finish(&writer, means, notes, options.erase_wait_max)?;
+            scrub::finish(&writer, means, note, options.erase_wait_max)?;
         }
         Ok(Self { writer, readers, file, means, options })
+    }
+
+    fn scrub(&self, note: i64) -> Result<(), StoreError> {
+        scrub::finish(&self.writer, self.means, note, self.options.erase_wait_max)
     }
 
     /// The file that holds everything.
@@ -150,6 +156,10 @@ impl ReadStore for SqliteStore {
         self.readers.read(|c| receipts::receipt(c, tenant, id))
     }
 
+    fn receipts(&self, scope: &Scope, sink: &mut dyn FnMut(Receipt)) -> Result<(), StoreError> {
+        self.readers.read(|c| receipts::receipts(c, scope, sink))
+    }
+
     fn slot_schema(&self, tenant: &TenantId) -> Result<Option<String>, StoreError> {
         self.readers.read(|c| profiles::slot_schema(c, tenant))
     }
@@ -167,8 +177,7 @@ impl ReadStore for SqliteStore {
     }
 
     fn outbox_count(&self) -> Result<u64, StoreError> {
-        self.readers
-            .read(|c| Ok(c.prepare_cached("SELECT count(*) FROM outbox")?.query_row([], |row| row.get(0))?))
+        self.readers.read(jobs::sessions)
     }
 
     fn embedding_models(&self) -> Result<EmbeddingModels, StoreError> {
@@ -252,7 +261,7 @@ impl WriteStore for SqliteStore {
     fn erase_user(&self, user: &UserKey) -> Result<Erased, StoreError> {
         let user = user.clone();
         let (erased, note) = self.writer.write(move |c| erase::erase_user(c, &user))?;
-        scrub::finish(&self.writer, self.means, vec![note], self.options.erase_wait_max)?;
+        self.scrub(note)?;
         Ok(erased)
     }
 }

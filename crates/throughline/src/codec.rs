@@ -1,4 +1,4 @@
-//! The bytes of what stores keep as opaque payloads: turn bodies, profiles, receipts.
+//! The bytes of what stores keep as opaque payloads: turn bodies, profiles, receipts, ledger entries.
 //!
 //! A payload is a format byte and the rest. Format 1 is JSON. Another format (compressed, encrypted under a user's
 //! key) takes the next number, and every format ever written stays readable.
@@ -16,6 +16,10 @@ use crate::model::{
     Content, DropReason, Profile, Receipt, ReceiptId, ReceiptItem, Section, SectionUse, SessionId,
     StageTiming, Timestamp, ZoneOffsets,
 };
+
+mod ledger;
+
+pub use ledger::{decode_entry, encode_entry};
 
 const FORMAT_JSON: u8 = 1;
 

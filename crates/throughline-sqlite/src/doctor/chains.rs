@@ -1,9 +1,9 @@
-//! Reading the journal through: every payload can be read, every hash is the hash of what it stands for, every turn
-//! follows an older one of its session.
+//! Reading the journal through: every payload can be read, every hash is the hash of what it stands for (or stood for,
+//! where words were forgotten), every turn follows an older one of its session.
 
 use rusqlite::{Connection, OptionalExtension, Row};
-use throughline::codec::{decode_profile, decode_receipt, decode_turn};
-use throughline::model::{ChainHash, MessageHash};
+use throughline::codec::{decode_entry, decode_profile, decode_receipt, decode_turn};
+use throughline::model::{Act, ChainHash, MessageHash};
 
 use super::checks::named;
 use super::{RESTORE, Report};
@@ -14,7 +14,7 @@ use crate::number::ScopeNumber;
 /// Damaged rows that are named; a file with more is beyond telling them apart.
 const DAMAGED_MAX: usize = 20;
 
-/// Goes through turns, profiles and receipts.
+/// Goes through turns, profiles, the ledger and receipts.
 pub(super) fn journal(report: &mut Report, connection: &Connection) -> Result<(), Fault> {
     let mut damaged = 0;
     let mut check = |what: String, result: Result<(), String>| {
@@ -30,8 +30,9 @@ pub(super) fn journal(report: &mut Report, connection: &Connection) -> Result<()
         let key = ScopeNumber::of(turn).key(parent);
         parents.query_row([key], |row| Ok((ChainHash(row.get(0)?), row.get(1)?))).optional()
     };
-    let mut statement = connection
-        .prepare("SELECT turn, session, parent, chain, message, role, body FROM turns ORDER BY turn")?;
+    let mut statement = connection.prepare(
+        "SELECT turn, session, parent, chain, message, role, body, redacted FROM turns ORDER BY turn",
+    )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let key: i64 = row.get(0)?;
@@ -43,6 +44,13 @@ pub(super) fn journal(report: &mut Report, connection: &Connection) -> Result<()
     while let Some(row) = rows.next()? {
         let profile = decode_profile(&row.get::<_, Vec<u8>>(1)?);
         check(format!("profile {}", named(row.get(0)?)), profile.map(|_| ()).map_err(|e| e.to_string()));
+    }
+
+    let mut statement = connection.prepare("SELECT entry, claim, body FROM ledger")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (claim, body): (Option<[u8; 16]>, Vec<u8>) = (row.get(1)?, row.get(2)?);
+        check(format!("ledger entry {}", named(row.get(0)?)), entry(claim, &body));
     }
 
     let mut statement = connection.prepare("SELECT hex(id), id, body FROM receipts")?;
@@ -63,6 +71,15 @@ pub(super) fn journal(report: &mut Report, connection: &Connection) -> Result<()
     Ok(())
 }
 
+fn entry(claim: Option<[u8; 16]>, body: &[u8]) -> Result<(), String> {
+    let (_, act) = decode_entry(body).map_err(|error| error.to_string())?;
+    let said = match &act {
+        Act::Claimed(claim) => Some(*claim.id.0.as_bytes()),
+        _ => None,
+    };
+    if said == claim { Ok(()) } else { Err("it is not found by its claim".into()) }
+}
+
 fn turn(
     row: &Row<'_>,
     key: i64,
@@ -75,9 +92,10 @@ fn turn(
     let message = MessageHash(row.get(4).map_err(broken)?);
     let role = role(row.get(5).map_err(broken)?).map_err(|_| "it has no known role".to_owned())?;
     let body: Vec<u8> = row.get(6).map_err(broken)?;
+    let redacted: bool = row.get(7).map_err(broken)?;
 
     let body = decode_turn(&body).map_err(|error| error.to_string())?;
-    if MessageHash::of(role, body.content.hashed()) != message {
+    if !redacted && MessageHash::of(role, body.content.hashed()) != message {
         return Err("its words are not those its hash was made of".into());
     }
     let before = match parent {

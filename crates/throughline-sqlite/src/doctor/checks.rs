@@ -29,9 +29,11 @@ const CHECKS: &[Check] = &[
         "SELECT 'sessions ' || session FROM sessions WHERE scope NOT IN (SELECT scope FROM scopes)
          UNION ALL SELECT 'turns ' || turn FROM turns WHERE turn >> 32 NOT IN (SELECT scope FROM scopes)
          UNION ALL SELECT 'search ' || row FROM search WHERE row >> 32 NOT IN (SELECT scope FROM scopes)
-         UNION ALL SELECT 'outbox ' || session FROM outbox WHERE session >> 32 NOT IN (SELECT scope FROM scopes)
+         UNION ALL SELECT 'jobs ' || number FROM jobs WHERE session >> 32 NOT IN (SELECT scope FROM scopes)
          UNION ALL SELECT 'receipts ' || hex(id) FROM receipts WHERE scope NOT IN (SELECT scope FROM scopes)
          UNION ALL SELECT 'profiles ' || profile FROM profiles WHERE profile >> 32 NOT IN (SELECT scope FROM scopes)
+         UNION ALL SELECT 'ledger ' || entry FROM ledger WHERE entry >> 32 NOT IN (SELECT scope FROM scopes)
+         UNION ALL SELECT 'tombstones ' || hex(hash) FROM tombstones WHERE scope NOT IN (SELECT scope FROM scopes)
          UNION ALL SELECT 'idempotency ' || number FROM idempotency WHERE scope NOT IN (SELECT scope FROM scopes)",
     ),
     wrong(
@@ -45,9 +47,10 @@ const CHECKS: &[Check] = &[
         "SELECT scopes.scope FROM scopes LEFT JOIN turns USING (scope) GROUP BY scopes.scope
          HAVING count(turn) <> last_turn OR coalesce(max(turn) & 0xffffffff, 0) <> last_turn",
     ),
+    // The newest may have been taken out since: a number is never given twice.
     wrong(
         "scope {} counts its search rows wrongly",
-        "SELECT scope FROM scopes WHERE last_row <> coalesce(
+        "SELECT scope FROM scopes WHERE last_row < coalesce(
          (SELECT max(row) & 0xffffffff FROM search WHERE row BETWEEN scope << 32 AND scope << 32 | 0xffffffff), 0)",
     ),
     wrong(
@@ -101,10 +104,29 @@ const CHECKS: &[Check] = &[
          UNION ALL SELECT max(role) FROM model_roles HAVING count(*) > 0 AND sum(role = 'serving') <> 1",
     ),
     wrong(
-        "the learning job of session {} names turns that are not there",
-        "SELECT session FROM outbox LEFT JOIN sessions USING (session)
-         WHERE sessions.session IS NULL OR outbox.first > outbox.last OR outbox.last > head
-         OR outbox.first < sessions.first",
+        "learning job {} names turns that are not there",
+        "SELECT number FROM jobs
+         LEFT JOIN turns AS first ON first.turn = ((jobs.session >> 32) << 32 | jobs.first)
+         LEFT JOIN turns AS last ON last.turn = ((jobs.session >> 32) << 32 | jobs.last)
+         WHERE jobs.first > jobs.last OR (first.session, last.session) IS NOT
+         (jobs.session & 0xffffffff, jobs.session & 0xffffffff)",
+    ),
+    wrong(
+        "learning job {} counts its turns wrongly, or is in a state that is none",
+        "SELECT number FROM jobs WHERE turns > last - first + 1 OR turns < 1 OR state NOT IN (0, 1, 2, 3)",
+    ),
+    wrong(
+        "scope {} has two learning jobs in a worker's hands at once",
+        "SELECT session >> 32 FROM jobs WHERE state = 1 GROUP BY 1 HAVING count(*) > 1",
+    ),
+    wrong(
+        "the ledger of scope {} does not count from 1 without a gap",
+        "SELECT entry >> 32 FROM ledger GROUP BY 1 HAVING max(entry) & 0xffffffff <> count(*)",
+    ),
+    wrong(
+        "ledger entry {} was recorded before the one before it",
+        "SELECT later.entry FROM ledger AS earlier JOIN ledger AS later ON later.entry = earlier.entry + 1
+         WHERE later.recorded < earlier.recorded",
     ),
     Check {
         what: "the store has {} secrets; it needs one to recognise its own context blocks and keys",
@@ -167,7 +189,7 @@ pub(super) fn counts(connection: &Connection) -> Result<Counts, Fault> {
         turns: table("turns")?,
         passages: table("search")?,
         unembedded: crate::embedding::unembedded_count(connection)?,
-        outbox: table("outbox")?,
+        outbox: crate::jobs::sessions(connection)?,
         receipts: table("receipts")?,
         file_bytes: count("page_count * page_size FROM pragma_page_count, pragma_page_size")?,
     })

@@ -261,7 +261,7 @@ fn what_contradicts_the_rest_is_found_with_its_place() {
             "INSERT INTO embedding_models VALUES (1, 'a', 3); INSERT INTO model_roles VALUES ('coming', 1)",
             "contradict each other at `coming`",
         ),
-        ("UPDATE outbox SET last = 999", "names turns that are not there"),
+        ("UPDATE jobs SET last = 999", "names turns that are not there"),
         ("UPDATE scopes SET last_row = 5", "counts its search rows wrongly"),
         ("UPDATE sessions SET turns = 5", "does not agree with its turns"),
         ("DELETE FROM scopes WHERE scope = 3", "a scope that is not there"),

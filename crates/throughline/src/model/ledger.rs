@@ -65,7 +65,8 @@ pub enum Act {
     Undone(u64),
     /// Entries recorded after this moment, up to this one, count as if they had never been made.
     Rewound(Timestamp),
-    /// A claim stood here that was forgotten.
+    /// Something was forgotten: a claim that stood here, or, in an entry of its own, whatever the scope was told to forget
+    /// then.
     Forgotten,
 }
 

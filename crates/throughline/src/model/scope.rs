@@ -50,4 +50,20 @@ pub struct Revision {
     pub generation: Generation,
     /// The number of the newest search row, 0 before the first.
     pub row: u64,
+    /// How often words were taken out of rows: a copy made before one of these times must not be brought up to date, but
+    /// made again.
+    pub redactions: u64,
+}
+
+impl Revision {
+    /// Before the first row of the same log.
+    #[must_use]
+    pub fn beginning(self) -> Self {
+        Self { row: 0, ..self }
+    }
+
+    /// Whether a copy that has come to one of them is brought to the other by the rows between.
+    pub fn same_log(self, other: Self) -> bool {
+        self.beginning() == other.beginning()
+    }
 }

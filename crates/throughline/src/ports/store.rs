@@ -10,7 +10,7 @@ use crate::model::{
     AgentId, ChainHash, Content, Generation, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch,
     Receipt, ReceiptId, Revision, Role, Scope, SessionId, TenantId, Timestamp, Turn, UserKey,
 };
-use crate::ports::EmbeddingModel;
+use crate::ports::{EmbeddingModel, JobStore, LedgerStore};
 
 /// Why a store could not do it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -150,8 +150,8 @@ pub struct Idempotency {
     pub body: [u8; 16],
 }
 
-/// Turns of one session, written in one step with all that belongs to them: search rows, the session's learning
-/// job in the outbox, the receipt of the context they were answered with.
+/// Turns of one session, written in one step with all that belongs to them: search rows, the session's waiting
+/// learning job, the receipt of the context they were answered with.
 ///
 /// A turn whose chain the session has already is not written again; its number is returned.
 #[derive(Debug, Clone, PartialEq)]
@@ -287,7 +287,9 @@ pub struct Erased {
     pub profiles: u64,
     /// Receipts.
     pub receipts: u64,
-    /// Learning jobs that were waiting.
+    /// Claims of the ledger.
+    pub claims: u64,
+    /// Learning jobs.
     pub jobs: u64,
 }
 
@@ -359,6 +361,9 @@ pub trait ReadStore: Send + Sync {
     /// A receipt and the scope it belongs to.
     fn receipt(&self, tenant: &TenantId, id: ReceiptId) -> Result<Option<(Scope, Receipt)>, StoreError>;
 
+    /// Hands over all receipts of a scope, in no particular order.
+    fn receipts(&self, scope: &Scope, sink: &mut dyn FnMut(Receipt)) -> Result<(), StoreError>;
+
     /// The JSON Schema of the tenant's own profile slots.
     fn slot_schema(&self, tenant: &TenantId) -> Result<Option<String>, StoreError>;
 
@@ -373,7 +378,7 @@ pub trait ReadStore: Send + Sync {
     /// [`WriteStore::put_embedded`] takes them off this list.
     fn outdated(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError>;
 
-    /// How many sessions wait to be learned from.
+    /// How many sessions wait to be learned from, with those that are being learned from; dead jobs wait for nothing.
     fn outbox_count(&self) -> Result<u64, StoreError>;
 
     /// The models whose vectors are kept. Asked at every recall, since another process may have changed them.
@@ -474,6 +479,6 @@ pub trait KeyStore: Send + Sync {
 }
 
 /// All a program needs of one store.
-pub trait Store: ReadStore + WriteStore + KeyStore {}
+pub trait Store: ReadStore + WriteStore + KeyStore + LedgerStore + JobStore {}
 
-impl<T: ReadStore + WriteStore + KeyStore> Store for T {}
+impl<T: ReadStore + WriteStore + KeyStore + LedgerStore + JobStore> Store for T {}

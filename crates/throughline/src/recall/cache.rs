@@ -56,25 +56,25 @@ impl ShardCache {
             self.forget(scope);
             return Ok(None);
         };
-        let empty = || Shard::new(revision.generation, model, self.bytes_max / VECTORS_PART);
+        let empty = || Shard::new(revision, model, self.bytes_max / VECTORS_PART);
         let cached = self.hot().shards.get(scope).map(|cached| cached.shard.clone());
         let shard = cached.unwrap_or_else(|| Arc::new(RwLock::new(empty())));
         {
             let read = shard.read().unwrap_or_else(PoisonError::into_inner);
-            let same = read.revision.generation == revision.generation && read.model == model;
+            let same = read.revision.same_log(revision) && read.model == model;
             if same && read.revision.row >= revision.row {
                 return Ok(Some(search(&read)));
             }
         }
         let (found, bytes) = {
             let mut write = shard.write().unwrap_or_else(PoisonError::into_inner);
-            if write.revision.generation != revision.generation || write.model != model {
+            if !write.revision.same_log(revision) || write.model != model {
                 *write = empty();
             }
             let after = write.revision.row;
             let now = store.search_rows(scope, after, &mut |row| write.apply(&row))?;
-            if now.is_none_or(|now| now.generation != write.revision.generation) {
-                // Erased (and perhaps made again) between the two reads: nothing of it may be shown.
+            if now.is_none_or(|now| !now.same_log(write.revision)) {
+                // Erased (and perhaps made again) or redacted between the two reads: nothing of it may be shown.
                 drop(write);
                 self.forget(scope);
                 return Ok(None);

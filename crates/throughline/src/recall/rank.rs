@@ -330,7 +330,9 @@ mod tests {
     /// A shard that holds vectors of so many bytes, all its rows, and what was said.
     fn conversations(vectors_bytes_max: usize) -> (Shard, Vec<SearchRow>, Vec<String>) {
         let mut random = Random(88_172_645_463_325_252);
-        let mut shard = Shard::new(crate::model::Generation(1), Some(1), vectors_bytes_max);
+        let generation = crate::model::Generation(1);
+        let log = crate::model::Revision { generation, row: 0, redactions: 0 };
+        let mut shard = Shard::new(log, Some(1), vectors_bytes_max);
         let (mut rows, mut said) = (Vec::new(), Vec::new());
         for turn in 1..=TURNS {
             let text = random.text(12);

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Generation, Revision, Role};
+use crate::model::{Revision, Role};
 use crate::ports::{ModelNumber, SearchRow};
 use crate::text::terms::TermHash;
 
@@ -97,10 +97,11 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// A shard without rows. If it is large, it holds vectors only as long as they take no more than these bytes.
-    pub(crate) fn new(generation: Generation, model: Option<ModelNumber>, vectors_bytes_max: usize) -> Self {
+    /// A shard without rows yet, of the log that has this revision. If it is large, it holds vectors only as long as they
+    /// take no more than these bytes.
+    pub(crate) fn new(log: Revision, model: Option<ModelNumber>, vectors_bytes_max: usize) -> Self {
         Self {
-            revision: Revision { generation, row: 0 },
+            revision: log.beginning(),
             model,
             turns: Vec::new(),
             passages: Vec::new(),

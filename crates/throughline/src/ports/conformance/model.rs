@@ -1,13 +1,15 @@
 //! A store as simple as can be: lists in memory, searched from end to end. It is what the others are compared with,
 //! and must never become clever.
 
+mod jobs;
+mod ledger;
 mod state;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::model::{
-    AgentId, ChainHash, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch, Receipt, ReceiptId,
-    Revision, Scope, SessionId, TenantId, Timestamp, Turn, UserKey, to_millisecond,
+    Act, AgentId, ChainHash, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch, Receipt,
+    ReceiptId, Revision, Scope, SessionId, TenantId, Timestamp, Turn, UserKey, to_millisecond,
 };
 use crate::ports::{
     ApiKey, Append, Appended, EmbeddedRow, EmbeddingModel, EmbeddingModels, Erased, KeyStore, KnownTurn,
@@ -178,6 +180,11 @@ impl ReadStore for ModelStore {
         }))
     }
 
+    fn receipts(&self, scope: &Scope, sink: &mut dyn FnMut(Receipt)) -> Result<(), StoreError> {
+        self.read(scope, |scope| scope.receipts.iter().cloned().for_each(sink));
+        Ok(())
+    }
+
     fn slot_schema(&self, tenant: &TenantId) -> Result<Option<String>, StoreError> {
         Ok(self.state().schemas.iter().find(|(known, _)| known == tenant).map(|(_, schema)| schema.clone()))
     }
@@ -198,7 +205,7 @@ impl ReadStore for ModelStore {
     }
 
     fn outbox_count(&self) -> Result<u64, StoreError> {
-        Ok(self.state().scopes.iter().map(|scope| scope.outbox.len() as u64).sum())
+        Ok(self.state().jobs.sessions())
     }
 
     fn embedding_models(&self) -> Result<EmbeddingModels, StoreError> {
@@ -214,8 +221,13 @@ impl WriteStore for ModelStore {
     fn append(&self, scope: &Scope, append: Append) -> Result<Appended, StoreError> {
         self.write(|state| {
             let models = state.models.numbers();
-            let scope = state.scope(scope);
-            Ok(Appended { generation: scope.generation, turns: scope.append(append, &models)? })
+            let (session, now) = (append.session.clone(), to_millisecond(append.now));
+            let known = state.scope(scope);
+            let first_new = known.turns.len() as u64 + 1;
+            let (generation, turns) = (known.generation, known.append(append, &models)?);
+            let new = (first_new..=known.turns.len() as u64).map(|turn| (turn, now)).collect();
+            state.jobs.wait(scope, &session, new, now);
+            Ok(Appended { generation, turns })
         })
     }
 
@@ -239,21 +251,14 @@ impl WriteStore for ModelStore {
     fn put_profile(
         &self,
         scope: &Scope,
-        mut profile: Profile,
+        profile: Profile,
         now: Timestamp,
     ) -> Result<ProfileEpoch, StoreError> {
         let newest = self.profile(scope, None)?;
-        self.write(|state| {
-            if newest.epoch != profile.epoch {
-                return Err(StoreError::Conflict);
-            }
-            if !newest.same_content(&profile) {
-                profile.epoch += 1;
-                profile.changed = Some(to_millisecond(now));
-                state.scope(scope).profiles.push(profile.clone());
-            }
-            Ok(profile.epoch)
-        })
+        if newest.epoch == profile.epoch && newest.same_content(&profile) {
+            return Ok(newest.epoch);
+        }
+        self.write(|state| state.scope(scope).put_profile(profile, now))
     }
 
     fn put_identity(
@@ -363,8 +368,10 @@ impl WriteStore for ModelStore {
                 erased.passages += scope.rows.len() as u64;
                 erased.profiles += scope.profiles.len() as u64;
                 erased.receipts += scope.receipts.len() as u64;
-                erased.jobs += scope.outbox.len() as u64;
+                let claims = scope.ledger.iter().filter(|entry| matches!(entry.act, Act::Claimed(_)));
+                erased.claims += claims.count() as u64;
             }
+            erased.jobs = state.jobs.erase(user);
             state.scopes.retain(|scope| scope.scope.user != *user);
             Ok(erased)
         })

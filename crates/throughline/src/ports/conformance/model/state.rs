@@ -1,13 +1,15 @@
 //! What the model of a store remembers: lists and maps, searched from end to end.
 
 use crate::model::{
-    AgentId, ChainHash, Generation, Identity, MessageHash, Profile, Receipt, Revision, Scope, SessionId,
-    TenantId, Turn, TurnId, to_millisecond,
+    AgentId, ChainHash, Entry, Generation, Identity, MessageHash, Profile, ProfileEpoch, Receipt, Revision,
+    Scope, SessionId, TenantId, Timestamp, Tombstone, Turn, TurnId, to_millisecond,
 };
 use crate::ports::{
     ApiKey, Append, AppendedTurn, EmbeddingModel, EmbeddingModels, Idempotency, KnownTurn, ModelNumber,
-    NumberedModel, Parent, SearchRow, StoreError, UnembeddedRow,
+    NumberedModel, Parent, PassageDraft, SearchRow, StoreError, UnembeddedRow,
 };
+
+use super::jobs::Jobs;
 
 #[derive(Clone, Default)]
 pub(super) struct State {
@@ -18,6 +20,7 @@ pub(super) struct State {
     pub(super) models: EmbeddingModels,
     pub(super) last_model: ModelNumber,
     pub(super) keys: Vec<ApiKey>,
+    pub(super) jobs: Jobs,
 }
 
 #[derive(Clone)]
@@ -37,10 +40,13 @@ pub(super) struct ScopeState {
     pub(super) sessions: Vec<SessionId>,
     pub(super) rows: Vec<Row>,
     pub(super) last_row: u64,
-    pub(super) outbox: Vec<SessionId>,
+    pub(super) redactions: u64,
     pub(super) profiles: Vec<Profile>,
     pub(super) receipts: Vec<Receipt>,
     pub(super) idempotency: Vec<(Idempotency, Vec<AppendedTurn>)>,
+    /// The entry with number n stands at n - 1.
+    pub(super) ledger: Vec<Entry>,
+    pub(super) tombstones: Vec<Tombstone>,
 }
 
 impl State {
@@ -73,10 +79,12 @@ impl State {
                 sessions: Vec::new(),
                 rows: Vec::new(),
                 last_row: 0,
-                outbox: Vec::new(),
+                redactions: 0,
                 profiles: Vec::new(),
                 receipts: Vec::new(),
                 idempotency: Vec::new(),
+                ledger: Vec::new(),
+                tombstones: Vec::new(),
             });
             self.scopes.len() - 1
         });
@@ -86,7 +94,7 @@ impl State {
 
 impl ScopeState {
     pub(super) fn revision(&self) -> Revision {
-        Revision { generation: self.generation, row: self.last_row }
+        Revision { generation: self.generation, row: self.last_row, redactions: self.redactions }
     }
 
     pub(super) fn known(&self) -> impl DoubleEndedIterator<Item = KnownTurn> {
@@ -111,6 +119,22 @@ impl ScopeState {
     pub(super) fn push_row(&mut self, row: SearchRow, read_by: Vec<ModelNumber>) {
         self.last_row += 1;
         self.rows.push(Row { search: SearchRow { number: self.last_row, ..row }, read_by, outdated: false });
+    }
+
+    /// The rows of a turn.
+    pub(super) fn push_passages(
+        &mut self,
+        turn: u64,
+        session: &SessionId,
+        passages: Vec<PassageDraft>,
+        models: &[ModelNumber],
+    ) {
+        let session = self.sessions.iter().position(|known| known == session).unwrap_or(0) + 1;
+        let session = u32::try_from(session).unwrap_or(u32::MAX);
+        for (passage, draft) in (0..).zip(passages) {
+            let read_by = models.iter().filter(|model| draft.read_by.contains(model)).copied().collect();
+            self.push_row(SearchRow { number: 0, turn, passage, session, body: draft.body }, read_by);
+        }
     }
 
     pub(super) fn append(
@@ -151,10 +175,6 @@ impl ScopeState {
             if !self.sessions.contains(&append.session) {
                 self.sessions.push(append.session.clone());
             }
-            if !self.outbox.contains(&append.session) {
-                self.outbox.push(append.session.clone());
-            }
-            let session = self.sessions.iter().position(|known| *known == append.session).unwrap_or(0) + 1;
             let turn = Turn {
                 id: TurnId { generation: self.generation, seq },
                 session: append.session.clone(),
@@ -169,14 +189,7 @@ impl ScopeState {
             };
             self.turns.push((turn, message));
             before = self.known().next_back();
-            for (passage, draft) in (0..).zip(draft.passages) {
-                let session = u32::try_from(session).unwrap_or(u32::MAX);
-                let read_by = models.iter().filter(|model| draft.read_by.contains(model)).copied().collect();
-                self.push_row(
-                    SearchRow { number: 0, turn: seq, passage, session, body: draft.body },
-                    read_by,
-                );
-            }
+            self.push_passages(seq, &append.session, draft.passages, models);
             done.push(AppendedTurn { seq, known: false });
         }
         self.keep(append.receipt);
@@ -184,6 +197,23 @@ impl ScopeState {
             self.idempotency.push((idempotency, done.clone()));
         }
         Ok(done)
+    }
+
+    pub(super) fn put_profile(
+        &mut self,
+        mut profile: Profile,
+        now: Timestamp,
+    ) -> Result<ProfileEpoch, StoreError> {
+        let newest = self.profiles.last().cloned().unwrap_or_default();
+        if newest.epoch != profile.epoch {
+            return Err(StoreError::Conflict);
+        }
+        if !newest.same_content(&profile) {
+            profile.epoch += 1;
+            profile.changed = Some(to_millisecond(now));
+            self.profiles.push(profile.clone());
+        }
+        Ok(profile.epoch)
     }
 
     pub(super) fn keep(&mut self, receipt: Option<Receipt>) {
