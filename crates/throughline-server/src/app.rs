@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
-use throughline::memory::Memory;
+use throughline::memory::{LearnSettings, Learner, Memory};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -28,8 +28,16 @@ impl App {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn new(memory: Arc<Memory>, config: ServerConfig) -> Self {
+        Self::with_learner(memory, Learner::new(None, LearnSettings::default(), None), config)
+    }
+
+    /// The same with another learner than the one that needs no language model.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn with_learner(memory: Arc<Memory>, learner: Learner, config: ServerConfig) -> Self {
         metrics::install();
-        Self { state: AppState::new(memory, config) }
+        Self { state: AppState::new(memory, learner, config) }
     }
 
     /// Where to tell how far the embedding model is.

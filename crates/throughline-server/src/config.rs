@@ -39,6 +39,8 @@ pub struct ServerConfig {
     pub memory_deadline_ms: u64,
     /// How long a recall waits for the vector of its query, in milliseconds, before it goes by words alone.
     pub query_embed_ms_max: u64,
+    /// Whether turns are learned from in the background.
+    pub learning: bool,
     /// How long a stop waits for what is in flight, in milliseconds.
     pub shutdown_grace_ms_max: u64,
 }
@@ -55,6 +57,7 @@ impl Default for ServerConfig {
             exchanges_open_max: 4_096,
             memory_deadline_ms: 1_000,
             query_embed_ms_max: 2_000,
+            learning: true,
             shutdown_grace_ms_max: 10_000,
         }
     }

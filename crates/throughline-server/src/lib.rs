@@ -19,6 +19,7 @@ mod proxy;
 mod serve;
 mod state;
 mod time_zone;
+mod worker;
 
 pub use api::{SlotsLeftOut, change_profile};
 pub use app::App;

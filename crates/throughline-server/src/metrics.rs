@@ -9,7 +9,7 @@ use axum::extract::State;
 use http::header::{CONTENT_TYPE, HeaderName};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use throughline::memory::{Memory, MemoryError};
+use throughline::memory::{Learned, Memory, MemoryError, Outcome};
 use throughline::model::StageTiming;
 
 use crate::error::{ApiError, ErrorCode};
@@ -27,6 +27,13 @@ const RECORDS_DROPPED: &str = "throughline_records_dropped_total";
 const UPSTREAM_ERRORS: &str = "throughline_upstream_errors_total";
 const RECORD_QUEUE: &str = "throughline_record_queue";
 const UNEMBEDDED: &str = "throughline_unembedded_passages";
+const LEARNED_JOBS: &str = "throughline_learned_jobs_total";
+const LEARNED_CLAIMS: &str = "throughline_learned_claims_total";
+const REFUSED: &str = "throughline_refused_proposals_total";
+const LEARN_SECONDS: &str = "throughline_learn_seconds";
+const WRITE_TO_LEARNED_SECONDS: &str = "throughline_write_to_learned_seconds";
+const LEARN_CALLS: &str = "throughline_learning_model_calls_total";
+const LEARN_TOKENS: &str = "throughline_learning_model_tokens_total";
 const OUTBOX: &str = "throughline_outbox_jobs";
 const BY_WORDS_ALONE: &str = "throughline_recall_by_words_alone";
 const SHARD_BYTES: &str = "throughline_shard_bytes";
@@ -85,6 +92,16 @@ fn describe() {
         "Exchanges that were not recorded: too many were under way, or the store could not."
     );
     describe_counter!(UPSTREAM_ERRORS, "Failures of the upstream, by class.");
+    describe_counter!(LEARNED_JOBS, "Learning jobs, by outcome: nothing, learned, failed, degraded, lost.");
+    describe_counter!(LEARNED_CLAIMS, "Claims that learning accepted.");
+    describe_counter!(REFUSED, "Proposals that learning refused, by reason.");
+    describe_histogram!(LEARN_SECONDS, "Time of a learning job.");
+    describe_histogram!(
+        WRITE_TO_LEARNED_SECONDS,
+        "From the writing of a job's first turn until it was learned from."
+    );
+    describe_counter!(LEARN_CALLS, "Calls of the learning model.");
+    describe_counter!(LEARN_TOKENS, "Tokens of the learning model, by kind: prompt, answer.");
     describe_gauge!(RECORD_QUEUE, "Exchanges waiting to be recorded.");
     describe_gauge!(UNEMBEDDED, "Passages waiting for a vector.");
     describe_gauge!(OUTBOX, "Sessions waiting to be learned from.");
@@ -138,6 +155,27 @@ pub(crate) fn written(turns: usize, took: Duration) {
 /// An exchange was not recorded: too many were under way, or the store could not.
 pub(crate) fn record_dropped() {
     counter!(RECORDS_DROPPED).increment(1);
+}
+
+/// A learning job ended.
+pub(crate) fn learned(learned: &Learned) {
+    let outcome = match learned.outcome {
+        Outcome::Nothing => "nothing",
+        Outcome::Learned => "learned",
+        Outcome::Failed { .. } => "failed",
+        Outcome::Degraded { .. } => "degraded",
+        Outcome::Lost => "lost",
+    };
+    counter!(LEARNED_JOBS, "outcome" => outcome).increment(1);
+    counter!(LEARNED_CLAIMS).increment(learned.claims.len() as u64);
+    for refused in &learned.refused {
+        counter!(REFUSED, "reason" => refused.why.as_str()).increment(1);
+    }
+    histogram!(LEARN_SECONDS).record(learned.took);
+    histogram!(WRITE_TO_LEARNED_SECONDS).record(learned.lag);
+    counter!(LEARN_CALLS).increment(learned.usage.calls);
+    counter!(LEARN_TOKENS, "kind" => "prompt").increment(learned.usage.prompt_tokens);
+    counter!(LEARN_TOKENS, "kind" => "answer").increment(learned.usage.answer_tokens);
 }
 
 /// The upstream failed. `class` is one of a fixed set, such as `429`, `5xx`, `timeout`, `unreachable`.

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
-use crate::metrics;
+use crate::{metrics, worker};
 
 /// Why serving ended without being asked to.
 #[derive(Debug, Error)]
@@ -44,6 +44,7 @@ pub async fn serve(
     tokio::select! {
         ended = &mut server => ended?,
         () = upkeep() => {}
+        () = learn(&app) => {}
         () = shutdown => {
             let most = app.state.config.shutdown_grace_ms_max;
             let deadline = Instant::now() + Duration::from_millis(most);
@@ -56,6 +57,14 @@ pub async fn serve(
         }
     }
     Ok(())
+}
+
+/// Never ends by itself, whether there is anything to learn or not.
+async fn learn(app: &App) {
+    if app.state.config.learning {
+        worker::learn(app.state.clone()).await;
+    }
+    std::future::pending().await
 }
 
 /// Never ends by itself.

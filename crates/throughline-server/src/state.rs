@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use throughline::memory::Memory;
+use throughline::memory::{Learner, Memory};
 
 use crate::auth::Gate;
 use crate::config::ServerConfig;
@@ -50,15 +50,17 @@ pub(crate) struct Shared {
     pub(crate) gate: Gate,
     pub(crate) recorder: Recorder,
     pub(crate) model: ModelStatus,
+    pub(crate) learner: Arc<Learner>,
 }
 
 impl AppState {
-    pub(crate) fn new(memory: Arc<Memory>, config: ServerConfig) -> Self {
+    pub(crate) fn new(memory: Arc<Memory>, learner: Learner, config: ServerConfig) -> Self {
         Self(Arc::new(Shared {
             gate: Gate::new(config.auth),
             recorder: Recorder::start(&memory, config.exchanges_open_max),
             engine: Engine::new(memory, config.engine_calls_max),
             model: ModelStatus::default(),
+            learner: Arc::new(learner),
             config,
         }))
     }

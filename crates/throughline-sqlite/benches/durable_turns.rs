@@ -31,6 +31,7 @@ fn append(number: u64, turns: u64) -> (Scope, Append) {
         time: Timestamp::UNIX_EPOCH,
         metadata: None,
         passages: vec![PassageDraft { body: vec![7; ROW_BYTES], read_by: vec![FIRST_MODEL] }],
+        said: None,
     };
     let append = Append {
         session: SessionId::new("s").expect("a name"),

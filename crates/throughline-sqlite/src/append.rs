@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use throughline::codec::{TurnBody, encode_turn};
-use throughline::model::{ChainHash, MessageHash, Scope, Timestamp};
+use throughline::model::{ChainHash, Scope, Timestamp};
 use throughline::ports::{Append, Appended, AppendedTurn, ModelNumber, Parent, StoreError, TurnDraft};
 
 use crate::error::Fault;
@@ -50,7 +50,7 @@ pub(crate) fn append(connection: &Connection, scope: &Scope, append: Append) -> 
     // A chain covers all before it: once one is new, all after it are.
     if let Some(session) = &existing {
         while let Some(draft) = drafts.peek() {
-            let chain = place.chain.then(MessageHash::of(draft.role, draft.content.hashed()));
+            let chain = place.chain.then(draft.message());
             let Some(known) = find_chain(connection, &row, session.number, chain)? else { break };
             place = Place { parent: Some(known), chain };
             done.push(AppendedTurn { seq: known.into(), known: true });
@@ -178,16 +178,17 @@ fn insert_turn(
     models: &[ModelNumber],
     now: Timestamp,
 ) -> Result<Place, Fault> {
-    let TurnDraft { role, name, content, time, metadata, passages } = draft;
+    let (message, redacted) = (draft.message(), draft.said.is_some());
+    let TurnDraft { role, name, content, time, metadata, passages, .. } = draft;
     let seq = next(scope.last_turn, "turns")?;
-    let message = MessageHash::of(role, content.hashed());
     let chain = place.chain.then(message);
     let time = time.as_millisecond();
     let body = encode_turn(TurnBody { name, content, metadata });
 
     let mut statement = connection.prepare_cached(
-        "INSERT INTO turns (turn, scope, session, parent, chain, message, role, time, recorded, passages, body)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO turns
+         (turn, scope, session, parent, chain, message, role, time, recorded, passages, body, redacted)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     statement.execute(params![
         scope.number.key(seq),
@@ -200,7 +201,8 @@ fn insert_turn(
         time,
         now.as_millisecond(),
         i64::try_from(passages.len()).unwrap_or(i64::MAX),
-        body
+        body,
+        redacted
     ])?;
     scope.last_turn = seq;
     for (passage, draft) in (0_u32..).zip(passages) {

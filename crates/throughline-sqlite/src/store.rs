@@ -314,6 +314,7 @@ mod tests {
                     time: Timestamp::UNIX_EPOCH,
                     metadata: None,
                     passages: vec![],
+                    said: None,
                 };
                 let append = Append {
                     session: SessionId::new(user).unwrap(),

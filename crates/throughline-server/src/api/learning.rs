@@ -200,10 +200,8 @@ pub(crate) async fn jobs(
 ) -> Result<Json<JobsList>, ApiError> {
     let limit = page_items(page.limit)?;
     let after = List::Jobs.after(page.cursor.as_deref())?;
-    let mut jobs = state
-        .engine
-        .call(move |memory| memory.store().jobs(&principal.tenant, after, limit + 1))
-        .await?;
+    let mut jobs =
+        state.engine.call(move |memory| memory.store().jobs(&principal.tenant, after, limit + 1)).await?;
     let next_cursor = (jobs.len() > limit).then(|| List::Jobs.cursor(jobs[limit - 1].number));
     jobs.truncate(limit);
     Ok(Json(JobsList { jobs: jobs.into_iter().map(JobOut::from).collect(), next_cursor }))

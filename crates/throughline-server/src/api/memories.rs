@@ -353,8 +353,11 @@ pub(crate) async fn forget(
     let id = memory_id(&id)?;
     // What was said before must not be written after.
     state.recorder.flushed().await;
-    let report =
-        state.engine.call(move |memory| memory.forget_memory(&principal.tenant, id)).await?.ok_or_else(|| not_found(id))?;
+    let report = state
+        .engine
+        .call(move |memory| memory.forget_memory(&principal.tenant, id))
+        .await?
+        .ok_or_else(|| not_found(id))?;
     Ok(Json(ForgottenOut {
         claims: report.claims,
         turns: report.turns,
@@ -368,13 +371,13 @@ macro_rules! order {
     ($name:ident, $path:literal, $operation:literal, $order:expr, $doc:literal) => {
         #[doc = $doc]
         #[utoipa::path(
-            post, path = $path, tag = "memories", operation_id = $operation,
-            params(("id" = String, Path, description = "The memory.")),
-            responses(
-                (status = 200, description = "The memory as it is now.", body = MemoryOut),
-                (status = 404, description = "There is no such memory.", body = ErrorBody),
-            )
-        )]
+                    post, path = $path, tag = "memories", operation_id = $operation,
+                    params(("id" = String, Path, description = "The memory.")),
+                    responses(
+                        (status = 200, description = "The memory as it is now.", body = MemoryOut),
+                        (status = 404, description = "There is no such memory.", body = ErrorBody),
+                    )
+                )]
         pub(crate) async fn $name(
             State(state): State<AppState>,
             principal: Principal,
@@ -385,11 +388,29 @@ macro_rules! order {
     };
 }
 
-order!(retract, "/memories/{id}/retract", "retract_memory", Order::Retract, "Takes a memory back. It can be restored.");
-order!(restore, "/memories/{id}/restore", "restore_memory", Order::Restore, "Brings a memory back that was retracted.");
+order!(
+    retract,
+    "/memories/{id}/retract",
+    "retract_memory",
+    Order::Retract,
+    "Takes a memory back. It can be restored."
+);
+order!(
+    restore,
+    "/memories/{id}/restore",
+    "restore_memory",
+    Order::Restore,
+    "Brings a memory back that was retracted."
+);
 order!(pin, "/memories/{id}/pin", "pin_memory", Order::Pin, "Keeps a memory's weight as it is, for ever.");
 order!(unpin, "/memories/{id}/unpin", "unpin_memory", Order::Unpin, "Lets a pinned memory fade again.");
-order!(undo, "/memories/{id}/undo", "undo_memory", Order::Undo, "Takes back the newest change that made a memory what it is.");
+order!(
+    undo,
+    "/memories/{id}/undo",
+    "undo_memory",
+    Order::Undo,
+    "Takes back the newest change that made a memory what it is."
+);
 
 async fn ordered(
     state: AppState,

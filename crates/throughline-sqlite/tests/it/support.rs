@@ -31,6 +31,7 @@ pub(crate) fn said(session: &str, texts: impl IntoIterator<Item = impl Into<Stri
         content: Content::text(text),
         time: now(),
         metadata: None,
+        said: None,
     };
     Append {
         session: SessionId::new(session).unwrap(),

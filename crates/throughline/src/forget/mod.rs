@@ -24,7 +24,9 @@ pub fn tombstone(key: &[u8; 32], scope: &Scope, value: &str, now: Timestamp) -> 
 /// else: such a value is known by the sentences it was said in.
 pub fn is_distinctive(value: &str) -> bool {
     const LETTERS_MIN: usize = 4;
-    let scripts_without_spaces = value.chars().any(|letter| letter.is_alphabetic() && !letter.is_lowercase() && !letter.is_uppercase());
+    let scripts_without_spaces = value
+        .chars()
+        .any(|letter| letter.is_alphabetic() && !letter.is_lowercase() && !letter.is_uppercase());
     scripts_without_spaces || value.chars().filter(|letter| letter.is_alphabetic()).count() >= LETTERS_MIN
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::model::{Content, Role, SessionId, Timestamp};
+use crate::model::{Content, MessageHash, Role, SessionId, Timestamp};
 use crate::ports::{EMBED_TEXTS_MAX, EmbedError, EmbedRole, Embedder, ModelNumber, PassageDraft, TurnDraft};
 use crate::recall::{PassageRow, metadata_tags, session_tag};
 use crate::text::{passages, terms};
@@ -21,6 +21,8 @@ pub(crate) struct NewTurn {
     pub(crate) content: Content,
     pub(crate) time: Timestamp,
     pub(crate) metadata: Option<String>,
+    /// Set where forgotten words were taken out of it: the hash of what was said.
+    pub(crate) said: Option<MessageHash>,
 }
 
 /// Makes search rows of turns.
@@ -117,7 +119,7 @@ fn to_u32(at: usize) -> u32 {
 }
 
 fn draft(turn: NewTurn, rows: &[PassageRow]) -> TurnDraft {
-    let NewTurn { role, name, content, time, metadata } = turn;
+    let NewTurn { role, name, content, time, metadata, said } = turn;
     let passages = rows
         .iter()
         .map(|row| PassageDraft {
@@ -125,5 +127,5 @@ fn draft(turn: NewTurn, rows: &[PassageRow]) -> TurnDraft {
             body: row.encode(),
         })
         .collect();
-    TurnDraft { role, name, content, time, metadata, passages }
+    TurnDraft { role, name, content, time, metadata, passages, said }
 }

@@ -2,7 +2,7 @@
 
 use crate::forget::{self, Forgotten as ForgottenWords};
 use crate::journal::{Indexer, NewTurn};
-use crate::model::{Act, Content, Entry, MemoryId, Profile, Scope, TenantId, Tombstone, Turn};
+use crate::model::{Act, Content, Entry, MemoryId, MessageHash, Profile, Scope, TenantId, Tombstone, Turn};
 use crate::ports::{Forget, Forgotten, RedactedTurn, TurnsPage};
 use crate::truth;
 
@@ -41,18 +41,28 @@ impl Memory {
         let forgotten = ForgottenWords::new(&key, &scope, &tombstones);
         // The memory itself goes whatever its claims' words are.
         let goes = |entry: &&Entry| memory.entries.contains(&entry.number) || said_by(&forgotten, entry);
-        let numbers: Vec<u64> = entries.iter().filter(claimed).filter(goes).map(|entry| entry.number).collect();
+        let numbers: Vec<u64> =
+            entries.iter().filter(claimed).filter(goes).map(|entry| entry.number).collect();
         let left: Vec<Entry> =
             entries.iter().filter(|entry| !numbers.contains(&entry.number)).cloned().collect();
         let before = self.store.profile(&scope, None)?;
         let cleared = without(&forgotten, &before, &memory.text);
         let mut profile = truth::profile(&cleared, &truth::derive(&left, now), now);
         profile.changed = Some(now);
+        let mut receipts = Vec::new();
+        self.store.receipts(&scope, &mut |receipt| {
+            if forgotten.says(&receipt.query) {
+                receipts.push(receipt.id);
+            }
+        })?;
         let forget = Forget {
+            after: entries.last().map_or(0, |entry| entry.number),
             tombstones,
             entries: numbers,
             turns: self.redacted(&scope, &forgotten)?,
-            profile: Some(profile),
+            receipts,
+            profile: (!profile.same_content(&before)).then_some(profile),
+            now,
         };
         let report = self.store.forget(&scope, forget)?;
         self.shards.forget_user(&scope.user);
@@ -66,11 +76,7 @@ impl Memory {
     }
 
     /// The turns that say it, without it.
-    fn redacted(
-        &self,
-        scope: &Scope,
-        forgotten: &ForgottenWords,
-    ) -> Result<Vec<RedactedTurn>, MemoryError> {
+    fn redacted(&self, scope: &Scope, forgotten: &ForgottenWords) -> Result<Vec<RedactedTurn>, MemoryError> {
         let models = self.models_at_hand()?;
         let indexer = Indexer {
             models: models.reading().map(|at_hand| (&*at_hand.embedder, at_hand.number)).collect(),
@@ -82,11 +88,7 @@ impl Memory {
             let turns = self.store.turns_page(scope, &page)?;
             let Some(last) = turns.last() else { return Ok(redacted) };
             after = last.id.seq;
-            for turn in turns {
-                if let Some(content) = redact(forgotten, &turn.content) {
-                    redacted.push(rewritten(&indexer, turn, content));
-                }
-            }
+            redacted.extend(turns.into_iter().filter_map(|turn| rewritten(&indexer, forgotten, turn)));
         }
     }
 }
@@ -98,17 +100,32 @@ fn claimed(entry: &&Entry) -> bool {
 fn said_by(forgotten: &ForgottenWords, entry: &Entry) -> bool {
     let Act::Claimed(claim) = &entry.act else { return false };
     let quote = claim.evidence.as_ref().map(|evidence| evidence.quote.as_str());
-    [Some(claim.value.as_str()), Some(claim.text.as_str()), quote].into_iter().flatten().any(|text| forgotten.says(text))
+    [Some(claim.value.as_str()), Some(claim.text.as_str()), quote]
+        .into_iter()
+        .flatten()
+        .any(|text| forgotten.says(text))
 }
 
-/// The content without what was forgotten; none if it says nothing of it. Parts of a message that is more than words go whole.
-pub(super) fn redact(forgotten: &ForgottenWords, content: &Content) -> Option<Content> {
-    let text = forgotten.redact(&content.text);
-    let json_says = content.json.as_deref().is_some_and(|json| forgotten.says(json));
-    if text.is_none() && !json_says {
+/// What is said of a turn without what was forgotten; none if it says nothing of it. JSON that says it goes whole.
+pub(super) fn redact(forgotten: &ForgottenWords, turn: &NewTurn) -> Option<NewTurn> {
+    let says = |text: &Option<String>| text.as_deref().is_some_and(|text| forgotten.says(text));
+    let text = forgotten.redact(&turn.content.text);
+    if text.is_none() && ![&turn.content.json, &turn.metadata, &turn.name].into_iter().any(says) {
         return None;
     }
-    Some(Content { text: text.unwrap_or_else(|| content.text.clone()), json: None })
+    let kept = |text: &Option<String>| text.clone().filter(|text| !forgotten.says(text));
+    Some(NewTurn {
+        role: turn.role,
+        name: kept(&turn.name),
+        // The JSON of parts repeats the words.
+        content: Content {
+            json: turn.content.json.clone().filter(|json| text.is_none() && !forgotten.says(json)),
+            text: text.unwrap_or_else(|| turn.content.text.clone()),
+        },
+        time: turn.time,
+        metadata: kept(&turn.metadata),
+        said: turn.said.or_else(|| Some(MessageHash::of(turn.role, turn.content.hashed()))),
+    })
 }
 
 /// The profile without entries that say it, and without the forgotten memory's own.
@@ -132,15 +149,11 @@ fn without(forgotten: &ForgottenWords, profile: &Profile, text: &str) -> Profile
     }
 }
 
-fn rewritten(indexer: &Indexer<'_>, turn: Turn, content: Content) -> RedactedTurn {
-    let new = NewTurn {
-        role: turn.role,
-        name: turn.name,
-        content: content.clone(),
-        time: turn.time,
-        metadata: turn.metadata,
-    };
-    let drafts = indexer.drafts(&turn.session, vec![new]);
-    let passages = drafts.into_iter().next().map(|draft| draft.passages).unwrap_or_default();
-    RedactedTurn { seq: turn.id.seq, content, passages }
+fn rewritten(indexer: &Indexer<'_>, forgotten: &ForgottenWords, turn: Turn) -> Option<RedactedTurn> {
+    let Turn { id, session, role, name, content, time, metadata, .. } = turn;
+    let left = redact(forgotten, &NewTurn { role, name, content, time, metadata, said: None })?;
+    let (name, content, metadata) = (left.name.clone(), left.content.clone(), left.metadata.clone());
+    let draft = indexer.drafts(&session, vec![left]).pop();
+    let passages = draft.map(|draft| draft.passages).unwrap_or_default();
+    Some(RedactedTurn { seq: id.seq, name, content, metadata, passages })
 }

@@ -166,8 +166,7 @@ impl Memory {
             took: Duration::ZERO,
         };
         let turns = self.batch_turns(job)?;
-        let mut done =
-            JobDone { number: job.number, token: *token, through: job.turns.1, dead: None };
+        let mut done = JobDone { number: job.number, token: *token, through: job.turns.1, dead: None };
         let Some(newest) = turns.last() else {
             // Erased in the meantime.
             self.finish(scope, &done, &[], &mut learned)?;
@@ -300,7 +299,14 @@ impl Memory {
         // A tool's answer and an app's instructions say nothing about the user.
         let said = matches!(turn.role, Role::User | Role::Assistant);
         let wanted = if wanted && said { gate::wanted(turn.role, &text) } else { Vec::new() };
-        BatchTurn { seq: turn.id.seq, role: turn.role, name: turn.name.clone(), time: turn.time, text, wanted }
+        BatchTurn {
+            seq: turn.id.seq,
+            role: turn.role,
+            name: turn.name.clone(),
+            time: turn.time,
+            text,
+            wanted,
+        }
     }
 
     /// What holds, the weightiest first.

@@ -1,8 +1,8 @@
 //! The memories of a scope: what is true, what was believed, why, and what operators do about it.
 
 use crate::model::{
-    Act, Author, Authority, Claim, Entry, Generation, MemoryId, MemoryKind, MemoryRecord, MemoryState, Polarity, Scope,
-    SlotKey, TenantId, Timestamp,
+    Act, Author, Authority, Claim, Entry, Generation, MemoryId, MemoryKind, MemoryRecord, MemoryState,
+    Polarity, Profile, Scope, SlotKey, TenantId, Timestamp,
 };
 use crate::ports::{EntryDraft, JobDone, LedgerAppend, StoreError};
 use crate::truth;
@@ -140,19 +140,21 @@ impl Memory {
 
     /// Adds a memory on the operator's word.
     pub fn add_memory(&self, scope: &Scope, new: NewMemory) -> Result<MemoryRecord, MemoryError> {
+        check_sizes(&new.text, new.value.as_deref())?;
         let claim = self.operators_claim(new)?;
         let id = claim.id;
-        let memories = self.amend(scope, Author::Operator, None, |_| {
-            Ok(vec![Act::Claimed(Box::new(claim.clone()))])
-        })?;
+        let memories =
+            self.amend(scope, Author::Operator, None, |_| Ok(vec![Act::Claimed(Box::new(claim.clone()))]))?;
         // It may have fallen to one that says the same already.
         let same = memories.iter().find(|memory| memory.id == id);
         let same = same.or_else(|| {
-            memories.iter().filter(|memory| memory.state == MemoryState::Active).find(|memory| {
-                memory.slot == claim.slot && truth::same_value(&memory.value, &claim.value)
-            })
+            memories
+                .iter()
+                .filter(|memory| memory.state == MemoryState::Active)
+                .find(|memory| memory.slot == claim.slot && truth::same_value(&memory.value, &claim.value))
         });
-        same.cloned().ok_or_else(|| MemoryError::Invalid("the memory was taken back at once; try again".into()))
+        same.cloned()
+            .ok_or_else(|| MemoryError::Invalid("the memory was taken back at once; try again".into()))
     }
 
     /// Changes a memory on the operator's word. The one before stays as history.
@@ -172,6 +174,7 @@ impl Memory {
             (None, Some(_)) if before.slot.is_none() => None,
             (None, _) => Some(before.value.clone()),
         };
+        check_sizes(&text, value.as_deref())?;
         let new = self.operators_claim(NewMemory {
             kind: patch.kind.unwrap_or(before.kind),
             slot: before.slot.clone(),
@@ -264,24 +267,35 @@ impl Memory {
         job: Option<&JobDone>,
         mut acts: impl FnMut(&[Entry]) -> Result<Vec<Act>, MemoryError>,
     ) -> Result<Vec<MemoryRecord>, MemoryError> {
+        self.amend_with(scope, by, job, |entries, _| Ok((acts(entries)?, None)))
+    }
+
+    /// The same; `plan` sees the profile too, and may say what it is to be instead of what the memories make of it.
+    pub(super) fn amend_with(
+        &self,
+        scope: &Scope,
+        by: Author,
+        job: Option<&JobDone>,
+        mut plan: impl FnMut(&[Entry], &Profile) -> Result<(Vec<Act>, Option<Profile>), MemoryError>,
+    ) -> Result<Vec<MemoryRecord>, MemoryError> {
         for _ in 0..CONFLICT_RETRIES_MAX {
             let mut entries = self.ledger(scope)?;
             let after = entries.last().map_or(0, |entry| entry.number);
             let now = self.now();
             let recorded = entries.last().map_or(now, |entry| entry.recorded.max(now));
-            let mut acts = acts(&entries)?;
+            let before = self.store.profile(scope, None)?;
+            let (mut acts, wanted) = plan(&entries, &before)?;
             acts.retain(|act| !is_known(&entries, act));
             for (act, number) in acts.iter().zip(after + 1..) {
                 entries.push(Entry { number, recorded, by, act: act.clone() });
             }
             let memories = truth::derive(&entries, now);
-            if acts.is_empty() && job.is_none() {
-                return Ok(memories);
-            }
-            let before = self.store.profile(scope, None)?;
-            let mut profile = truth::profile(&before, &memories, now);
+            let mut profile = wanted.unwrap_or_else(|| truth::profile(&before, &memories, now));
             profile.changed = Some(now);
             let changed = !profile.same_content(&before);
+            if acts.is_empty() && job.is_none() && !changed {
+                return Ok(memories);
+            }
             let append = LedgerAppend {
                 after,
                 entries: acts.into_iter().map(|act| EntryDraft { recorded, by, act }).collect(),
@@ -298,18 +312,10 @@ impl Memory {
         Err(StoreError::Conflict.into())
     }
 
-    fn operators_claim(&self, new: NewMemory) -> Result<Claim, MemoryError> {
+    pub(super) fn operators_claim(&self, new: NewMemory) -> Result<Claim, MemoryError> {
         let NewMemory { kind, slot, value, text, importance, valid_from, valid_to } = new;
         let text = text.trim().to_owned();
         let value = value.map_or_else(|| text.clone(), |value| value.trim().to_owned());
-        for (name, said) in [("text", &text), ("value", &value)] {
-            if said.is_empty() || said.len() > MEMORY_TEXT_BYTES_MAX {
-                return Err(MemoryError::Invalid(format!(
-                    "the {name} of a memory has {} bytes; 1 to {MEMORY_TEXT_BYTES_MAX} are kept",
-                    said.len()
-                )));
-            }
-        }
         let importance = importance.unwrap_or(0.8);
         if !(0.0..=1.0).contains(&importance) {
             return Err(MemoryError::Invalid(format!("an importance of {importance}; it goes from 0 to 1")));
@@ -335,6 +341,18 @@ impl Memory {
             evidence: None,
         })
     }
+}
+
+fn check_sizes(text: &str, value: Option<&str>) -> Result<(), MemoryError> {
+    for (name, said) in [("text", Some(text)), ("value", value)] {
+        let bytes = said.map_or(1, |said| said.trim().len());
+        if bytes == 0 || bytes > MEMORY_TEXT_BYTES_MAX {
+            return Err(MemoryError::Invalid(format!(
+                "the {name} of a memory has {bytes} bytes; 1 to {MEMORY_TEXT_BYTES_MAX} are kept"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Whether an entry may have to do with a memory.

@@ -7,6 +7,7 @@ use crate::model::{
 use crate::ports::{Append, Appended, Idempotency, Parent};
 use crate::recall::metadata_tags;
 
+use super::forget::redact;
 use super::{Memory, MemoryError};
 
 /// Turns one call may write.
@@ -113,6 +114,7 @@ impl Memory {
                 content: turn.content,
                 time: to_millisecond(turn.time.unwrap_or(now)),
                 metadata: turn.metadata,
+                said: None,
             })
             .collect();
         let appended = self.append(scope, session, Parent::Head, turns, idempotency, None)?;
@@ -137,6 +139,7 @@ impl Memory {
                 content: said.content,
                 time: now,
                 metadata,
+                said: None,
             })
             .collect();
         let mut written = Observed { turns: Vec::with_capacity(turns.len()) };
@@ -173,6 +176,13 @@ impl Memory {
                 turns[at].content.text.len()
             )));
         }
+        // What was forgotten does not come back with what is said again; the conversation is still known by its hashes.
+        let forgotten = self.forgotten(scope)?;
+        let turns = turns.into_iter().map(|turn| redact(&forgotten, &turn).unwrap_or(turn)).collect();
+        let receipt = receipt.map(|receipt| Receipt {
+            query: forgotten.redact(&receipt.query).unwrap_or(receipt.query),
+            ..receipt
+        });
         let models = self.models_at_hand()?;
         let indexer = Indexer {
             models: models.reading().map(|at_hand| (&*at_hand.embedder, at_hand.number)).collect(),

@@ -139,6 +139,15 @@ pub struct TurnDraft {
     pub metadata: Option<String>,
     /// Its search rows.
     pub passages: Vec<PassageDraft>,
+    /// Set where forgotten words were taken out of it: the hash of what was said, which chain and message hash go by.
+    pub said: Option<MessageHash>,
+}
+
+impl TurnDraft {
+    /// The hash of what was said, whatever of it is kept.
+    pub fn message(&self) -> MessageHash {
+        self.said.unwrap_or_else(|| MessageHash::of(self.role, self.content.hashed()))
+    }
 }
 
 /// Makes a repeated append harmless: the second one returns what the first did.

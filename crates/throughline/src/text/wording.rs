@@ -5,10 +5,15 @@ use std::ops::Range;
 use super::terms::{TermHash, plain_words, significant_words, terms};
 
 /// The normalised wording of a text: case, accents' encoding, endings, punctuation and stop words do not count. Of a text that
-/// has nothing but stop words, all words.
+/// has nothing but stop words, all words; of one without words, itself.
 pub fn wording(text: &str) -> Vec<TermHash> {
     let words: Vec<TermHash> = worded(text).into_iter().map(|(_, word)| word).collect();
-    if words.is_empty() { plain_words(text) } else { words }
+    if !words.is_empty() {
+        return words;
+    }
+    let plain = plain_words(text);
+    let itself = Some(text.trim()).filter(|text| plain.is_empty() && !text.is_empty()).map(TermHash::of);
+    plain.into_iter().chain(itself).collect()
 }
 
 /// The significant words of a text, normalised, with their bytes.
@@ -31,9 +36,10 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_stop_words_alone_keeps_them() {
+    fn a_text_of_stop_words_or_signs_alone_keeps_them() {
         assert!(!wording("it is").is_empty());
-        assert!(wording(" … ").is_empty());
+        assert_ne!(wording("👍"), wording("🎉"));
+        assert!(wording(" ").is_empty());
     }
 
     #[test]

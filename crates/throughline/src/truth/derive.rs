@@ -25,8 +25,8 @@ struct Live<'a> {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Topic {
     Slot(SlotKey),
-    /// Without a slot: the same words.
-    Words(Vec<u32>),
+    /// Without a slot: the same words about the same sort of thing.
+    Words(MemoryKind, Vec<u32>),
     /// Kept apart: repetition gives it no weight.
     Quarantined(Vec<u32>),
 }
@@ -68,7 +68,7 @@ pub fn derive(entries: &[Entry], now: Timestamp) -> Vec<MemoryRecord> {
     for (topic, members) in topics {
         let runs = match &topic {
             Topic::Slot(slot) => timeline(cardinality(slot), &said(&claims, &members, &orders)),
-            Topic::Words(_) => timeline(Cardinality::Multiple, &said(&claims, &members, &orders)),
+            Topic::Words(..) => timeline(Cardinality::Multiple, &said(&claims, &members, &orders)),
             Topic::Quarantined(_) => {
                 let mut runs = timeline(Cardinality::Multiple, &said(&claims, &members, &orders));
                 let active = runs.iter_mut().filter(|run| run.state == MemoryState::Active);
@@ -97,7 +97,7 @@ fn topic(live: &Live<'_>) -> Topic {
     match &live.claim.slot {
         _ if live.claim.quarantined => Topic::Quarantined(words()),
         Some(slot) => Topic::Slot(slot.clone()),
-        None => Topic::Words(words()),
+        None => Topic::Words(live.claim.kind, words()),
     }
 }
 

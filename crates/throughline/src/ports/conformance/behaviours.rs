@@ -159,6 +159,7 @@ pub fn a_turn_reads_back_as_it_was_written(with_store: WithStore<'_>) {
             time,
             metadata: Some(r#"{"b":1,"a":[10000000000000000000001]}"#.into()),
             passages: vec![],
+            said: None,
         };
         let request = Append { turns: vec![whole.clone()], now: time, ..dialogue("s", Parent::Head, &[]) };
         let appended = append(store, &scope, request);

@@ -163,7 +163,7 @@ impl ScopeState {
         };
         let mut done = Vec::new();
         for draft in append.turns {
-            let message = MessageHash::of(draft.role, draft.content.hashed());
+            let message = draft.message();
             let chain = before.as_ref().map_or(ChainHash::ROOT, |turn| turn.chain).then(message);
             let known = self.of_session(Some(&append.session)).find(|turn| turn.chain == chain);
             if let Some(known) = known {
