@@ -56,7 +56,7 @@ fn directory_and_files_are_the_owners_alone() {
 #[test]
 fn a_store_that_is_full_says_so_and_keeps_what_it_has() {
     let directory = tempfile::tempdir().unwrap();
-    let options = SqliteOptions { file_bytes_max: Some(400 * 1024), ..SqliteOptions::default() };
+    let options = SqliteOptions { file_bytes_max: Some(512 * 1024), ..SqliteOptions::default() };
     let store = SqliteStore::open(directory.path(), options).unwrap();
     let ann = scope("ann");
     let mut kept = 0;
