@@ -10,5 +10,6 @@ mod conformance;
 mod crash;
 mod erasure;
 mod faults;
+mod forgetting;
 mod sharing;
 mod support;
