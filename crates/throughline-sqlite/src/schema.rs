@@ -92,6 +92,9 @@ pub(crate) fn known(kind: FileKind, file: &Path, newest: u32) -> Result<u32, Sto
 
 #[cfg(test)]
 mod tests {
+    use throughline::model::TenantId;
+    use throughline::ports::JobState;
+
     use super::*;
 
     const FIRST: &str = "CREATE TABLE meta (name TEXT, value BLOB)";
@@ -135,6 +138,34 @@ mod tests {
             assert_eq!((&found.coming, &found.previous), (&None, &None));
             assert_eq!(crate::embedding::unembedded_count(&connection).unwrap(), 2);
         }
+    }
+
+    #[test]
+    fn a_session_that_waited_in_schema_2_is_a_waiting_job() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrated(&mut connection, &MIGRATIONS[..2]).unwrap();
+        // Turns 3 and 5 of session 2 wait, written at 30 and 50; turn 4 is another session's.
+        connection
+            .execute_batch(
+                "INSERT INTO scopes (scope, tenant, user, agent, app, run, generation) VALUES (1, 't', 'u', '', '', '', 7);
+                 CREATE TEMP TABLE numbers (number, session);
+                 INSERT INTO numbers VALUES (1, 1), (2, 2), (3, 2), (4, 1), (5, 2);
+                 INSERT INTO sessions SELECT (1 << 32) + session, 1, 's' || session, 1, 1, 5, 0, 0
+                 FROM numbers GROUP BY session;
+                 INSERT INTO turns SELECT (1 << 32) + number, 1, session, NULL, CAST(number AS BLOB), x'', 0, 0, number * 10, 0, x''
+                 FROM numbers;
+                 INSERT INTO outbox VALUES ((1 << 32) + 2, 3, 5)",
+            )
+            .unwrap();
+        migrated(&mut connection, MIGRATIONS).unwrap();
+        let jobs = crate::jobs::jobs(&connection, &TenantId::new("t").unwrap(), 0, 10).unwrap();
+        let [job] = &jobs[..] else { panic!("{jobs:?}") };
+        assert_eq!((job.session.as_str(), job.turns, job.state), ("s2", (3, 5), JobState::Waiting));
+        assert_eq!((job.created.as_millisecond(), job.due.as_millisecond()), (30, 30));
+        let (turns, newest): (u32, i64) = connection
+            .query_row("SELECT turns, newest FROM jobs", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!((turns, newest), (2, 50));
     }
 
     #[test]

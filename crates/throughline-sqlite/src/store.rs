@@ -295,6 +295,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_erasure_that_was_not_finished_is_finished_by_the_next_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();
+        // As an error leaves it: rows taken away, and the note that the file is still to be wiped.
+        store.writer.write(scrub::note).unwrap();
+        assert_eq!(crate::doctor::doctor(directory.path()).findings.len(), 1);
+        let user = UserKey { tenant: TenantId::single(), user: UserId::new("ann").unwrap() };
+        store.erase_user(&user).unwrap();
+        assert_eq!(crate::doctor::doctor(directory.path()).findings, []);
+    }
+
+    #[test]
     fn without_sqlites_page_table_an_erasure_rewrites_the_file_and_leaves_nothing_either() {
         let directory = tempfile::tempdir().unwrap();
         let mut store = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();

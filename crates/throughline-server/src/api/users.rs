@@ -28,7 +28,9 @@ pub(crate) struct ErasedOut {
     profiles: u64,
     /// Receipts.
     receipts: u64,
-    /// Learning jobs that were waiting.
+    /// What was learned of the user.
+    claims: u64,
+    /// Learning jobs.
     jobs: u64,
 }
 
@@ -58,6 +60,7 @@ pub(crate) async fn erase(
         passages: erased.passages,
         profiles: erased.profiles,
         receipts: erased.receipts,
+        claims: erased.claims,
         jobs: erased.jobs,
     }))
 }

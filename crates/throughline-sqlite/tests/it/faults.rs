@@ -8,11 +8,11 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 
 use rusqlite::Connection;
-use throughline::ports::{ReadStore, StoreError, WriteStore};
+use throughline::ports::{LedgerStore as _, ReadStore, StoreError, WriteStore};
 use throughline_sqlite::doctor::{Severity, doctor};
 use throughline_sqlite::{FILE_NAME, SqliteOptions, SqliteStore};
 
-use crate::support::{again, assert_sound, open, rows, said, scope, texts};
+use crate::support::{again, assert_sound, learned, open, rows, said, scope, texts};
 
 /// `nobody`: a user without the superuser's rights.
 const NOBODY: u32 = 65_534;
@@ -34,7 +34,9 @@ fn filled() -> tempfile::TempDir {
     let store = open(directory.path());
     for user in 0..20 {
         let texts = (0..20).map(|number| format!("turn {number} {}", "x".repeat(200)));
-        store.append(&scope(&format!("user {user}")), said("s", texts)).unwrap();
+        let scope = scope(&format!("user {user}"));
+        store.append(&scope, said("s", texts)).unwrap();
+        store.append_ledger(&scope, learned(0, (1..4).map(|claim| (claim, "is so")))).unwrap();
     }
     directory
 }
@@ -56,7 +58,7 @@ fn directory_and_files_are_the_owners_alone() {
 #[test]
 fn a_store_that_is_full_says_so_and_keeps_what_it_has() {
     let directory = tempfile::tempdir().unwrap();
-    let options = SqliteOptions { file_bytes_max: Some(400 * 1024), ..SqliteOptions::default() };
+    let options = SqliteOptions { file_bytes_max: Some(512 * 1024), ..SqliteOptions::default() };
     let store = SqliteStore::open(directory.path(), options).unwrap();
     let ann = scope("ann");
     let mut kept = 0;
@@ -262,6 +264,20 @@ fn what_contradicts_the_rest_is_found_with_its_place() {
             "contradict each other at `coming`",
         ),
         ("UPDATE jobs SET last = 999", "names turns that are not there"),
+        ("UPDATE jobs SET first = 3, last = 2", "names turns that are not there"),
+        ("UPDATE jobs SET session = session + 1", "names turns that are not there"),
+        ("UPDATE jobs SET turns = 99", "counts its turns wrongly"),
+        ("UPDATE jobs SET state = 9", "in a state that is none"),
+        (
+            "DROP INDEX jobs_running; UPDATE jobs SET state = 1 WHERE number < 3;
+             UPDATE jobs SET session = (SELECT session FROM jobs WHERE number = 1) WHERE number = 2",
+            "two learning jobs in a worker's hands",
+        ),
+        ("DELETE FROM ledger WHERE entry & 0xffffffff = 2", "does not count from 1 without a gap"),
+        ("UPDATE ledger SET recorded = 0 WHERE entry & 0xffffffff = 2", "before the one before it"),
+        ("UPDATE ledger SET body = x'0901' WHERE entry & 0xffffffff = 2", "payload format 9"),
+        ("UPDATE ledger SET claim = NULL", "is not found by its claim"),
+        ("INSERT INTO tombstones VALUES (99, zeroblob(16), 1, 0)", "a scope that is not there"),
         ("UPDATE scopes SET last_row = 5", "counts its search rows wrongly"),
         ("UPDATE sessions SET turns = 5", "does not agree with its turns"),
         ("DELETE FROM scopes WHERE scope = 3", "a scope that is not there"),

@@ -10,6 +10,7 @@ mod conformance;
 mod crash;
 mod erasure;
 mod faults;
+mod forgetting;
 mod kill;
 mod model_crash;
 mod sharing;

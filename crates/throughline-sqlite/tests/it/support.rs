@@ -3,9 +3,13 @@
 use std::path::Path;
 use std::process::Command;
 
-use throughline::model::{Content, Role, Scope, SessionId, TenantId, Timestamp, UserId};
+use throughline::model::{
+    Act, Author, Authority, Claim, Content, Evidence, MemoryId, MemoryKind, Polarity, Role, Scope, SessionId,
+    TenantId, Timestamp, UserId,
+};
 use throughline::ports::{
-    Append, FIRST_MODEL, Parent, PassageDraft, ReadStore, SearchRow, TurnDraft, TurnsPage,
+    Append, EntryDraft, FIRST_MODEL, LedgerAppend, Parent, PassageDraft, ReadStore, SearchRow, TurnDraft,
+    TurnsPage,
 };
 use throughline_sqlite::doctor::doctor;
 use throughline_sqlite::{SqliteOptions, SqliteStore};
@@ -41,6 +45,36 @@ pub(crate) fn said(session: &str, texts: impl IntoIterator<Item = impl Into<Stri
         receipt: None,
         now: now(),
     }
+}
+
+/// Claims by number that say and quote these words, after this entry.
+pub(crate) fn learned(
+    after: u64,
+    claims: impl IntoIterator<Item = (u128, impl Into<String>)>,
+) -> LedgerAppend {
+    let claim = |number, words: String| Claim {
+        id: MemoryId(uuid::Uuid::from_u128(number)),
+        kind: MemoryKind::Fact,
+        slot: None,
+        value: words.clone(),
+        text: words.clone(),
+        polarity: Polarity::Affirms,
+        explicit: true,
+        authority: Authority::User,
+        quarantined: false,
+        importance: 0.5,
+        said: now(),
+        valid_from: now(),
+        valid_to: None,
+        evidence: Some(Evidence { turn: 1, quote: words }),
+    };
+    let draft = |(number, words)| EntryDraft {
+        recorded: now(),
+        by: Author::Learning,
+        act: Act::Claimed(Box::new(claim(number, words))),
+    };
+    let entries = claims.into_iter().map(|(number, words)| draft((number, words.into()))).collect();
+    LedgerAppend { after, entries, profile: None, job: None, now: now() }
 }
 
 pub(crate) fn texts(store: &SqliteStore, scope: &Scope) -> Vec<String> {

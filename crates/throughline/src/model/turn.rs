@@ -130,7 +130,7 @@ impl FromStr for TurnId {
     }
 }
 
-/// One message of the journal: appended, never changed.
+/// One message of the journal: appended, never changed but for words that were forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
     /// Its name.

@@ -6,11 +6,18 @@
 
 mod behaviours;
 mod comparison;
+mod forgetting;
+mod jobs;
+mod learning;
+mod ledger;
 mod model;
 mod switch;
 
 pub use behaviours::*;
 pub use comparison::a_store_answers_as_a_simple_model_does;
+pub use forgetting::*;
+pub use jobs::*;
+pub use ledger::*;
 pub use model::ModelStore;
 pub use switch::*;
 
@@ -52,6 +59,30 @@ macro_rules! store_conformance {
             the_secret_stays_the_same,
             a_key_is_accepted_until_it_is_revoked,
             an_erased_user_is_gone_and_nobody_else,
+            a_scope_never_written_to_has_learned_nothing,
+            every_act_reads_back_as_it_was_recorded,
+            a_ledger_somebody_else_appended_to_is_a_conflict,
+            a_claim_made_twice_is_one,
+            an_entry_is_never_recorded_before_the_one_before_it,
+            a_memory_is_found_by_its_tenant_alone,
+            a_profile_is_written_with_what_was_learned_or_neither_is,
+            turns_of_a_session_wait_in_one_job,
+            a_job_is_taken_once_and_gone_when_it_is_done,
+            a_session_is_waited_for_until_it_is_quiet_or_has_much_to_say,
+            a_job_of_a_scope_waits_while_another_of_it_runs,
+            a_users_jobs_are_taken_at_once_when_they_are_asked_for,
+            turns_that_come_while_a_job_runs_make_a_new_one,
+            a_worker_whose_lease_ran_out_cannot_write_once_another_has_its_job,
+            a_job_put_back_is_not_taken_before_its_time,
+            turns_after_the_last_one_learned_from_wait_again,
+            a_dead_job_is_kept_for_a_replay,
+            workers_at_once_never_have_two_jobs_of_a_scope,
+            forgetting_takes_the_words_out_of_everything,
+            a_client_that_resends_a_forgotten_turn_does_not_bring_it_back,
+            copies_of_search_rows_learn_that_words_were_taken_out,
+            who_did_not_know_of_the_other_comes_too_late,
+            a_tombstone_stays_until_it_is_lifted,
+            an_erased_user_leaves_nothing_learned_and_nothing_to_learn,
             writers_at_once_lose_nothing_and_number_without_a_gap,
             a_store_answers_as_a_simple_model_does,
         );

@@ -3,6 +3,7 @@
 
 mod context;
 mod conversations;
+mod forgetting;
 mod languages;
 mod model_switch;
 mod profile;

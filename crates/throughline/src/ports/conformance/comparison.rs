@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::behaviours::{at, draft, receipt, rows, scope, session};
+use super::learning::{self, Learning};
 use super::{ModelStore, WithStore};
 use crate::model::{AgentId, ChainHash, Generation, Profile, Revision, Role, Scope, SessionId, TurnId};
 use crate::ports::{
@@ -13,7 +14,7 @@ use crate::ports::{
 };
 
 const CASES: u32 = 48;
-const OPERATIONS_MAX: usize = 30;
+const OPERATIONS_MAX: usize = 45;
 const SESSIONS: usize = 3;
 
 /// What a new turn follows, chosen before it is known which turns there are.
@@ -81,13 +82,14 @@ enum Operation {
         change: Change,
         name: u8,
     },
+    Learn(Learning),
     Erase {
         scope: usize,
     },
 }
 
 /// Two tenants with a user of the same name, another user, and an agent of the first.
-fn scopes() -> [Scope; 4] {
+pub(super) fn scopes() -> [Scope; 4] {
     let ann = scope("acme", "ann");
     let agent = Scope { agent: AgentId::new("x").ok(), ..ann.clone() };
     [ann, agent, scope("acme", "bob"), scope("other", "ann")]
@@ -135,6 +137,7 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(scope, goal, stale)| Operation::Profile { scope, goal, stale }),
         1 => (any::<bool>(), 0..3_u8).prop_map(|(agent, text)| Operation::Identity { agent, text }),
         1 => (0..4_usize).prop_map(|scope| Operation::Receipt { scope }),
+        16 => learning::learning().prop_map(Operation::Learn),
         5 => (change, 0..3_u8).prop_map(|(change, name)| Operation::Model { change, name }),
         1 => (0..4_usize).prop_map(|scope| Operation::Erase { scope }),
     ]
@@ -225,6 +228,7 @@ fn perform(to: &dyn Store, model: &ModelStore, number: usize, operation: &Operat
                 Change::Forget => format!("{:?}", to.forget_previous_model()),
             }
         }
+        Operation::Learn(learning) => learning::perform(to, model, now, learning),
         Operation::Erase { scope } => format!("{:?}", to.erase_user(&scopes()[*scope].user)),
     }
 }
@@ -247,7 +251,7 @@ fn parent(model: &ModelStore, scope: &Scope, follows: &Follows) -> Parent {
 }
 
 /// Compares one answer of both.
-fn same<T: std::fmt::Debug + PartialEq>(
+pub(super) fn same<T: std::fmt::Debug + PartialEq>(
     store: &dyn Store,
     model: &ModelStore,
     ask: impl Fn(&dyn Store) -> Result<T, StoreError>,
@@ -278,7 +282,7 @@ fn same_reads(store: &dyn Store, model: &ModelStore) {
 }
 
 fn same_scope(store: &dyn Store, model: &ModelStore, scope: &Scope) {
-    let row = |revision: Option<Revision>| revision.map(|revision| revision.row);
+    let row = |revision: Option<Revision>| revision.map(|revision| (revision.row, revision.redactions));
     same(store, model, |s| s.revision(scope).map(row));
     let all = TurnsPage { session: None, after: 0, limit: usize::MAX };
     let turns = model.turns_page(scope, &all).expect("the model answers");
@@ -316,4 +320,5 @@ fn same_scope(store: &dyn Store, model: &ModelStore, scope: &Scope) {
         same(store, model, |s| s.profile(scope, Some(epoch)));
     }
     same(store, model, |s| s.profile(scope, None));
+    learning::same_learned(store, model, scope);
 }
