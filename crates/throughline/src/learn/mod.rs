@@ -6,8 +6,15 @@
 //!
 //! What the claims come to is not decided when they are learned but whenever they are read: see [`truth`](crate::truth).
 
+mod gate;
+#[cfg(test)]
+mod labelled;
+mod pattern;
 mod proposal;
+mod sentences;
+mod words;
 
+pub use gate::{GATE_SENTENCE_BYTES_MAX, GATE_TEXT_BYTES_MAX, gate};
 pub use proposal::{
     Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Refusal, Refused, Usage,
 };
