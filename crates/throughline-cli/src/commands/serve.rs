@@ -86,6 +86,7 @@ fn server_config(config: &Config, auth: AuthMode) -> Result<ServerConfig> {
         memory_deadline_ms: config.memory_deadline_ms.0,
         query_embed_ms_max: config.query_embed_ms_max.0,
         shutdown_grace_ms_max: config.shutdown_grace_ms_max.0,
+        learning: true,
     })
 }
 

@@ -371,13 +371,13 @@ macro_rules! order {
     ($name:ident, $path:literal, $operation:literal, $order:expr, $doc:literal) => {
         #[doc = $doc]
         #[utoipa::path(
-                    post, path = $path, tag = "memories", operation_id = $operation,
-                    params(("id" = String, Path, description = "The memory.")),
-                    responses(
-                        (status = 200, description = "The memory as it is now.", body = MemoryOut),
-                        (status = 404, description = "There is no such memory.", body = ErrorBody),
-                    )
-                )]
+                            post, path = $path, tag = "memories", operation_id = $operation,
+                            params(("id" = String, Path, description = "The memory.")),
+                            responses(
+                                (status = 200, description = "The memory as it is now.", body = MemoryOut),
+                                (status = 404, description = "There is no such memory.", body = ErrorBody),
+                            )
+                        )]
         pub(crate) async fn $name(
             State(state): State<AppState>,
             principal: Principal,

@@ -6,7 +6,7 @@ use crate::model::{Act, Content, Entry, MemoryId, MessageHash, Profile, Scope, T
 use crate::ports::{Forget, Forgotten, RedactedTurn, TurnsPage};
 use crate::truth;
 
-use super::memories::find;
+use super::memories::{find, says};
 use super::{Memory, MemoryError};
 
 /// Turns looked through in one step.
@@ -40,7 +40,7 @@ impl Memory {
         }
         let forgotten = ForgottenWords::new(&key, &scope, &tombstones);
         // The memory itself goes whatever its claims' words are.
-        let goes = |entry: &&Entry| memory.entries.contains(&entry.number) || said_by(&forgotten, entry);
+        let goes = |entry: &&Entry| memory.entries.contains(&entry.number) || says(&forgotten, &entry.act);
         let numbers: Vec<u64> =
             entries.iter().filter(claimed).filter(goes).map(|entry| entry.number).collect();
         let left: Vec<Entry> =
@@ -95,15 +95,6 @@ impl Memory {
 
 fn claimed(entry: &&Entry) -> bool {
     matches!(entry.act, Act::Claimed(_))
-}
-
-fn said_by(forgotten: &ForgottenWords, entry: &Entry) -> bool {
-    let Act::Claimed(claim) = &entry.act else { return false };
-    let quote = claim.evidence.as_ref().map(|evidence| evidence.quote.as_str());
-    [Some(claim.value.as_str()), Some(claim.text.as_str()), quote]
-        .into_iter()
-        .flatten()
-        .any(|text| forgotten.says(text))
 }
 
 /// What is said of a turn without what was forgotten; none if it says nothing of it. JSON that says it goes whole.

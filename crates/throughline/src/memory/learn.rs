@@ -226,7 +226,7 @@ impl Memory {
     pub fn learn_dry(&self, turns: &[BatchTurn], extractor: &dyn Extractor) -> Result<DryRun, ExtractError> {
         let turns: Vec<BatchTurn> = turns
             .iter()
-            .map(|turn| BatchTurn { wanted: gate::wanted(turn.role, &turn.text), ..turn.clone() })
+            .map(|turn| BatchTurn { wanted: gate(turn.role, &turn.text), ..turn.clone() })
             .collect();
         let view = Batch { turns: &turns, known: &[], zone: &self.settings.zone };
         let Extraction { proposals, usage } = extractor.extract(&view)?;
@@ -298,7 +298,7 @@ impl Memory {
         let text = self.strip(scope.tenant(), &turn.content.text).into_owned();
         // A tool's answer and an app's instructions say nothing about the user.
         let said = matches!(turn.role, Role::User | Role::Assistant);
-        let wanted = if wanted && said { gate::wanted(turn.role, &text) } else { Vec::new() };
+        let wanted = if wanted && said { gate(turn.role, &text) } else { Vec::new() };
         BatchTurn {
             seq: turn.id.seq,
             role: turn.role,

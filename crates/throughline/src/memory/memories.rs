@@ -1,5 +1,6 @@
 //! The memories of a scope: what is true, what was believed, why, and what operators do about it.
 
+use crate::forget::Forgotten;
 use crate::model::{
     Act, Author, Authority, Claim, Entry, Generation, MemoryId, MemoryKind, MemoryRecord, MemoryState,
     Polarity, Profile, Scope, SlotKey, TenantId, Timestamp,
@@ -286,6 +287,13 @@ impl Memory {
             let before = self.store.profile(scope, None)?;
             let (mut acts, wanted) = plan(&entries, &before)?;
             acts.retain(|act| !is_known(&entries, act));
+            let forgotten = self.forgotten(scope)?;
+            let before_that = acts.len();
+            acts.retain(|act| !says(&forgotten, act));
+            // Learning goes on with the rest; an operator is told.
+            if by == Author::Operator && acts.len() < before_that {
+                return Err(MemoryError::Invalid("this says something that was forgotten for good".into()));
+            }
             for (act, number) in acts.iter().zip(after + 1..) {
                 entries.push(Entry { number, recorded, by, act: act.clone() });
             }
@@ -359,6 +367,14 @@ fn check_sizes(text: &str, value: Option<&str>) -> Result<(), MemoryError> {
 fn concerns(entry: &Entry, memory: &MemoryRecord) -> bool {
     let Act::Claimed(claim) = &entry.act else { return true };
     claim.slot == memory.slot && (claim.slot.is_some() || truth::same_value(&claim.value, &memory.value))
+}
+
+/// Whether an act says something that was forgotten.
+pub(super) fn says(forgotten: &Forgotten, act: &Act) -> bool {
+    let Act::Claimed(claim) = act else { return false };
+    let quote = claim.evidence.as_ref().map(|evidence| evidence.quote.as_str());
+    let texts = [Some(claim.value.as_str()), Some(claim.text.as_str()), quote];
+    texts.into_iter().flatten().any(|text| forgotten.says(text))
 }
 
 /// Whether the ledger has the claim already.
