@@ -10,6 +10,7 @@ mod embedding;
 mod failure;
 mod import;
 mod keeper;
+mod learning;
 mod shapes;
 mod terminal;
 mod wire;

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use throughline::model::{DropReason, Profile, Receipt, SessionId, Turn};
+use throughline::model::{DropReason, MemoryRecord, Profile, Receipt, SessionId, Turn};
 use throughline::recall::{RecalledItem, Scores};
 
 /// A turn.
@@ -90,6 +90,31 @@ pub(crate) fn profile(profile: &Profile) -> Value {
     slots.insert("summary".into(), json!(profile.summary));
     slots.extend(profile.own.iter().map(|(slot, value)| (slot.clone(), value.clone())));
     Value::Object(slots)
+}
+
+/// A memory.
+pub(crate) fn memory(memory: &MemoryRecord) -> Value {
+    let evidence: Vec<Value> = memory
+        .evidence
+        .iter()
+        .map(|evidence| json!({ "turn": evidence.turn, "quote": evidence.quote }))
+        .collect();
+    json!({
+        "id": memory.id.to_string(),
+        "kind": memory.kind.as_str(),
+        "slot": memory.slot.as_ref().map(ToString::to_string),
+        "value": memory.value,
+        "text": memory.text,
+        "state": memory.state.as_str(),
+        "authority": memory.authority.as_str(),
+        "importance": memory.importance,
+        "pinned": memory.pinned,
+        "valid_from": memory.valid_from.to_string(),
+        "valid_to": memory.valid_to.map(|time| time.to_string()),
+        "recorded_at": memory.recorded_at.to_string(),
+        "superseded_by": memory.superseded_by.map(|id| id.to_string()),
+        "evidence": evidence,
+    })
 }
 
 /// The record of a context.

@@ -26,7 +26,7 @@ use crate::ports::{Clock, EmbedError, Embedder, EmbeddingModel, Store, StoreErro
 use crate::recall::ShardCache;
 
 pub use context::{Context, ContextRequest, Replay};
-pub use learn::{DryRun, Extractors, LearnSettings, Learned, Outcome};
+pub use learn::{Extractors, LearnSettings, Learned, Outcome};
 pub use learner::Learner;
 pub use memories::{MEMORY_TEXT_BYTES_MAX, MemoriesRequest, MemoryPatch, NewMemory, Order, Why};
 pub use observe::{Exchange, METADATA_FIELDS_MAX, Observation, Observed, TURNS_A_WRITE_MAX, TurnToObserve};

@@ -8,7 +8,10 @@ pub(crate) mod docs;
 pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod identity;
+pub(crate) mod jobs;
 pub(crate) mod keys;
+pub(crate) mod learn;
+pub(crate) mod memories;
 pub(crate) mod model;
 pub(crate) mod profile;
 pub(crate) mod recall;
@@ -51,6 +54,9 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Context(command) => command.run(&run),
         Command::Profile(command) => command.run(&run),
         Command::Turns(command) => command.run(&run),
+        Command::Memories(command) => command.run(&run),
+        Command::Learn(command) => command.run(&run),
+        Command::Jobs(command) => command.run(&run),
         Command::Keys(command) => command.run(&run),
         Command::Identity(command) => command.run(&run),
         Command::Model(command) => command.run(&run),

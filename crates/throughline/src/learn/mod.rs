@@ -6,6 +6,7 @@
 //!
 //! What the claims come to is not decided when they are learned but whenever they are read: see [`truth`](crate::truth).
 
+mod dry_run;
 mod gate;
 #[cfg(test)]
 mod labelled;
@@ -14,7 +15,10 @@ mod proposal;
 mod sentences;
 mod words;
 
+pub use dry_run::{DryRun, dry_run};
 pub use gate::{GATE_SENTENCE_BYTES_MAX, GATE_TEXT_BYTES_MAX, gate};
 pub use proposal::{
     Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Refusal, Refused, Usage,
 };
+mod stub;
+pub use stub::{LocalExtractor, verify};

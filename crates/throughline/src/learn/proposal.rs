@@ -71,6 +71,18 @@ pub struct Usage {
     pub answer_tokens: u64,
 }
 
+impl std::ops::Add for Usage {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            calls: self.calls + other.calls,
+            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
+            answer_tokens: self.answer_tokens + other.answer_tokens,
+        }
+    }
+}
+
 /// What an extractor found. No proposals means that there was nothing to learn.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Extraction {

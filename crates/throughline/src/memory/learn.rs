@@ -110,17 +110,6 @@ pub struct Learned {
     pub took: Duration,
 }
 
-/// What would be learned from some turns.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct DryRun {
-    /// Claims that would be accepted.
-    pub claims: Vec<Claim>,
-    /// Proposals that would not.
-    pub refused: Vec<Refused>,
-    /// What it cost.
-    pub usage: Usage,
-}
-
 impl Memory {
     /// Takes a job that is due and learns from it; of a user alone, whether due or not, if one is given. None if there is
     /// none.
@@ -211,7 +200,7 @@ impl Memory {
                 }
             }
         };
-        learned.usage = add(learned.usage, extraction.usage);
+        learned.usage = learned.usage + extraction.usage;
         let (claims, refused) = self.verified(scope, &batch, extraction.proposals)?;
         learned.claims = claims.clone();
         learned.refused = refused;
@@ -222,18 +211,6 @@ impl Memory {
         Ok(learned)
     }
 
-    /// What would be learned from these turns, if nothing were known: each proposal, and why it would be kept or refused.
-    pub fn learn_dry(&self, turns: &[BatchTurn], extractor: &dyn Extractor) -> Result<DryRun, ExtractError> {
-        let turns: Vec<BatchTurn> = turns
-            .iter()
-            .map(|turn| BatchTurn { wanted: gate(turn.role, &turn.text), ..turn.clone() })
-            .collect();
-        let view = Batch { turns: &turns, known: &[], zone: &self.settings.zone };
-        let Extraction { proposals, usage } = extractor.extract(&view)?;
-        let (claims, refused) = verify::verify(&turns, proposals, 0, &|_| false);
-        Ok(DryRun { claims, refused, usage })
-    }
-
     fn verified(
         &self,
         scope: &Scope,
@@ -242,7 +219,7 @@ impl Memory {
     ) -> Result<(Vec<Claim>, Vec<Refused>), MemoryError> {
         let forgotten = self.forgotten(scope)?;
         let generation = self.store.revision(scope)?.map_or(0, |revision| revision.generation.0);
-        Ok(verify::verify(batch, proposals, generation, &|text| forgotten.says(text)))
+        Ok(verify(batch, proposals, generation, &|text| forgotten.says(text)))
     }
 
     /// Writes the claims and ends the job, in one step.
@@ -327,14 +304,6 @@ fn local(
 ) -> Result<Extraction, MemoryError> {
     learned.extractor = Some(extractors.local.name().to_owned());
     extractors.local.extract(batch).map_err(|error| MemoryError::Invalid(error.to_string()))
-}
-
-fn add(a: Usage, b: Usage) -> Usage {
-    Usage {
-        calls: a.calls + b.calls,
-        prompt_tokens: a.prompt_tokens + b.prompt_tokens,
-        answer_tokens: a.answer_tokens + b.answer_tokens,
-    }
 }
 
 /// Doubles with each attempt.

@@ -1,0 +1,34 @@
+//! What would be learned from some turns, if nothing were known: for people who want to see before they switch it on.
+
+use jiff::tz::TimeZone;
+
+use crate::model::Claim;
+
+use super::{Batch, BatchTurn, ExtractError, Extraction, Extractor, Refused, Usage, gate, verify};
+
+/// What would be learned.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DryRun {
+    /// Claims that would be accepted.
+    pub claims: Vec<Claim>,
+    /// Proposals that would not.
+    pub refused: Vec<Refused>,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// Gate, extraction and verification of the turns of one session; nothing is written.
+pub fn dry_run(
+    turns: Vec<BatchTurn>,
+    extractor: &dyn Extractor,
+    zone: &TimeZone,
+) -> Result<DryRun, ExtractError> {
+    let turns: Vec<BatchTurn> =
+        turns.into_iter().map(|turn| BatchTurn { wanted: gate(turn.role, &turn.text), ..turn }).collect();
+    if turns.iter().all(|turn| turn.wanted.is_empty()) {
+        return Ok(DryRun::default());
+    }
+    let Extraction { proposals, usage } = extractor.extract(&Batch { turns: &turns, known: &[], zone })?;
+    let (claims, refused) = verify(&turns, proposals, 0, &|_| false);
+    Ok(DryRun { claims, refused, usage })
+}
