@@ -1,8 +1,10 @@
 //! Finding what was said.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
-use crate::model::{Scope, StageTiming};
+use crate::model::{Scope, StageTiming, Turn};
 use crate::ports::{EmbedError, EmbedRole, Embedding, ModelNumber};
 use crate::recall::{
     Degraded, Query, Ranked, Ranking, RankingKind, RecallRequest, Recalled, RecalledItem, rank,
@@ -51,14 +53,16 @@ impl Memory {
         })?
         .unwrap_or_default();
         let items = timed(&mut timings, "fetch", || -> Result<_, MemoryError> {
-            let seqs: Vec<u64> = ranked.iter().map(|ranked| ranked.turn).collect();
-            let mut turns = self.store.turns(scope, &seqs)?.into_iter().peekable();
-            // Both lists are in one order; a turn erased in between is simply missing from the second.
+            let mut seqs: Vec<u64> = ranked.iter().map(|ranked| ranked.turn).collect();
+            seqs.sort_unstable();
+            seqs.dedup();
+            let turns = self.store.turns(scope, &seqs)?.into_iter();
+            let turns: HashMap<u64, Arc<Turn>> = turns.map(|turn| (turn.id.seq, Arc::new(turn))).collect();
             Ok(ranked
                 .into_iter()
-                .filter_map(|ranked| {
-                    let turn = turns.next_if(|turn| turn.id.seq == ranked.turn)?;
-                    let Ranked { bytes, score, scores, confidence, .. } = ranked;
+                .filter_map(|Ranked { turn, bytes, score, scores, confidence }| {
+                    // A turn erased in between is not there.
+                    let turn = turns.get(&turn)?.clone();
                     Some(RecalledItem { turn, bytes, score, scores, confidence })
                 })
                 .filter(|item| {

@@ -9,6 +9,7 @@ mod date;
 mod dense;
 mod filter;
 mod fusion;
+mod hits;
 mod late;
 mod lexical;
 mod passage_row;

@@ -2,7 +2,7 @@
 //!
 //! The score of a turn is a sum of parts, each a pure function in a file of its own: the arms (BM25, cosine, MaxSim′) as
 //! z-scores over all turns that pass the filters, so that they are on one scale for any kind of text, and what the
-//! conversation's structure adds to them. Of each turn the passage that answers best is returned.
+//! conversation's structure adds to them. Which passages of the best turns are returned, `hits` says.
 
 use std::collections::HashMap;
 
@@ -14,6 +14,7 @@ use super::arms::{self, Arm, LateArm};
 use super::candidates::{self, EXACT_TURNS_MAX};
 use super::filter::Filters;
 use super::fusion::reciprocal_ranks;
+use super::hits::{self, Hit};
 use super::query::Query;
 use super::request::{Priors, RankingKind, Scores};
 use super::selection::{self, Selection};
@@ -43,11 +44,11 @@ pub(crate) struct Ranking<'a> {
     /// When it is asked, and where.
     pub(crate) now: Timestamp,
     pub(crate) zone: &'a TimeZone,
-    /// At most so many turns.
+    /// At most so many passages.
     pub(crate) limit: usize,
 }
 
-/// The best passages of the shard, one a turn, best first; among equals the later said.
+/// The best passages of the shard, best first; among equals the later said.
 pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>) -> Vec<Ranked> {
     rank_with(shard, ranking, EXACT_TURNS_MAX)
 }
@@ -64,11 +65,7 @@ fn rank_with(shard: &Shard, ranking: &Ranking<'_>, exact_turns_max: usize) -> Ve
     let scored =
         selection.turns.iter().enumerate().map(|(turn, place)| (parts.total(turn), *place)).collect();
     let best = top::top(scored, ranking.limit);
-    let found: Vec<(usize, usize)> = best
-        .iter()
-        .filter_map(|(_, place)| selection.at(*place))
-        .map(|turn| (turn, parts.best_passage(&selection, turn)))
-        .collect();
+    let hits = hits::hits(shard, &selection, &parts, &best, ranking.limit);
     let Parts { lexical, dense, late, .. } = &parts;
     let confidence = confidence::confidence(
         shard,
@@ -77,16 +74,15 @@ fn rank_with(shard: &Shard, ranking: &Ranking<'_>, exact_turns_max: usize) -> Ve
         late.as_ref(),
         dense.as_ref(),
         lexical,
-        &found,
+        &hits.iter().map(|hit| (hit.turn, hit.passage)).collect::<Vec<_>>(),
     );
-    best.iter()
-        .zip(found)
+    hits.into_iter()
         .zip(confidence)
-        .map(|(((score, place), (turn, passage)), confidence)| Ranked {
-            turn: shard.turns[*place as usize].seq,
-            bytes: shard.passages[selection.passages[passage] as usize].bytes,
-            score: *score,
-            scores: parts.scores(turn, passage),
+        .map(|(hit, confidence)| Ranked {
+            turn: shard.turns[hit.place as usize].seq,
+            bytes: hit.bytes,
+            score: hit.score,
+            scores: parts.scores(&hit),
             confidence,
         })
         .collect()
@@ -102,7 +98,7 @@ fn weights(ranking: &Ranking<'_>) -> Weights {
 }
 
 /// The parts of all scores, by turn of the selection; a part that has no say is missing.
-struct Parts {
+pub(super) struct Parts {
     weights: Weights,
     lexical: Arm,
     dense: Option<Arm>,
@@ -220,19 +216,39 @@ impl Parts {
         .map(|(weight, part)| part.as_ref().map_or(0.0, |part| weight * part[turn]))
     }
 
+    /// Whether the score is that of a simple ranking.
+    pub(super) fn is_simple(&self) -> bool {
+        self.simple.is_some()
+    }
+
+    /// What the turn would score if it were nothing but this passage.
+    pub(super) fn alone(&self, turn: usize, passage: usize) -> f32 {
+        self.fused_passage(passage) + self.structure(turn).into_iter().sum::<f32>()
+    }
+
+    /// Whether the passage answers better than an average turn does.
+    pub(super) fn says_something(&self, passage: usize) -> bool {
+        self.fused_passage(passage) > 0.0
+    }
+
     /// The passage of the turn with the highest fused score; the earliest among equals.
-    fn best_passage(&self, selection: &Selection, turn: usize) -> usize {
+    pub(super) fn best_passage(&self, selection: &Selection, turn: usize) -> usize {
         let own = selection.passages_of(turn);
         let better =
             |best, other| if self.fused_passage(other) > self.fused_passage(best) { other } else { best };
         own.clone().fold(own.start, better)
     }
 
-    fn scores(&self, turn: usize, passage: usize) -> Scores {
+    fn scores(&self, hit: &Hit) -> Scores {
+        let Hit { turn, passage, is_best, .. } = *hit;
         let raw = |arm: Option<&Arm>| arm.map(|arm| arm.raw[passage]).filter(|raw| !raw.is_nan());
         let part = |arm: &Arm| {
-            let whole = arm.turns[turn];
-            if self.long.contains_key(&turn) { f32::midpoint(whole, arm.passages[passage]) } else { whole }
+            let (whole, alone) = (arm.turns[turn], arm.passages[passage]);
+            match (is_best, self.long.contains_key(&turn)) {
+                (false, _) => alone,
+                (true, true) => f32::midpoint(whole, alone),
+                (true, false) => whole,
+            }
         };
         let [lexical, dense, late] =
             self.arms().map(|(weight, arm)| arm.map_or(0.0, |arm| weight * part(arm)));

@@ -1,5 +1,6 @@
 //! What a recall is asked for and what it answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -126,8 +127,8 @@ pub(crate) fn passage_text(turn: &Turn, (from, to): (u32, u32)) -> &str {
 /// A passage that was found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecalledItem {
-    /// The turn it is a part of.
-    pub turn: Turn,
+    /// The turn it is a part of; passages of one turn share it.
+    pub turn: Arc<Turn>,
     /// Its part of the turn's text, in bytes.
     pub bytes: (u32, u32),
     /// What it is ranked by: higher is better, comparable within one answer only.
@@ -185,7 +186,8 @@ impl Degraded {
 /// An answer of memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recalled {
-    /// Best first; one passage of a turn, its best.
+    /// Best first. Of a long turn there may be several passages; those that stand next to each other in the text and in the
+    /// ranking are one.
     pub items: Vec<RecalledItem>,
     /// Set if it was ranked by words alone.
     pub degraded: Option<Degraded>,
