@@ -237,7 +237,7 @@ pub(crate) async fn recall(
     let scope = who!(body).scope(principal.tenant)?;
     let request = body.read(Duration::from_millis(state.config.query_embed_ms_max))?;
     state.recorder.settled(&scope).await;
-    let Recalled { items, degraded, timings } =
+    let Recalled { items, degraded, timings, .. } =
         state.engine.call(move |memory| memory.recall(&scope, &request)).await?;
     metrics::stages(&timings);
     metrics::recalled(items.len());
@@ -263,6 +263,7 @@ impl RecallBody {
         Ok(RecallRequest {
             query: self.query.clone(),
             limit: within("limit", self.limit.unwrap_or(ITEMS_DEFAULT), 1, ITEMS_MAX)?,
+            standing_max: 0,
             embed_deadline,
             budget_tokens: self.budget_tokens,
             confidence_min,

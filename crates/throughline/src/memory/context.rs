@@ -9,10 +9,10 @@ use uuid::{NoContext, Uuid};
 use crate::context::{ComposeInput, Composed, ContextBudget, RecalledPassage, compose};
 use crate::journal::{Said, Thread, locate};
 use crate::model::{
-    Content, DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, SessionId, TenantId, Timestamp,
-    Turn,
+    Content, DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, Section, SessionId, TenantId,
+    Timestamp, Turn,
 };
-use crate::recall::{Degraded, RecallRequest, passage_text};
+use crate::recall::{Degraded, RecallRequest, StandingItem, passage_text};
 
 use super::recall::timed;
 use super::{Memory, MemoryError};
@@ -74,6 +74,13 @@ pub struct Replay {
     pub same: bool,
 }
 
+/// What may be shown, best first.
+#[derive(Clone, Copy)]
+struct Passages<'a> {
+    standing: &'a [RecalledPassage<'a>],
+    recalled: &'a [RecalledPassage<'a>],
+}
+
 impl Memory {
     /// Finds what helps with the request and renders it within the budget.
     pub fn context(&self, scope: &Scope, request: &ContextRequest) -> Result<Context, MemoryError> {
@@ -91,6 +98,7 @@ impl Memory {
             scope,
             &RecallRequest {
                 limit: self.settings.context_candidates_max + thread.visible.len(),
+                standing_max: self.settings.context_standing_max,
                 embed_deadline: request.embed_deadline,
                 ..RecallRequest::new(query.clone())
             },
@@ -104,6 +112,7 @@ impl Memory {
             None => self.settings.budget,
         };
         budget.validate().map_err(|error| MemoryError::Invalid(error.to_string()))?;
+        let visible = |turn: &Turn| thread.visible.contains(&turn.id.seq);
         // What was said twice in the same words is shown once, the better of the two: a question asked every day must not
         // push its answer out.
         let mut said = HashSet::new();
@@ -111,13 +120,28 @@ impl Memory {
             .items
             .iter()
             .map(|item| RecalledPassage {
-                already_in_request: thread.visible.contains(&item.turn.id.seq),
+                already_in_request: visible(&item.turn),
                 relevant: item.is_relevant() && said.insert(item.text().trim()),
                 ..passage(&item.turn, item.bytes, item.score)
             })
             .collect();
+        // Of a wish, the later: that is when it was last meant.
+        let said_later = |item: &StandingItem| {
+            let same = |other: &&StandingItem| other.text().trim() == item.text().trim();
+            recalled.standing.iter().filter(same).any(|other| other.turn.id.seq > item.turn.id.seq)
+        };
+        let standing: Vec<RecalledPassage<'_>> = recalled
+            .standing
+            .iter()
+            .map(|item| RecalledPassage {
+                already_in_request: visible(&item.turn),
+                relevant: !said_later(item),
+                ..passage(&item.turn, item.bytes, item.score)
+            })
+            .collect();
+        let found = Passages { standing: &standing, recalled: &passages };
         let composed = timed(&mut timings, "compose", || {
-            self.compose(scope.tenant(), identity.as_ref(), &profile, &passages, now, &budget)
+            self.compose(scope.tenant(), identity.as_ref(), &profile, found, now, &budget)
         });
         let receipt = Receipt {
             id,
@@ -154,21 +178,24 @@ impl Memory {
         let profile = self.store.profile(&scope, Some(receipt.profile_epoch))?;
         let seqs: Vec<u64> = receipt.items.iter().map(|item| item.turn).collect();
         let turns = self.store.turns(&scope, &seqs)?;
-        let passages: Vec<RecalledPassage<'_>> = receipt
-            .items
-            .iter()
-            .filter_map(|item| {
-                let turn = turns.iter().find(|turn| turn.id.seq == item.turn)?;
-                Some(RecalledPassage {
-                    already_in_request: item.dropped == Some(DropReason::AlreadyInRequest),
-                    relevant: item.dropped != Some(DropReason::NotRelevant),
-                    ..passage(turn, item.bytes, item.score)
+        let passages = |section: Section| -> Vec<RecalledPassage<'_>> {
+            let items = receipt.items.iter().filter(|item| item.section == section);
+            items
+                .filter_map(|item| {
+                    let turn = turns.iter().find(|turn| turn.id.seq == item.turn)?;
+                    Some(RecalledPassage {
+                        already_in_request: item.dropped == Some(DropReason::AlreadyInRequest),
+                        relevant: item.dropped != Some(DropReason::NotRelevant),
+                        ..passage(turn, item.bytes, item.score)
+                    })
                 })
-            })
-            .collect();
+                .collect()
+        };
+        let (standing, recalled) = (passages(Section::Standing), passages(Section::Recalled));
+        let found = Passages { standing: &standing, recalled: &recalled };
         let budget = ContextBudget::of_receipt(receipt.budget_tokens, &receipt.sections);
         let Composed { prefix, block, context_hash, .. } =
-            self.compose(tenant, identity.as_ref(), &profile, &passages, receipt.time, &budget);
+            self.compose(tenant, identity.as_ref(), &profile, found, receipt.time, &budget);
         Ok(Some(Replay { same: context_hash == receipt.context_hash, receipt, prefix, block }))
     }
 
@@ -177,13 +204,14 @@ impl Memory {
         tenant: &TenantId,
         identity: Option<&Identity>,
         profile: &Profile,
-        recalled: &[RecalledPassage<'_>],
+        Passages { standing, recalled }: Passages<'_>,
         now: Timestamp,
         budget: &ContextBudget,
     ) -> Composed {
         let input = ComposeInput {
             identity,
             profile,
+            standing,
             recalled,
             now,
             offset: Offset::UTC,

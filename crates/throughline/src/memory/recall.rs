@@ -7,7 +7,8 @@ use std::time::Instant;
 use crate::model::{Scope, StageTiming, Turn};
 use crate::ports::{EmbedError, EmbedRole, Embedding, ModelNumber};
 use crate::recall::{
-    Degraded, Query, Ranked, Ranking, RankingKind, RecallRequest, Recalled, RecalledItem, rank,
+    Degraded, Found, Query, Ranked, Ranking, RankingKind, RecallRequest, Recalled, RecalledItem, Standing,
+    StandingItem, rank,
 };
 
 use super::{Memory, MemoryError};
@@ -36,7 +37,7 @@ impl Memory {
         let Asked { model, embedding, degraded } =
             timed(&mut timings, "embed", || self.embed_query(request))?;
         let query = Query::new(&request.query, embedding);
-        let ranked = timed(&mut timings, "search", || {
+        let found = timed(&mut timings, "search", || {
             self.shards.with(&*self.store, scope, model, |shard| {
                 let ranking = Ranking {
                     text: &request.query,
@@ -47,34 +48,49 @@ impl Memory {
                     now: request.time.unwrap_or_else(|| self.now()),
                     zone: &request.zone,
                     limit: request.limit,
+                    standing_max: request.standing_max,
                 };
                 rank(shard, &ranking)
             })
         })?
         .unwrap_or_default();
-        let items = timed(&mut timings, "fetch", || -> Result<_, MemoryError> {
-            let mut seqs: Vec<u64> = ranked.iter().map(|ranked| ranked.turn).collect();
-            seqs.sort_unstable();
-            seqs.dedup();
-            let turns = self.store.turns(scope, &seqs)?.into_iter();
-            let turns: HashMap<u64, Arc<Turn>> = turns.map(|turn| (turn.id.seq, Arc::new(turn))).collect();
-            Ok(ranked
-                .into_iter()
-                .filter_map(|Ranked { turn, bytes, score, scores, confidence }| {
-                    // A turn erased in between is not there.
-                    let turn = turns.get(&turn)?.clone();
-                    Some(RecalledItem { turn, bytes, score, scores, confidence })
-                })
-                .filter(|item| {
-                    item.confidence >= request.confidence_min && request.filters.confirms(&item.turn)
-                })
-                .collect::<Vec<_>>())
-        })?;
+        let (items, standing) = timed(&mut timings, "fetch", || self.fetch(scope, request, found))?;
         let items = match request.budget_tokens {
             Some(budget) => self.within(items, budget),
             None => items,
         };
-        Ok(Recalled { items, degraded, timings })
+        Ok(Recalled { items, standing, degraded, timings })
+    }
+
+    /// What was found with the turns it is a part of. A turn erased in between is not there.
+    fn fetch(
+        &self,
+        scope: &Scope,
+        request: &RecallRequest,
+        found: Found,
+    ) -> Result<(Vec<RecalledItem>, Vec<StandingItem>), MemoryError> {
+        let Found { passages, standing } = found;
+        let mut seqs: Vec<u64> = passages.iter().map(|ranked| ranked.turn).collect();
+        seqs.extend(standing.iter().map(|standing| standing.turn));
+        seqs.sort_unstable();
+        seqs.dedup();
+        let turns = self.store.turns(scope, &seqs)?.into_iter();
+        let turns: HashMap<u64, Arc<Turn>> = turns.map(|turn| (turn.id.seq, Arc::new(turn))).collect();
+        let item = |Ranked { turn, bytes, score, scores, confidence }| {
+            let turn = turns.get(&turn)?.clone();
+            Some(RecalledItem { turn, bytes, score, scores, confidence })
+        };
+        let wanted = |item: &RecalledItem| {
+            item.confidence >= request.confidence_min && request.filters.confirms(&item.turn)
+        };
+        let standing_item = |Standing { turn, bytes, score }| {
+            let turn = turns.get(&turn)?.clone();
+            request.filters.confirms(&turn).then_some(StandingItem { turn, bytes, score })
+        };
+        Ok((
+            passages.into_iter().filter_map(item).filter(wanted).collect(),
+            standing.into_iter().filter_map(standing_item).collect(),
+        ))
     }
 
     /// Items from the best on while their text fits; one that does not is passed over for smaller ones after it.

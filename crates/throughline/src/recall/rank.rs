@@ -19,6 +19,7 @@ use super::query::Query;
 use super::request::{Priors, RankingKind, Scores};
 use super::selection::{self, Selection};
 use super::shard::Shard;
+use super::standing::{self, Standing};
 use super::weights::Weights;
 use super::window::Window;
 use super::{answer, confidence, date, role, session, speaker, top};
@@ -31,6 +32,15 @@ pub(crate) struct Ranked {
     pub(crate) score: f32,
     pub(crate) scores: Scores,
     pub(crate) confidence: f32,
+}
+
+/// What a ranking finds.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Best first; among equals the later said.
+    pub(crate) passages: Vec<Ranked>,
+    /// Best first.
+    pub(crate) standing: Vec<Standing>,
 }
 
 /// What is ranked and by what.
@@ -46,20 +56,26 @@ pub(crate) struct Ranking<'a> {
     pub(crate) zone: &'a TimeZone,
     /// At most so many passages.
     pub(crate) limit: usize,
+    /// Besides at most so many passages with standing statements.
+    pub(crate) standing_max: usize,
 }
 
-/// The best passages of the shard, best first; among equals the later said.
-pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>) -> Vec<Ranked> {
+/// The best passages of the shard.
+pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>) -> Found {
     rank_with(shard, ranking, EXACT_TURNS_MAX)
 }
 
 /// The same with another number of turns that are all ranked in full.
-fn rank_with(shard: &Shard, ranking: &Ranking<'_>, exact_turns_max: usize) -> Vec<Ranked> {
+fn rank_with(shard: &Shard, ranking: &Ranking<'_>, exact_turns_max: usize) -> Found {
     let weights = weights(ranking);
     let wanted = selection::wanted(shard, ranking.filters);
+    let standing = match ranking.standing_max {
+        0 => Vec::new(),
+        _ => standing::among(shard, &wanted),
+    };
     let selection = candidates::select(shard, ranking.query, &weights, wanted, exact_turns_max);
     if selection.turns.is_empty() {
-        return Vec::new();
+        return Found::default();
     }
     let parts = Parts::new(shard, &selection, ranking, weights);
     let scored =
@@ -76,7 +92,8 @@ fn rank_with(shard: &Shard, ranking: &Ranking<'_>, exact_turns_max: usize) -> Ve
         lexical,
         &hits.iter().map(|hit| (hit.turn, hit.passage)).collect::<Vec<_>>(),
     );
-    hits.into_iter()
+    let passages = hits
+        .into_iter()
         .zip(confidence)
         .map(|(hit, confidence)| Ranked {
             turn: shard.turns[hit.place as usize].seq,
@@ -85,7 +102,9 @@ fn rank_with(shard: &Shard, ranking: &Ranking<'_>, exact_turns_max: usize) -> Ve
             scores: parts.scores(&hit),
             confidence,
         })
-        .collect()
+        .collect();
+    let standing = standing::rank(shard, &selection, &parts, standing, ranking.standing_max);
+    Found { passages, standing }
 }
 
 fn weights(ranking: &Ranking<'_>) -> Weights {
@@ -353,8 +372,9 @@ mod tests {
             now: Timestamp::UNIX_EPOCH,
             zone: &TimeZone::UTC,
             limit: 10,
+            standing_max: 0,
         };
-        rank_with(shard, &ranking, exact_turns_max)
+        rank_with(shard, &ranking, exact_turns_max).passages
     }
 
     #[test]

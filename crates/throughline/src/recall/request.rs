@@ -17,6 +17,8 @@ pub struct RecallRequest {
     pub query: String,
     /// At most so many items, best first.
     pub limit: usize,
+    /// Besides at most so many standing statements, whether they answer or not; see [`Recalled::standing`].
+    pub standing_max: usize,
     /// The most time to wait for the query's vector; without it the ranking goes by words alone.
     pub embed_deadline: Duration,
     /// At most so many tokens of text in all: items that no longer fit are left out.
@@ -36,11 +38,12 @@ pub struct RecallRequest {
 }
 
 impl RecallRequest {
-    /// Ten items, no filter, half a second for the query's vector.
+    /// Ten items, no standing statements, no filter, half a second for the query's vector.
     pub fn new(query: impl Into<String>) -> Self {
         Self {
             query: query.into(),
             limit: 10,
+            standing_max: 0,
             embed_deadline: Duration::from_millis(500),
             budget_tokens: None,
             confidence_min: 0.0,
@@ -161,6 +164,24 @@ impl RecalledItem {
     }
 }
 
+/// A passage in which the user says what holds in general: "always answer in metric", "I'm vegetarian".
+#[derive(Debug, Clone, PartialEq)]
+pub struct StandingItem {
+    /// The turn it is a part of.
+    pub turn: Arc<Turn>,
+    /// Its part of the turn's text, in bytes.
+    pub bytes: (u32, u32),
+    /// What it is ranked by among its like: how well it answers, and how late it was said.
+    pub score: f32,
+}
+
+impl StandingItem {
+    /// The passage's words.
+    pub fn text(&self) -> &str {
+        passage_text(&self.turn, self.bytes)
+    }
+}
+
 /// Why an answer is less than it could be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Degraded {
@@ -189,6 +210,8 @@ pub struct Recalled {
     /// Best first. Of a long turn there may be several passages; those that stand next to each other in the text and in the
     /// ranking are one.
     pub items: Vec<RecalledItem>,
+    /// What the user said holds in general, as far as it was asked for; best first. Items may have some of it too.
+    pub standing: Vec<StandingItem>,
     /// Set if it was ranked by words alone.
     pub degraded: Option<Degraded>,
     /// `embed`, `search` and `fetch`.

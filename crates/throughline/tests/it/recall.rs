@@ -197,3 +197,21 @@ fn an_erased_user_is_not_found_and_a_new_one_of_that_name_starts_empty() {
     assert_ne!(before, after, "ids are never used again");
     assert_eq!(texts(&world.ask(&ana, "what is it called")), ["my dog is called Rex"]);
 }
+
+#[test]
+fn standing_statements_are_ranked_by_the_question_and_how_late_they_were_said() {
+    let (world, ana) = (World::new(), scope("ana"));
+    world.tell(&ana, "s", &["I don't drink coffee.", "Never call me before ten.", "I like tea"]);
+    world.tell(&ana, "t", &["Always answer in metric.", "It may rain", "Bo is away", "coffee is sold out"]);
+    let standing = |query: &str, standing_max: usize, filters: Filters| {
+        let request = RecallRequest { standing_max, filters, ..RecallRequest::new(query) };
+        let recalled = world.memory.recall(&ana, &request).unwrap();
+        recalled.standing.iter().map(|item| item.text().to_owned()).collect::<Vec<_>>()
+    };
+    let (coffee, call, metric) =
+        ("I don't drink coffee.", "Never call me before ten.", "Always answer in metric.");
+    assert_eq!(standing("may I offer coffee?", 9, Filters::default()), [coffee, metric, call]);
+    assert_eq!(standing("what is the height of Everest?", 2, Filters::default()), [metric, call]);
+    let one_session = Filters { sessions: vec![session("s")], ..Filters::default() };
+    assert_eq!(standing("what is the height of Everest?", 9, one_session), [call, coffee]);
+}
