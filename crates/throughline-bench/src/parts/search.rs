@@ -55,6 +55,8 @@ struct Sized {
     faiss_cold: Measured,
     mem0: [Measured; STORES.len()],
     mem0_cold: [Rounds; STORES.len()],
+    /// The least number of results that a search gave.
+    mem0_found: [Option<usize>; STORES.len()],
     /// How many of ten turns are the same by our vectors and by numpy, in the mean.
     same: Option<f64>,
 }
@@ -95,6 +97,7 @@ struct Mem0User {
     first_ms: f64,
     p50_ms: f64,
     p99_ms: f64,
+    results: usize,
 }
 
 /// Measures it.
@@ -207,6 +210,8 @@ impl<'a> User<'a> {
             sized.mem0[at].p50.push(user.p50_ms);
             sized.mem0[at].p99.push(user.p99_ms);
             sized.mem0_cold[at].push(opened_ms + user.first_ms);
+            let found = &mut sized.mem0_found[at];
+            *found = Some(found.map_or(user.results, |least| least.min(user.results)));
         }
         Ok(())
     }
@@ -262,6 +267,8 @@ fn tables(sizes: &[usize], all: &[Sized], with_peers: bool) -> Vec<Table> {
         row(&mut warm, &format!("mem0ai, {store}, texts read: p99"), &|sized| &sized.mem0[at].p99);
         let name = format!("mem0ai, {store} ÷ throughline, all arms, texts read: p50");
         warm.row(name, all.iter().map(|sized| Cell::ratio(&sized.mem0[at].p50, &sized.ours.p50)));
+        let found = all.iter().map(|s| s.mem0_found[at].map_or("–".to_owned(), |found| found.to_string()));
+        warm.row(format!("mem0ai, {store}: found, of {RESULTS}"), found);
         row(&mut cold, &format!("mem0ai, {store}, opening and that answer"), &|sized| &sized.mem0_cold[at]);
     }
     vec![warm, cold]
