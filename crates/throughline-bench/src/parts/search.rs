@@ -21,7 +21,7 @@ use crate::report::{Cell, Table, number};
 const TURNS: [usize; 2] = [1_000, 20_000];
 const TURNS_FULL: usize = 1_000_000;
 const TURNS_QUICK: usize = 1_000;
-/// mem0 is not measured beyond: its faiss store writes all it has at each thousand turns, its qdrant compares in Python.
+/// mem0 is not measured beyond: its local qdrant advises against more, its faiss writes all it has with each thousand added.
 const MEM0_TURNS_MAX: usize = 20_000;
 /// Reading all of so many turns for one recall takes seconds.
 const COLD_MANY_TURNS_MIN: usize = 100_000;
