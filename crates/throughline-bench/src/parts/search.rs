@@ -111,12 +111,12 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
         bar.set_message(format!("{turns} turns: taking them in"));
         let user = User::load(bench, &ours, turns)?;
         bar.inc(1);
-        let mut sized = Sized::default();
+        let mut of_size = Sized::default();
         for _ in 0..bench.rounds {
-            user.round(&mut sized, &bar)?;
+            user.round(&mut of_size, &bar)?;
             bar.inc(1);
         }
-        all.push(sized);
+        all.push(of_size);
         // A million turns take gigabytes of disk.
         std::fs::remove_dir_all(&user.folder)?;
     }
