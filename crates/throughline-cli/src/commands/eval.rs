@@ -4,6 +4,7 @@
 
 mod compare;
 mod confidence;
+mod files;
 mod ranker;
 mod ranks;
 
@@ -15,6 +16,7 @@ use throughline_eval::{
     Dataset, Format, JsonReport, Paint, Progress, Report, RunError, Style, evaluate, html, table,
 };
 
+use self::files::Files;
 use self::ranks::Ranks;
 use super::Run;
 use crate::failure::{Failure, Hinting};
@@ -63,13 +65,8 @@ struct Measure {
     #[arg(required = true)]
     file: Option<PathBuf>,
 
-    /// Write the figures and a row for each question to this file, for `throughline eval compare`
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-
-    /// Write a report with plots to this file: one page that loads nothing
-    #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
+    #[command(flatten)]
+    files: Files,
 
     #[command(flatten)]
     ranks: Ranks,
@@ -114,9 +111,7 @@ impl Eval {
 impl Measure {
     fn run(&self, run: &Run, data_set: DataSet, file: &Path) -> Result<()> {
         let config = run.load(&self.ranks.flags)?.config;
-        for file in [&self.out, &self.html].into_iter().flatten() {
-            check_folder(file)?;
-        }
+        self.files.check()?;
         let conversations = open(data_set, file)?.conversations()?;
         let folder = tempfile::Builder::new().prefix("throughline-eval-").tempdir()?;
         let facts = self.ranks.facts(&config, data_set.format(), file);
@@ -126,24 +121,11 @@ impl Measure {
             evaluate(conversations, &mut ranker, &mut |progress| bar.show(progress)).map_err(with_cause)?;
         bar.clear();
         let report = Report::new(facts, evaluation);
-        self.write(&report, run.terminal)?;
+        self.files.write(run.terminal, || JsonReport::with_rows(&report), || html(&report))?;
         if run.terminal.is_json() {
             return run.terminal.document(&JsonReport::from(&report));
         }
         run.terminal.line(table(&report, &style(run.terminal)).trim_end())
-    }
-
-    /// The files that were asked for.
-    fn write(&self, report: &Report, terminal: Terminal) -> Result<()> {
-        if let Some(file) = &self.out {
-            fs_err::write(file, serde_json::to_vec(&JsonReport::with_rows(report))?)?;
-            terminal.note(format!("The figures and rows are in {}.", file.display()));
-        }
-        if let Some(file) = &self.html {
-            fs_err::write(file, html(report))?;
-            terminal.note(format!("The report is in {}.", file.display()));
-        }
-        Ok(())
     }
 }
 
@@ -155,16 +137,6 @@ fn open(data_set: DataSet, file: &Path) -> Result<Dataset> {
             .hint(format!("run `throughline eval {} {}`", dataset.format(), file.display())));
     }
     Ok(dataset)
-}
-
-/// A run may take an hour: that its result cannot be written should be known before.
-fn check_folder(file: &Path) -> Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    match folder.filter(|folder| !folder.is_dir()) {
-        Some(folder) => Err(Failure::usage(format!("there is no folder {}", folder.display()))
-            .hint("make it first, or name another file")),
-        None => Ok(()),
-    }
 }
 
 /// The ranker's error below what it stopped.

@@ -1,7 +1,7 @@
 //! Shows what was measured of the confidence as tables of text.
 
 use crate::numbers::{bounds, per_cent};
-use crate::table::{Style, push_line};
+use crate::table::{Paint, Style, push_line};
 
 use super::ConfidenceReport;
 use super::figures::{Bin, ConfidenceFigures, Reliability, Threshold};
@@ -56,7 +56,7 @@ fn push_thresholds(out: &mut String, figures: &ConfidenceFigures, style: &Style)
             own.items,
             own.tokens,
         );
-        push_line(out, style.row(""), &line);
+        push_line(out, Paint::PLAIN, &line);
     }
     let note = format!(
         "of the first ten items, which have {} % of the evidence; avoid, lost: share of foreign items, of found evidence below the \
@@ -73,7 +73,7 @@ fn push_reliability(out: &mut String, title: &str, reliability: &Reliability, st
     for Bin { from, to, items, confidence, evidence } in &reliability.bins {
         let range = format!("{from:.1} – {to:.1}");
         let line = format!("{range:12} {items:>7} {:>10} {:>9}", per_cent(*confidence), per_cent(*evidence));
-        push_line(out, style.row(""), &line);
+        push_line(out, Paint::PLAIN, &line);
     }
     push_line(
         out,

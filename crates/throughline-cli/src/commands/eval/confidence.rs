@@ -10,6 +10,7 @@ use throughline_eval::{
 };
 
 use super::super::Run;
+use super::files::Files;
 use super::ranks::Ranks;
 use super::{Bar, DataSet};
 use crate::failure::{Failure, Hinting};
@@ -36,13 +37,8 @@ pub(super) struct Confidence {
     #[arg(long, value_name = "FILE")]
     foreign: Option<PathBuf>,
 
-    /// Write the figures and a row for each question to this file
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-
-    /// Write a report with plots to this file: one page that loads nothing
-    #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
+    #[command(flatten)]
+    files: Files,
 
     #[command(flatten)]
     ranks: Ranks,
@@ -51,9 +47,7 @@ pub(super) struct Confidence {
 impl Confidence {
     pub(super) fn run(&self, run: &Run) -> Result<()> {
         let config = run.load(&self.ranks.flags)?.config;
-        for file in [&self.out, &self.html].into_iter().flatten() {
-            super::check_folder(file)?;
-        }
+        self.files.check()?;
         let (foreign, foreign_file) = self.foreign()?;
         let folder = tempfile::Builder::new().prefix("throughline-eval-").tempdir()?;
         let facts = self.ranks.facts(&config, self.data_set.format(), &self.file);
@@ -65,14 +59,7 @@ impl Confidence {
                 .map_err(super::with_cause)?;
         bar.clear();
         let report = ConfidenceReport::new(facts, foreign_file, evaluation);
-        if let Some(out) = &self.out {
-            fs_err::write(out, serde_json::to_vec(&JsonConfidence::with_rows(&report))?)?;
-            run.terminal.note(format!("The figures and rows are in {}.", out.display()));
-        }
-        if let Some(html) = &self.html {
-            fs_err::write(html, confidence_html(&report))?;
-            run.terminal.note(format!("The report is in {}.", html.display()));
-        }
+        self.files.write(run.terminal, || JsonConfidence::with_rows(&report), || confidence_html(&report))?;
         if run.terminal.is_json() {
             return run.terminal.document(&JsonConfidence::from(&report));
         }
