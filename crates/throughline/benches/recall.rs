@@ -14,7 +14,8 @@ use throughline::recall::RecallRequest;
 
 const TURNS: [usize; 2] = [1_000, 20_000];
 const QUESTIONS: usize = 64;
-const CACHE_BYTES: usize = 4 << 30;
+/// The default of the server.
+const CACHE_BYTES: usize = 512 << 20;
 
 fn recall(criterion: &mut Criterion) {
     let asked = std::env::var("THROUGHLINE_BENCH_TURNS").ok().and_then(|turns| turns.parse().ok());

@@ -27,7 +27,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            shard_cache_bytes_max: 256 * 1024 * 1024,
+            shard_cache_bytes_max: 512 * 1024 * 1024,
             zone: TimeZone::UTC,
             token_encoding: TokenEncoding::O200k,
             budget: ContextBudget::default(),
