@@ -48,7 +48,7 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
 
-    /// Also what takes an hour and many GiB of memory: the search over a million turns
+    /// Also what takes long and GiB of memory and disk: the search over a million turns
     #[arg(long, conflicts_with = "quick")]
     full: bool,
 
