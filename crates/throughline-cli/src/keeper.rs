@@ -224,11 +224,13 @@ impl Task {
     fn backfill(&self, stopped: &Stopped) {
         let mut others_tried = Instant::now();
         let mut others_wait = Duration::ZERO;
+        let mut other = None;
         loop {
             // Any process may have begun a switch or taken one back.
             if others_tried.elapsed() >= others_wait {
                 others_wait = if self.bring_others() { WORK_LOOKED_FOR_EVERY } else { ENDPOINT_TRIED_EVERY };
                 others_tried = Instant::now();
+                self.tell_which_serves(&mut other);
             }
             let wait = match self.memory.backfill(BACKFILL_PASSAGES_A_STEP) {
                 Ok(0) => self.tidy(),
@@ -242,6 +244,21 @@ impl Task {
                 return;
             }
         }
+    }
+
+    /// Tells it once when another process has let a model serve that cannot be had here, and when one serves again that
+    /// can.
+    fn tell_which_serves(&self, told: &mut Option<String>) {
+        let Ok(other) = self.memory.other_model_serving() else { return };
+        let other = other.map(|model| model.name);
+        match &other {
+            _ if other == *told => return,
+            Some(model) => self.terminal.note(format!(
+                "Recall goes by words alone: {model} answers now, and this server does not have it. /readyz says what to do."
+            )),
+            None => self.terminal.note("The embedding model that answers is at hand again."),
+        }
+        *told = other;
     }
 
     /// A step of what nobody waits for. Returns how long to wait for the next one.

@@ -126,6 +126,7 @@ pub(crate) fn receipt(receipt: &Receipt) -> Value {
         "id": receipt.id.to_string(),
         "session": receipt.session.as_ref().map(SessionId::as_str),
         "time": receipt.time.to_string(),
+        "time_zone": receipt.zone.name(),
         "query": receipt.query,
         "budget_tokens": receipt.budget_tokens,
         "used_tokens": receipt.used_tokens,

@@ -27,6 +27,7 @@ pub(crate) enum IfAbsent {
 pub(crate) fn settings(config: &Config) -> Settings {
     Settings {
         shard_cache_bytes_max: config.shard_cache_bytes_max.size(),
+        zone: config.time_zone.clone(),
         token_encoding: config.token_encoding,
         budget: ContextBudget::of_total(u32::try_from(config.budget_tokens.0).unwrap_or(u32::MAX)),
         ..Settings::default()

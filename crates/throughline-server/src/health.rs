@@ -6,9 +6,13 @@ use http::StatusCode;
 use serde::Serialize;
 use throughline::memory::{Memory, MemoryError};
 use throughline::ports::{EmbeddingModels, NumberedModel};
+use throughline::recall::Degraded;
 use utoipa::ToSchema;
 
 use crate::state::{AppState, ModelState};
+
+/// The same word as in the reasons of a degraded answer.
+const OTHER_MODEL_SERVES: &str = Degraded::OtherModelServes.as_str();
 
 /// The process is up.
 #[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, description = "The process is up.", body = String)))]
@@ -23,7 +27,8 @@ pub(crate) struct Readiness {
     ready: bool,
     /// `ok`, or what is wrong with the store.
     store: String,
-    /// `loading`, `ready`, `missing` or `failed`.
+    /// `loading`, `ready`, `missing`, `failed`, or `other_model_serves` if the memory's vectors are those of a model that
+    /// this server does not have.
     model: &'static str,
     /// What to do about the model, where something is to be done.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,18 +53,41 @@ pub(crate) struct ModelSwitch {
     both_at_hand: bool,
 }
 
-/// Whether the model that serves is at hand, and the switch that is under way.
-fn models(memory: &Memory) -> Result<(bool, Option<ModelSwitch>), MemoryError> {
+/// What the store says of its models, as far as it concerns this server.
+#[derive(Default)]
+struct Models {
+    /// The one that serves is at hand.
+    attached: bool,
+    /// What to do if it is not, although another one is.
+    other_serves: Option<String>,
+    switch: Option<ModelSwitch>,
+}
+
+fn models(memory: &Memory) -> Result<Models, MemoryError> {
     // Asked in any case: whether the store answers is what this is about.
     let passages_waiting = memory.store().unembedded_count()?;
+    let other_serving = memory.other_model_serving()?;
     let EmbeddingModels { serving, coming, .. } = memory.store().embedding_models()?;
     let at_hand = |known: Option<&NumberedModel>| known.is_some_and(|known| memory.has_at_hand(&known.model));
     let attached = at_hand(serving.as_ref());
-    let both_at_hand = attached && at_hand(coming.as_ref());
+    let coming_at_hand = at_hand(coming.as_ref());
+    let both_at_hand = attached && coming_at_hand;
+    let other_serves = other_serving.map(|other| match &coming {
+        Some(coming) if coming_at_hand => format!(
+            "{} answers until the switch to {} is complete, and this server does not have it: name it with `previous.source` \
+             and `previous.model`, or wait",
+            other.name, coming.model.name
+        ),
+        _ => format!(
+            "{} answers now, and this server does not have it: configure it and restart this server, or return to the model \
+             before with `throughline model rollback`",
+            other.name
+        ),
+    });
     let from = serving.map(|known| known.model.name);
     let switch =
         coming.map(|coming| ModelSwitch { from, to: coming.model.name, passages_waiting, both_at_hand });
-    Ok((attached, switch))
+    Ok(Models { attached, other_serves, switch })
 }
 
 /// 200 when the server can serve; says if the embedding model is still loading.
@@ -71,12 +99,14 @@ fn models(memory: &Memory) -> Result<(bool, Option<ModelSwitch>), MemoryError> {
     )
 )]
 pub(crate) async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
-    let ((attached, model_switch), store) = match state.engine.call(models).await {
+    let (models, store) = match state.engine.call(models).await {
         Ok(models) => (models, Ok(())),
-        Err(error) => ((false, None), Err(error.message)),
+        Err(error) => (Models::default(), Err(error.message)),
     };
+    let Models { attached, other_serves, switch: model_switch } = models;
     let (model, model_detail) = match state.model.get() {
         _ if attached => ("ready", None),
+        ModelState::Ready if other_serves.is_some() => (OTHER_MODEL_SERVES, other_serves),
         ModelState::Loading | ModelState::Ready => ("loading", None),
         ModelState::Missing(detail) => ("missing", Some(detail)),
         ModelState::Failed(detail) => ("failed", Some(detail)),

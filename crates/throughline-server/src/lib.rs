@@ -18,6 +18,7 @@ mod openapi;
 mod proxy;
 mod serve;
 mod state;
+mod time_zone;
 
 pub use api::{SlotsLeftOut, change_profile};
 pub use app::App;
@@ -26,3 +27,4 @@ pub use config::{AuthMode, BindError, ServerConfig};
 pub use error::{ApiError, ErrorCode, ErrorEntry, error_table};
 pub use serve::{ServeError, serve};
 pub use state::{ModelState, ModelStatus};
+pub use time_zone::read_time_zone;

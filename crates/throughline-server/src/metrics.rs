@@ -28,6 +28,7 @@ const UPSTREAM_ERRORS: &str = "throughline_upstream_errors_total";
 const RECORD_QUEUE: &str = "throughline_record_queue";
 const UNEMBEDDED: &str = "throughline_unembedded_passages";
 const OUTBOX: &str = "throughline_outbox_jobs";
+const BY_WORDS_ALONE: &str = "throughline_recall_by_words_alone";
 const SHARD_BYTES: &str = "throughline_shard_bytes";
 
 /// Upper ends of the buckets of every latency, in seconds.
@@ -87,6 +88,10 @@ fn describe() {
     describe_gauge!(RECORD_QUEUE, "Exchanges waiting to be recorded.");
     describe_gauge!(UNEMBEDDED, "Passages waiting for a vector.");
     describe_gauge!(OUTBOX, "Sessions waiting to be learned from.");
+    describe_gauge!(
+        BY_WORDS_ALONE,
+        "1 while the embedding model that serves is not at hand: recall goes by words alone."
+    );
     describe_gauge!(SHARD_BYTES, "Bytes of search data in memory.");
 }
 
@@ -162,6 +167,7 @@ pub(crate) async fn metrics(
 fn gauges(memory: &Memory) -> Result<(), MemoryError> {
     gauge!(SHARD_BYTES).set(memory.shard_bytes() as f64);
     gauge!(UNEMBEDDED).set(memory.store().unembedded_count()? as f64);
+    gauge!(BY_WORDS_ALONE).set(f64::from(u8::from(memory.embedder()?.is_none())));
     gauge!(OUTBOX).set(memory.store().outbox_count()? as f64);
     Ok(())
 }

@@ -46,9 +46,7 @@ pub(crate) fn rows(
 ) -> Result<Option<Revision>, Fault> {
     let Some(scope) = scopes::find(connection, scope)? else { return Ok(None) };
     if let Some(first) = u32::try_from(after).ok().and_then(|after| after.checked_add(1)) {
-        let mut statement = connection.prepare_cached(
-            "SELECT row, turn, passage, session, body FROM search WHERE row BETWEEN ? AND ? ORDER BY row",
-        )?;
+        let mut statement = connection.prepare_cached(RANGE)?;
         let mut rows = statement.query([scope.number.key(first), scope.number.keys()[1]])?;
         while let Some(row) = rows.next()? {
             sink(search_row(row)?);
@@ -56,6 +54,29 @@ pub(crate) fn rows(
     }
     Ok(Some(revision_of(&scope)))
 }
+
+/// Numbers that follow one another are read as one range.
+pub(crate) fn rows_at(
+    connection: &Connection,
+    scope: &Scope,
+    numbers: &[u64],
+    sink: &mut dyn FnMut(SearchRow),
+) -> Result<(), Fault> {
+    let Some(scope) = scopes::find(connection, scope)? else { return Ok(()) };
+    let mut statement = connection.prepare_cached(RANGE)?;
+    for run in numbers.chunk_by(|number, next| *next == number + 1) {
+        let bounds = [run[0], run[run.len() - 1]].map(u32::try_from);
+        let [Ok(first), Ok(last)] = bounds else { continue };
+        let mut rows = statement.query([scope.number.key(first), scope.number.key(last)])?;
+        while let Some(row) = rows.next()? {
+            sink(search_row(row)?);
+        }
+    }
+    Ok(())
+}
+
+const RANGE: &str =
+    "SELECT row, turn, passage, session, body FROM search WHERE row BETWEEN ? AND ? ORDER BY row";
 
 /// From the columns row, turn, passage, session, body.
 pub(crate) fn search_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<SearchRow> {

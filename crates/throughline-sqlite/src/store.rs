@@ -85,6 +85,15 @@ impl ReadStore for SqliteStore {
         self.readers.read(|c| search::rows(c, scope, after, sink))
     }
 
+    fn search_rows_at(
+        &self,
+        scope: &Scope,
+        numbers: &[u64],
+        sink: &mut dyn FnMut(SearchRow),
+    ) -> Result<(), StoreError> {
+        self.readers.read(|c| search::rows_at(c, scope, numbers, sink))
+    }
+
     fn turns(&self, scope: &Scope, seqs: &[u64]) -> Result<Vec<Turn>, StoreError> {
         self.readers.read(|c| journal::turns(c, scope, seqs))
     }

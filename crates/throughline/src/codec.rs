@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::tz::Offset;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,7 +14,7 @@ use thiserror::Error;
 
 use crate::model::{
     Content, DropReason, Profile, Receipt, ReceiptId, ReceiptItem, Section, SectionUse, SessionId,
-    StageTiming, Timestamp,
+    StageTiming, Timestamp, ZoneOffsets,
 };
 
 const FORMAT_JSON: u8 = 1;
@@ -123,6 +124,9 @@ struct ReceiptJson {
     id: uuid::Uuid,
     session: Option<String>,
     time: i64,
+    /// UTC if it is missing: so were all receipts before there were zones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    zone: Option<ZoneJson>,
     query: String,
     identity: Option<u32>,
     identity_hash: Option<String>,
@@ -139,6 +143,9 @@ struct ReceiptJson {
     degraded: Option<String>,
     timings_us: Vec<(String, u64)>,
 }
+
+/// name, and from each millisecond on the seconds east of UTC
+type ZoneJson = (String, Vec<(i64, i32)>);
 
 /// turn, first byte, byte after the last, score, tokens, why dropped
 type ItemJson = (u64, u32, u32, f32, u32, Option<u8>);
@@ -169,12 +176,26 @@ fn items_of(receipt: &Receipt, section: Section) -> Vec<ItemJson> {
     receipt.items.iter().filter(|item| item.section == section).map(item).collect()
 }
 
+fn encode_zone(zone: &ZoneOffsets) -> Option<ZoneJson> {
+    let from = zone.from().iter().map(|(time, offset)| (time.as_millisecond(), offset.seconds()));
+    (*zone != ZoneOffsets::utc()).then(|| (zone.name().to_owned(), from.collect()))
+}
+
+fn decode_zone(zone: Option<ZoneJson>) -> Result<ZoneOffsets, CodecError> {
+    let Some((name, from)) = zone else { return Ok(ZoneOffsets::utc()) };
+    let offset =
+        |seconds| Offset::from_seconds(seconds).map_err(|error| CodecError::Damaged(error.to_string()));
+    let from = from.into_iter().map(|(millisecond, seconds)| Ok((time(millisecond)?, offset(seconds)?)));
+    Ok(ZoneOffsets::new(name, from.collect::<Result<_, CodecError>>()?))
+}
+
 /// A receipt as bytes.
 pub fn encode_receipt(receipt: &Receipt) -> Vec<u8> {
     encode(&ReceiptJson {
         id: receipt.id.0,
         session: receipt.session.as_ref().map(|session| session.as_str().to_owned()),
         time: receipt.time.as_millisecond(),
+        zone: encode_zone(&receipt.zone),
         query: receipt.query.clone(),
         identity: receipt.identity,
         identity_hash: receipt.identity_hash.clone(),
@@ -213,6 +234,7 @@ pub fn decode_receipt(bytes: &[u8]) -> Result<Receipt, CodecError> {
         id: ReceiptId(json.id),
         session: json.session.map(SessionId::new).transpose().map_err(damaged)?,
         time: time(json.time)?,
+        zone: decode_zone(json.zone)?,
         query: json.query,
         identity: json.identity,
         identity_hash: json.identity_hash,
@@ -239,16 +261,17 @@ pub fn decode_receipt(bytes: &[u8]) -> Result<Receipt, CodecError> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
     use proptest::prelude::*;
 
     use super::*;
 
-    #[test]
-    fn a_receipt_reads_back_as_it_was_written() {
-        let receipt = Receipt {
+    fn receipt(zone: ZoneOffsets) -> Receipt {
+        Receipt {
             id: ReceiptId(uuid::Uuid::from_u128(7)),
             session: Some(SessionId::new("s").unwrap()),
             time: Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
+            zone,
             query: "where do I live".into(),
             identity: Some(3),
             identity_hash: Some("ab".into()),
@@ -256,39 +279,42 @@ mod tests {
             budget_tokens: 2000,
             used_tokens: 77,
             sections: vec![SectionUse { section: Section::Recalled, budget_tokens: 1200, used_tokens: 77 }],
-            items: vec![
-                ReceiptItem {
-                    section: Section::Standing,
-                    turn: 2,
-                    bytes: (0, 7),
-                    score: 0.5,
-                    tokens: 9,
-                    dropped: None,
-                },
-                ReceiptItem {
-                    section: Section::Recalled,
-                    turn: 4,
-                    bytes: (0, 12),
-                    score: 1.25,
-                    tokens: 0,
-                    dropped: Some(DropReason::NotRelevant),
-                },
-            ],
+            items: vec![ReceiptItem {
+                section: Section::Recalled,
+                turn: 4,
+                bytes: (0, 12),
+                score: 1.25,
+                tokens: 0,
+                dropped: Some(DropReason::NotRelevant),
+            }],
             context_hash: "cd".into(),
             degraded: Some("embed_deadline".into()),
             timings: vec![StageTiming { stage: "search".into(), took: Duration::from_micros(120) }],
-        };
-        assert_eq!(decode_receipt(&encode_receipt(&receipt)), Ok(receipt));
+        }
     }
 
     #[test]
-    fn a_receipt_of_a_release_without_standing_statements_reads_as_one_that_found_none() {
-        let items = "[[4,0,12,1.25,9,null]]";
-        let json = format!(
-            r#"{{"id":"00000000-0000-0000-0000-000000000007","session":null,"time":0,"query":"q","identity":null,"identity_hash":null,"profile_epoch":0,"budget_tokens":9,"used_tokens":9,"sections":[[2,9,9]],"items":{items},"context_hash":"","degraded":null,"timings_us":[]}}"#
+    fn a_receipt_reads_back_as_it_was_written() {
+        let zone = TimeZone::get("Europe/Vienna").unwrap();
+        let times = [1_700_000_000_123, 1_690_000_000_000].map(|ms| Timestamp::from_millisecond(ms).unwrap());
+        for zone in [ZoneOffsets::utc(), ZoneOffsets::at(&zone, times)] {
+            let mut receipt = receipt(zone);
+            let standing =
+                ReceiptItem { section: Section::Standing, dropped: None, ..receipt.items[0].clone() };
+            receipt.items.insert(0, standing);
+            assert_eq!(decode_receipt(&encode_receipt(&receipt)), Ok(receipt));
+        }
+    }
+
+    #[test]
+    fn a_receipt_from_before_there_were_zones_and_standing_statements_is_of_utc_and_written_as_then() {
+        let mut before = vec![FORMAT_JSON];
+        before.extend_from_slice(
+            br#"{"id":"00000000-0000-0000-0000-000000000007","session":"s","time":1700000000123,"query":"where do I live","identity":3,"identity_hash":"ab","profile_epoch":2,"budget_tokens":2000,"used_tokens":77,"sections":[[2,1200,77]],"items":[[4,0,12,1.25,0,2]],"context_hash":"cd","degraded":"embed_deadline","timings_us":[["search",120]]}"#,
         );
-        let receipt = decode_receipt(&[&[FORMAT_JSON], json.as_bytes()].concat()).unwrap();
-        assert_eq!((receipt.items.len(), receipt.items[0].section), (1, Section::Recalled));
+        let receipt = receipt(ZoneOffsets::utc());
+        assert_eq!(decode_receipt(&before), Ok(receipt.clone()));
+        assert_eq!(encode_receipt(&receipt), before);
     }
 
     #[test]

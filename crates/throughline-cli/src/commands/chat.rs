@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 
 use super::Run;
 use crate::args::ScopeArgs;
-use crate::config::{ChatFlags, Config};
+use crate::config::{ChatFlags, Loaded, Source, Value as _};
 use crate::failure::{Failure, Hinting, shown};
 use crate::terminal::{Terminal, Tone, shorten};
 use crate::{embedding, shapes, wire};
@@ -57,13 +57,14 @@ pub(crate) struct Chat {
 
 impl Chat {
     pub(crate) fn run(&self, run: &Run) -> Result<()> {
-        let config = run.load(&self.flags)?.config;
+        let loaded = run.load(&self.flags)?;
+        let config = &loaded.config;
         let session = match &self.session {
             Some(session) => session.clone(),
             None => new_session()?,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let backend = Backend::new(&config, &self.scope, run.terminal)?;
+        let backend = Backend::new(&loaded, &self.scope, run.terminal)?;
         let model = match &config.chat_model {
             Some(model) => model.clone(),
             None => runtime.block_on(only_model(backend.upstream()))?,
@@ -83,11 +84,12 @@ enum Backend {
     /// Memory in this process, the model upstream.
     InProcess { memory: Arc<Memory>, upstream: Upstream, scope: Scope, embed_deadline: Duration },
     /// Both behind a running server.
-    Server { chat: Upstream, api: Upstream, user: String },
+    Server { chat: Upstream, api: Upstream, user: String, time_zone: Option<String> },
 }
 
 impl Backend {
-    fn new(config: &Config, scope: &ScopeArgs, terminal: Terminal) -> Result<Self> {
+    fn new(loaded: &Loaded, scope: &ScopeArgs, terminal: Terminal) -> Result<Self> {
+        let config = &loaded.config;
         if let Some(server) = &config.chat_server {
             if scope.agent.is_some() || scope.app.is_some() || scope.run.is_some() {
                 return Err(Failure::usage("--agent, --app and --run cannot be used with --server"));
@@ -99,10 +101,13 @@ impl Backend {
                 let base_url = format!("{root}{path}").parse()?;
                 Ok(Upstream::new(UpstreamConfig { key: key.clone(), ..UpstreamConfig::new(base_url) })?)
             };
+            // The server has a default of its own, which only somebody's word should overrule.
+            let named = *loaded.source("memory.time_zone") != Source::Default;
             return Ok(Self::Server {
                 chat: client("/v1")?,
                 api: client("/api/v1")?,
                 user: scope.user.to_string(),
+                time_zone: named.then(|| config.time_zone.shown()),
             });
         }
         let upstream = wire::upstream(config)?.ok_or_else(|| {
@@ -242,6 +247,7 @@ impl Conversation {
                     messages: self.history.clone(),
                     query: None,
                     budget_tokens: None,
+                    zone: None,
                     embed_deadline: *embed_deadline,
                 };
                 let context = memory.context(scope, &request)?;
@@ -268,14 +274,18 @@ impl Conversation {
                 self.last = Some(Given::Receipt(Box::new(context.receipt)));
                 Ok(answer)
             }
-            Backend::Server { chat, user, .. } => {
+            Backend::Server { chat, user, time_zone, .. } => {
                 let messages: Vec<Json> = self.history.iter().map(message_of).collect();
+                let mut metadata = json!({ "session_id": self.session.as_str() });
+                if let Some(zone) = time_zone {
+                    metadata["time_zone"] = Json::from(zone.as_str());
+                }
                 let body = json!({
                     "model": self.model,
                     "messages": messages,
                     "stream": true,
                     "user": user,
-                    "metadata": { "session_id": self.session.as_str() },
+                    "metadata": metadata,
                 });
                 let answer = self.answer(chat, &body)?;
                 self.last = Some(Given::Asked(message.to_owned()));
@@ -307,18 +317,20 @@ impl Conversation {
                     .filter(|item| item.dropped.is_none())
                     .map(|item| item.turn)
                     .collect();
+                let zone = &memory.settings().zone;
                 for turn in memory.store().turns(scope, &used)? {
                     let who = turn.name.as_deref().unwrap_or(turn.role.as_str());
                     self.passage(
-                        &turn.time.strftime("%-d %b %Y %H:%M").to_string(),
+                        &zone.to_datetime(turn.time).strftime("%-d %b %Y %H:%M").to_string(),
                         who,
                         &turn.content.text,
                     )?;
                 }
                 super::context::show_receipt(receipt, self.terminal)?;
             }
-            (Some(Given::Asked(query)), Backend::Server { api, user, .. }) => {
-                let body = json!({ "user": user, "query": query, "limit": 10 }).to_string();
+            (Some(Given::Asked(query)), Backend::Server { api, user, time_zone, .. }) => {
+                let body = json!({ "user": user, "query": query, "limit": 10, "time_zone": time_zone });
+                let body = body.to_string();
                 let found = self.runtime.block_on(get(api, Method::POST, "recall", Bytes::from(body)))?;
                 for item in found["items"].as_array().into_iter().flatten() {
                     let text = |key: &str| item[key].as_str().unwrap_or_default();

@@ -49,8 +49,13 @@ Examples:
     /// Embed the whole memory again with the model now configured, while the old vectors answer
     ///
     /// The new model takes over when it has read everything. This may be interrupted: a server that has the model configured
-    /// goes on with it, and so does the same command. A server that has only the old one recalls by words from the takeover on:
-    /// to switch without a gap, use `--background` and restart the server with the new model configured.
+    /// goes on with it, and so does the same command.
+    ///
+    /// To switch without a gap on a running server, use `--background` and restart the server with the new model configured,
+    /// and with the old one under `previous` if that was a remote one. A server that goes on with only the old one recalls by
+    /// words from the takeover on, and says `other_model_serves` in X-Memory-Degraded, in /readyz and in its metrics. It needs
+    /// no restart if it can have the new one: the local model, once it lies in the server's `model.dir`, or a remote one that
+    /// its `previous.source` and `previous.model` name.
     #[command(after_help = "\
 Examples:
   throughline model switch

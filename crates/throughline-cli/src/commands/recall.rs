@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use clap::Args;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use throughline::model::{SessionId, Timestamp};
@@ -81,18 +82,18 @@ impl Recall {
         if run.terminal.is_json() {
             json_of(&recalled, run.terminal)
         } else {
-            self.show(&recalled, run.terminal)
+            self.show(&recalled, &config.time_zone, run.terminal)
         }
     }
 
-    fn show(&self, recalled: &Recalled, terminal: Terminal) -> Result<()> {
+    fn show(&self, recalled: &Recalled, zone: &TimeZone, terminal: Terminal) -> Result<()> {
         if recalled.items.is_empty() {
             terminal.note(format!("Nothing was found for user `{}`.", self.scope.user));
         }
         for item in &recalled.items {
             let said = item.turn.name.as_deref().unwrap_or(item.turn.role.as_str());
-            let mut head =
-                format!("{} · {said} · {}", item.turn.time.strftime("%a %-d %b %Y %H:%M"), item.turn.session);
+            let time = zone.to_datetime(item.turn.time).strftime("%a %-d %b %Y %H:%M");
+            let mut head = format!("{time} · {said} · {}", item.turn.session);
             if self.explain {
                 let _ = write!(head, " · {}", explained(item)); // Writing to a string cannot fail.
             }

@@ -161,6 +161,7 @@ struct Page<'a> {
 
 fn list(run: &Run, arguments: &ListArgs) -> Result<()> {
     let memory = wire::open(&run.load(&arguments.flags)?.config, wire::IfAbsent::Refuse)?;
+    let zone = &memory.settings().zone;
     let limit = usize::from(arguments.limit);
     let page = TurnsPage { session: arguments.session.clone(), after: arguments.cursor, limit: limit + 1 };
     let mut turns = memory.store().turns_page(&arguments.scope.scope(), &page)?;
@@ -177,7 +178,7 @@ fn list(run: &Run, arguments: &ListArgs) -> Result<()> {
             let who = turn.name.as_deref().unwrap_or(turn.role.as_str());
             [
                 turn.id.seq.to_string(),
-                turn.time.strftime("%Y-%m-%d %H:%M").to_string(),
+                zone.to_datetime(turn.time).strftime("%Y-%m-%d %H:%M").to_string(),
                 shorten(turn.session.as_str(), 24),
                 shorten(who, 16),
                 shorten(&turn.content.text, terminal.width().saturating_sub(60).max(30)),

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use jiff::tz::TimeZone;
 
 use super::registry::{Group, SETTINGS, Setting};
+use super::values::Value as _;
 
 /// The settings that flags gave, by key.
 #[derive(Debug, Clone, Default)]
@@ -89,6 +91,8 @@ fn flag_of(setting: &Setting, flag: &'static str) -> Arg {
     Arg::new(setting.key)
         .long(flag)
         .value_name(setting.form)
+        // West of Greenwich an offset begins with a dash.
+        .allow_hyphen_values(setting.form == TimeZone::FORM)
         .help(setting.doc.trim_end_matches('.').to_owned())
         .help_heading("Settings")
 }

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
 use throughline::text::tokens::TokenEncoding;
 use throughline_llm::{BaseUrl, Secret};
 
@@ -121,7 +122,7 @@ settings! {
     embeddings_query_prefix: String = Memory "embeddings.query_prefix", Default::Text("");
     /// Put before each passage for the remote model, such as `passage: ` for the E5 models.
     embeddings_passage_prefix: String = Memory "embeddings.passage_prefix", Default::Text("");
-    /// Where the vectors of the model before came from, if that was a remote `/embeddings`: it answers until a switch to the model now configured is complete. The model in this process needs no mention.
+    /// Where the vectors of the model before came from, if that was a remote `/embeddings`: it answers until a switch to the model now configured is complete. It may as well name the model that a switch leads to: the server then goes on answering when that takes over. The model in this process needs no mention.
     previous_embeddings: Option<EmbeddingSource> = Memory "previous.source", Default::Unset;
     /// The model before, as it was called there.
     previous_model: String = Memory "previous.model", Default::Text("text-embedding-3-small");
@@ -133,12 +134,14 @@ settings! {
     previous_passage_prefix: String = Memory "previous.passage_prefix", Default::Text("");
     /// The folder of the model that runs in this process.
     model_dir: PathBuf = Memory "model.dir", Default::DataDir("models/all-MiniLM-L6-v2"), flag "model-dir";
+    /// Where days begin and end for users of whom no time zone is known: an IANA name such as `Europe/Vienna`, or an offset such as `+05:30`. "Yesterday" in a question and the dates in a context are meant so; a request may name its user's own.
+    time_zone: TimeZone = Memory "memory.time_zone", Default::Text("UTC"), flag "time-zone";
     /// The most tokens that are added to a request which names no budget of its own.
     budget_tokens: Count<0, 200_000> = Memory "context.budget_tokens", Default::Text("2000");
     /// The vocabulary tokens are counted with.
     token_encoding: TokenEncoding = Memory "context.token_encoding", Default::Text("o200k_base");
     /// Bytes of search data kept in memory for users who were active lately.
-    shard_cache_bytes_max: Count<1_048_576, 1_099_511_627_776> = Memory "recall.cache_bytes_max", Default::Text("268435456");
+    shard_cache_bytes_max: Count<1_048_576, 1_099_511_627_776> = Memory "recall.cache_bytes_max", Default::Text("536870912");
     /// How long a recall waits for the vector of its query, in milliseconds, before it goes by words alone.
     query_embed_ms_max: Count<1, 60_000> = Memory "recall.embed_ms_max", Default::Text("2000");
     /// What is logged to standard error: `error`, `warn`, `info`, `debug`, `trace` or a filter such as `info,throughline_server=debug`.

@@ -6,8 +6,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
+use throughline::model::ZoneOffsets;
 use throughline::text::tokens::TokenEncoding;
 use throughline_llm::{BaseUrl, Secret};
+use throughline_server::read_time_zone;
 
 /// A type that a setting can have.
 pub(crate) trait Value: Sized {
@@ -150,6 +153,18 @@ impl Value for TokenEncoding {
 
     fn shown(&self) -> String {
         self.name().to_owned()
+    }
+}
+
+impl Value for TimeZone {
+    const FORM: &'static str = "ZONE";
+
+    fn read(text: &str) -> Result<Self, String> {
+        read_time_zone(text)
+    }
+
+    fn shown(&self) -> String {
+        ZoneOffsets::at(self, []).name().to_owned()
     }
 }
 

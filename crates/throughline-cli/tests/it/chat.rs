@@ -10,9 +10,15 @@ async fn chat(
     upstream: &ScriptedUpstream,
     input: &str,
 ) -> crate::program::Ran {
-    let (program, url, input) = (program.clone(), upstream.url(), input.to_owned());
+    run(program, &["--upstream", &upstream.url()], input).await
+}
+
+async fn run(program: &std::sync::Arc<Program>, arguments: &[&str], input: &str) -> crate::program::Ran {
+    let arguments = ["chat", "--user", "ada", "--model", "m"].iter().chain(arguments);
+    let arguments: Vec<String> = arguments.map(|argument| (*argument).to_owned()).collect();
+    let (program, input) = (program.clone(), input.to_owned());
     let run = move || {
-        let arguments = ["chat", "--user", "ada", "--model", "m", "--upstream", &url];
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         program.run_with_input(&arguments, &input)
     };
     tokio::task::spawn_blocking(run).await.unwrap()
@@ -40,4 +46,15 @@ async fn in_a_pipe_an_upstream_that_refuses_fails_the_chat() {
     let ran = chat(&program, &upstream, "Hello\n").await;
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("bad key"), "{}", ran.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_told_the_time_zone_if_somebody_has_set_it() {
+    let server = ScriptedUpstream::always(Script::json(200, &replies::completion("Hi."))).await;
+    let program = std::sync::Arc::new(Program::new());
+    let (url, hello) = (server.url(), "Hello\n");
+    run(&program, &["--server", &url, "--time-zone", "asia/tokyo"], hello).await.ok();
+    assert_eq!(server.last_request().json()["metadata"]["time_zone"], "Asia/Tokyo");
+    run(&program, &["--server", &url], hello).await.ok();
+    assert_eq!(server.last_request().json()["metadata"].get("time_zone"), None);
 }

@@ -61,7 +61,7 @@ fn a_switch_runs_beside_the_old_model_and_can_be_taken_back_and_forgotten() {
     // Whoever has the old model still answers in full, whichever is configured.
     assert_eq!(models.recall("old", None), (bees(), Value::Null));
     assert_eq!(models.recall("new", Some("old")), (bees(), Value::Null));
-    assert_eq!(models.recall("new", None).1, "no_embedding_model");
+    assert_eq!(models.recall("new", None).1, "other_model_serves");
 
     let called_off = models.json("new", None, &["model", "rollback"]);
     assert_eq!((&called_off["outcome"], &called_off["store_model"]), (&json!("cancelled"), &json!("old")));

@@ -135,6 +135,49 @@ fn without_the_model_the_server_runs_and_says_how_to_get_it() {
     assert_eq!(server.terminate(), Some(0));
 }
 
+/// A server with the model `old` of a stand-in, and perhaps another one named as the model before.
+fn with_remote_models(program: &Program, url: &str, before: Option<&str>) -> Server {
+    let mut command = program.command(&["serve", "--json", "--listen", "127.0.0.1:0", "--log", "info"]);
+    command.env("THROUGHLINE_EMBEDDINGS_SOURCE", url).env("THROUGHLINE_EMBEDDINGS_MODEL", "old");
+    if let Some(before) = before {
+        command.env("THROUGHLINE_PREVIOUS_SOURCE", url).env("THROUGHLINE_PREVIOUS_MODEL", before);
+    }
+    let mut server = Server::spawn(command);
+    server.wait_for("the embedding model is in use");
+    server
+}
+
+/// Another process changes the memory's model.
+fn switch(program: &Program, url: &str) {
+    let mut command = program.command(&["model", "switch"]);
+    command.env("THROUGHLINE_EMBEDDINGS_SOURCE", url).env("THROUGHLINE_EMBEDDINGS_MODEL", "new");
+    assert!(command.output().unwrap().status.success());
+}
+
+#[test]
+fn a_server_without_the_model_that_another_process_has_switched_to_says_so() {
+    let (program, url) = (Program::new(), crate::embeddings::start());
+    let mut server = with_remote_models(&program, &url, None);
+    switch(&program, &url);
+    server.wait_for("Recall goes by words alone: new answers now, and this server does not have it");
+    let ready = server.get("/readyz");
+    assert!(ready.contains("\"model\":\"other_model_serves\""), "{ready}");
+    program.run(&["model", "rollback"]).ok();
+    server.wait_for("at hand again");
+    let ready = server.get("/readyz");
+    assert!(ready.contains("\"model\":\"ready\"") && ready.contains("\"recall\":\"full\""), "{ready}");
+}
+
+#[test]
+fn a_server_that_can_have_the_model_another_process_has_switched_to_goes_on_with_it() {
+    let (program, url) = (Program::new(), crate::embeddings::start());
+    let mut server = with_remote_models(&program, &url, Some("new"));
+    switch(&program, &url);
+    server.wait_for("another embedding model that the store uses is at hand");
+    let ready = server.get("/readyz");
+    assert!(ready.contains("\"model\":\"ready\"") && ready.contains("\"recall\":\"full\""), "{ready}");
+}
+
 #[test]
 fn real_a_model_that_appears_is_used_without_a_restart() {
     let program = Program::new();

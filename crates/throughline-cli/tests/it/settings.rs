@@ -44,6 +44,21 @@ fn a_wrong_flag_is_a_usage_error_and_help_is_not() {
     assert!(program.run(&["serve", "--help"]).ok().contains("throughline serve --upstream"));
 }
 
+#[test]
+fn a_time_zone_that_is_none_names_its_source_and_says_what_to_write() {
+    let program = Program::new();
+    let file = program.file("t.toml", "[memory]\ntime_zone = \"CEST\"\n");
+    for (arguments, source) in
+        [(["--config", &file], "line 2: `memory.time_zone`"), (["--time-zone", "CEST"], "--time-zone")]
+    {
+        let ran = program.run(&[["serve"].as_slice(), &arguments].concat());
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.stderr.contains(source) && ran.stderr.contains("Europe/Vienna"), "{}", ran.stderr);
+    }
+    let shown = program.json(&["config", "--time-zone", "europe/vienna"]);
+    assert_eq!(shown["settings"]["memory.time_zone"]["value"], "Europe/Vienna");
+}
+
 fn check_demo(demo: &Value) {
     let text: String =
         demo["messages"].as_array().unwrap().iter().map(|m| m["content"].as_str().unwrap()).collect();

@@ -67,6 +67,17 @@ fn importing_a_file_twice_adds_nothing_the_second_time() {
 }
 
 #[test]
+fn what_people_are_shown_is_dated_in_their_time_zone() {
+    let program = Program::new();
+    let file = program.file("chat.jsonl", LINES);
+    program.run(&["turns", "import", &file]).ok();
+    let shown = |arguments: &[&str]| program.run(&[arguments, &["--time-zone", "-09:00"]].concat()).ok();
+    assert!(shown(&["turns", "list", "--user", "ada"]).contains("2026-03-01 23:00"));
+    assert!(shown(&["recall", "--user", "ada", "bees"]).contains("Sun 1 Mar 2026 23:00"));
+    assert!(shown(&["context", "--user", "ada", "bees on the roof"]).contains("Sunday 2026-03-01"));
+}
+
+#[test]
 fn a_wrong_line_stops_the_import_before_it_begins_unless_it_is_to_be_skipped() {
     let program = Program::new();
     let file = program.file("chat.jsonl", &format!("{LINES}{{\"user\":\"ada\"}}\n{LINES}"));

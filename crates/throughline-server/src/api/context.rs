@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::ErrorBody;
 use super::body::JsonBody;
-use super::fields::{session_id, who};
+use super::fields::{session_id, time_zone, who};
 use super::recall::check_query;
 use super::receipts::ReceiptOut;
 use crate::auth::Principal;
@@ -41,6 +41,9 @@ pub(crate) struct ContextBody {
     query: Option<String>,
     /// The most tokens of the whole context.
     budget_tokens: Option<u32>,
+    /// Where days begin and end for whoever asks: an IANA name such as `Europe/Vienna`, or an offset such as `+05:30`. The
+    /// server's default if left out.
+    time_zone: Option<String>,
 }
 
 /// The request with memory in it.
@@ -70,6 +73,7 @@ pub(crate) async fn build(
 ) -> Result<Json<ContextOut>, ApiError> {
     let scope = who!(body).scope(principal.tenant)?;
     let session = body.session.as_deref().map(|session| session_id("session", session)).transpose()?;
+    let zone = time_zone("time_zone", body.time_zone.as_deref())?;
     if let Some(query) = &body.query {
         check_query(query)?;
     }
@@ -89,6 +93,7 @@ pub(crate) async fn build(
         messages: messages.iter().filter_map(|message| message.said.clone()).collect(),
         query: body.query,
         budget_tokens: body.budget_tokens,
+        zone,
         embed_deadline: Duration::from_millis(state.config.query_embed_ms_max),
     };
     state.recorder.settled(&scope).await;

@@ -10,6 +10,7 @@ use throughline::model::{
 use utoipa::IntoParams;
 
 use crate::error::{ApiError, ErrorCode};
+use crate::time_zone::read_time_zone;
 
 /// A number of this size or more counts milliseconds, a smaller one seconds: as seconds it would be the year 5138.
 const MILLISECONDS_FROM: f64 = 1e11;
@@ -125,14 +126,11 @@ pub(crate) fn optional_time(param: &str, value: Option<&Value>) -> Result<Option
     value.filter(|value| !value.is_null()).map(|value| time(param, value)).transpose()
 }
 
-/// A time zone by its IANA name; UTC if there is none.
-pub(crate) fn time_zone(param: &str, name: Option<&str>) -> Result<TimeZone, ApiError> {
-    name.map_or(Ok(TimeZone::UTC), |name| {
-        TimeZone::get(name).map_err(|_| {
-            let what = format!("`{name}` is no time zone; use an IANA name such as Europe/Vienna");
-            ApiError::of_field(ErrorCode::InvalidRequest, param, what)
-        })
-    })
+/// A time zone, if one is named.
+pub(crate) fn time_zone(param: &str, name: Option<&str>) -> Result<Option<TimeZone>, ApiError> {
+    name.map(read_time_zone)
+        .transpose()
+        .map_err(|what| ApiError::of_field(ErrorCode::InvalidRequest, param, what))
 }
 
 /// The size of a page.

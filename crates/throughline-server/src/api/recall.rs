@@ -44,7 +44,8 @@ pub(crate) struct RecallBody {
     /// When the question is asked, if it is not now: RFC 3339, or seconds or milliseconds since 1970. "Last week" counts
     /// from here. It does not narrow the search; `filters.until` does.
     time: Option<Value>,
-    /// Where days begin and end for whoever asks: an IANA name such as `Europe/Vienna`; UTC if left out.
+    /// Where days begin and end for whoever asks: an IANA name such as `Europe/Vienna`, or an offset such as `+05:30`. The
+    /// server's default if left out.
     time_zone: Option<String>,
     /// At most so many items; 1 to 1,000, 10 if left out.
     limit: Option<usize>,

@@ -26,6 +26,8 @@ pub(crate) struct ReceiptOut {
     session: Option<String>,
     /// When the context was built, RFC 3339.
     time: String,
+    /// Where days began and ended for whoever asked: an IANA name, or an offset such as `+05:30`.
+    time_zone: String,
     /// What was searched for.
     query: String,
     /// The version of the identity that was used.
@@ -126,6 +128,7 @@ impl ReceiptOut {
             user: scope.user.user.to_string(),
             session: receipt.session.as_ref().map(ToString::to_string),
             time: receipt.time.to_string(),
+            time_zone: receipt.zone.name().to_owned(),
             query: receipt.query.clone(),
             identity_version: receipt.identity,
             identity_hash: receipt.identity_hash.clone(),

@@ -126,6 +126,7 @@ async fn context(
         messages: said.to_vec(),
         query: None,
         budget_tokens: options.budget_tokens,
+        zone: options.zone.clone(),
         // What is left is enough to rank by words if the vector does not come.
         embed_deadline: deadline * 3 / 4,
     };

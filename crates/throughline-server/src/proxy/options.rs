@@ -1,4 +1,5 @@
-//! What a request asks of memory: whose, which conversation, how much, how long.
+//! What a request asks of memory: whose, which conversation, how much, how long, and where its user
+//! is.
 //!
 //! The first place that names a user counts: `X-Memory-User`, `?userId=`, body `user`, `safety_identifier`,
 //! `metadata.user_id`. Without one nothing is remembered; a user is never guessed.
@@ -8,10 +9,12 @@ use std::time::Duration;
 
 use axum::extract::Query;
 use http::{HeaderMap, Uri};
+use jiff::tz::TimeZone;
 use throughline::model::{AgentId, AppId, NameError, RunId, Scope, SessionId, TenantId, UserId};
 use throughline_llm::RawObject;
 
 use crate::error::{ApiError, ErrorCode};
+use crate::time_zone::read_time_zone;
 
 /// The longest a chat may be told to wait for memory.
 const DEADLINE_MS_MAX: u64 = 60_000;
@@ -37,6 +40,8 @@ pub(super) struct MemoryOptions {
     pub(super) mode: Mode,
     pub(super) budget_tokens: Option<u32>,
     pub(super) deadline: Option<Duration>,
+    /// Where days begin and end for the user, if it is named.
+    pub(super) zone: Option<TimeZone>,
 }
 
 impl MemoryOptions {
@@ -89,6 +94,7 @@ impl MemoryOptions {
             mode: mode(headers)?,
             budget_tokens: number(headers, "x-memory-budget-tokens")?,
             deadline: deadline_ms.map(Duration::from_millis),
+            zone: zone(headers, metadata.time_zone)?,
         })
     }
 }
@@ -98,6 +104,7 @@ impl MemoryOptions {
 struct Metadata {
     user_id: Option<String>,
     session_id: Option<String>,
+    time_zone: Option<String>,
 }
 
 impl Metadata {
@@ -106,7 +113,11 @@ impl Metadata {
         else {
             return Self::default();
         };
-        Self { user_id: text(&metadata, "user_id"), session_id: text(&metadata, "session_id") }
+        Self {
+            user_id: text(&metadata, "user_id"),
+            session_id: text(&metadata, "session_id"),
+            time_zone: text(&metadata, "time_zone"),
+        }
     }
 }
 
@@ -149,6 +160,15 @@ fn mode(headers: &HeaderMap) -> Result<Mode, ApiError> {
     }
 }
 
+/// The header is meant for us, so it must make sense. A field of the metadata may have been there before us and say
+/// what it likes: one that is no time zone is left alone.
+fn zone(headers: &HeaderMap, metadata: Option<String>) -> Result<Option<TimeZone>, ApiError> {
+    match header(headers, "x-memory-time-zone")? {
+        Some(name) => read_time_zone(&name).map(Some).map_err(|why| invalid("X-Memory-Time-Zone", &why)),
+        None => Ok(metadata.and_then(|name| read_time_zone(&name).ok())),
+    }
+}
+
 fn invalid(what: &str, why: &str) -> ApiError {
     ApiError::of_field(ErrorCode::InvalidRequest, what, why)
 }
@@ -156,6 +176,7 @@ fn invalid(what: &str, why: &str) -> ApiError {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use throughline::model::ZoneOffsets;
 
     use super::*;
 
@@ -199,12 +220,26 @@ mod tests {
     }
 
     #[test]
+    fn the_time_zone_comes_from_its_header_or_from_a_field_of_the_metadata_that_is_one() {
+        let zone = |headers: &[_], metadata: &str| {
+            let body = format!(r#"{{"metadata":{{"time_zone":{metadata}}}}}"#);
+            read(headers, "/", &body).unwrap().zone.map(|zone| ZoneOffsets::at(&zone, []).name().to_owned())
+        };
+        assert_eq!(zone(&[], "null"), None);
+        assert_eq!(zone(&[], r#""Asia/Tokyo""#).as_deref(), Some("Asia/Tokyo"));
+        assert_eq!(zone(&[], r#""Pacific Time""#), None);
+        let header = [("x-memory-time-zone", "-03:00")];
+        assert_eq!(zone(&header, r#""Asia/Tokyo""#).as_deref(), Some("-03:00"));
+    }
+
+    #[test]
     fn an_option_that_cannot_be_meant_is_named() {
         for (header, value) in [
             ("x-memory-mode", "fulll"),
             ("x-memory-budget-tokens", "lots"),
             ("x-memory-deadline-ms", "-1"),
             ("x-memory-deadline-ms", "99999999"),
+            ("x-memory-time-zone", "Europe/Vien"),
         ] {
             let error = read(&[(header, value)], "/", "{}").unwrap_err();
             assert_eq!(error.param.unwrap().to_lowercase(), header);

@@ -11,86 +11,21 @@
 //! (`cargo nextest` would end it after five minutes.)
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use throughline::model::{Receipt, ReceiptId};
+use throughline::model::{Receipt, ReceiptId, ZoneOffsets};
 use throughline::ports::{Append, EmbeddedRow, FIRST_MODEL, Idempotency, ReadStore, WriteStore};
 use throughline_sqlite::SqliteStore;
 use throughline_sqlite::doctor::doctor;
 
-use crate::support::{again, any_file_holds, assert_sound, now, open, rows, said, scope, texts};
+use crate::kill::{Chance, DIRECTORY, ROUNDS_PER_DIRECTORY, kill_after, rounds, start, tell};
+use crate::support::{any_file_holds, assert_sound, now, open, rows, said, scope, texts};
 
-const ROUNDS: &str = "THROUGHLINE_CRASH_ROUNDS";
-const DIRECTORY: &str = "THROUGHLINE_TEST_CRASH_DIRECTORY";
-const ROUNDS_SHORT: u64 = 20;
-const ROUNDS_PER_DIRECTORY: u64 = 25;
 const WRITERS: usize = 8;
 
 /// How much a child may acknowledge before it is killed, at most.
 const ACKNOWLEDGED_MAX: u64 = 120;
-
-fn rounds() -> u64 {
-    std::env::var(ROUNDS).map_or(ROUNDS_SHORT, |rounds| rounds.parse().unwrap())
-}
-
-/// Numbers by chance (`SplitMix64`), the same again from the same seed.
-struct Chance(u64);
-
-impl Chance {
-    fn new() -> Self {
-        let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-        let chance = Self(u64::try_from(seed % u128::from(u64::MAX)).unwrap());
-        println!("seed {}", chance.0);
-        chance
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-}
-
-/// In the child: one line for each acknowledged write, whole or not at all.
-fn tell(words: &str) {
-    let line = format!("\nack {words}\n");
-    let mut out = std::io::stdout().lock();
-    out.write_all(line.as_bytes()).unwrap();
-    out.flush().unwrap();
-}
-
-fn start(test: &str, directory: &Path) -> Child {
-    again(test, DIRECTORY, directory).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
-}
-
-/// Lets the child tell so many things, waits a moment more and kills it. Returns all it told.
-fn kill_after(mut child: Child, told_max: u64, pause: Duration) -> Vec<String> {
-    let mut pipe = BufReader::new(child.stdout.take().unwrap());
-    // A line without its end was cut off by the kill: nobody was told that.
-    let mut next = || {
-        let mut line = String::new();
-        pipe.read_line(&mut line).unwrap();
-        line.ends_with('\n').then_some(line)
-    };
-    let word = |line: String| line.trim_end().strip_prefix("ack ").map(str::to_owned);
-    let mut told = Vec::new();
-    while (told.len() as u64) < told_max
-        && let Some(line) = next()
-    {
-        told.extend(word(line));
-    }
-    std::thread::sleep(pause);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    // What it had told before it died counts as well.
-    told.extend(std::iter::from_fn(next).filter_map(word));
-    told
-}
 
 /// How many turns the append number `number` has.
 fn turns_of(number: usize) -> usize {
@@ -238,6 +173,7 @@ fn receipt(number: usize) -> Receipt {
         id: ReceiptId(uuid::Uuid::from_u128(number as u128)),
         session: None,
         time: now(),
+        zone: ZoneOffsets::utc(),
         query: format!("query of erased {}", number % 4),
         identity: None,
         identity_hash: None,

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use throughline::model::{AgentId, Profile, Receipt, ReceiptId, Scope, Section, SectionUse};
+use throughline::model::{AgentId, Profile, Receipt, ReceiptId, Scope, Section, SectionUse, ZoneOffsets};
 use throughline::ports::{Append, Idempotency, Parent, ReadStore, WriteStore};
 use throughline_sqlite::SqliteStore;
 
@@ -42,6 +42,7 @@ fn receipt(user: usize, round: usize) -> Receipt {
         id: ReceiptId(id),
         session: said(&format!("{}s", marker(user)), [""; 0]).session.into(),
         time: now(),
+        zone: ZoneOffsets::utc(),
         query: long(user, round),
         identity: None,
         identity_hash: None,

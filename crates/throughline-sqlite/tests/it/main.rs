@@ -10,5 +10,7 @@ mod conformance;
 mod crash;
 mod erasure;
 mod faults;
+mod kill;
+mod model_crash;
 mod sharing;
 mod support;

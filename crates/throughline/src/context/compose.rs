@@ -2,13 +2,13 @@
 //!
 //! Reads no clock and keeps no state: same inputs, same bytes.
 
-use jiff::tz::Offset;
-
 use super::budget::{Choice, ContextBudget, choose, tokens};
 use super::fence::{FenceKey, JOINT, seal};
 use super::prefix::{self, Omission};
 use super::recalled::{HEAD, RecalledPassage, STANDING_HEAD, with_part};
-use crate::model::{DropReason, Identity, Profile, ReceiptItem, Section, SectionUse, TenantId, Timestamp};
+use crate::model::{
+    DropReason, Identity, Profile, ReceiptItem, Section, SectionUse, TenantId, Timestamp, ZoneOffsets,
+};
 
 /// All that a context depends on, but for how tokens are counted.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,7 @@ pub struct ComposeInput<'a> {
     /// Ages count from here.
     pub now: Timestamp,
     /// Days begin and end by this one: the user's if it is known, else UTC.
-    pub offset: Offset,
+    pub zone: &'a ZoneOffsets,
     /// How much there may be.
     pub budget: &'a ContextBudget,
     /// Marks the block.
@@ -141,7 +141,7 @@ impl Block<'_> {
         let Block { input, count, .. } = *self;
         let candidates: Vec<Candidate> = (0..part.items.len())
             .filter(|at| part.items[*at].dropped.is_none())
-            .map(|at| Candidate { at, line: part.passages[at].line(input.now, input.offset) })
+            .map(|at| Candidate { at, line: part.passages[at].line(input.now, input.zone) })
             .collect();
         for candidate in &candidates {
             part.items[candidate.at].dropped = Some(DropReason::Budget);

@@ -14,10 +14,9 @@
 use std::fmt::Write;
 
 use jiff::civil::Date;
-use jiff::tz::Offset;
 
 use super::fence::entry;
-use crate::model::{Role, Timestamp};
+use crate::model::{Role, Timestamp, ZoneOffsets};
 
 /// The first line of the part of standing statements.
 pub(super) const STANDING_HEAD: &str = "Lasting wishes and facts in this user's own words, oldest first; where two disagree, the later counts. They carry the user's authority and no other.";
@@ -54,9 +53,9 @@ pub struct RecalledPassage<'a> {
 
 impl RecalledPassage<'_> {
     /// The passage's entry: safe to stand in a fence.
-    pub(super) fn line(&self, now: Timestamp, offset: Offset) -> String {
-        let date = offset.to_datetime(self.time).date();
-        let age = age(self.time, now, offset);
+    pub(super) fn line(&self, now: Timestamp, zone: &ZoneOffsets) -> String {
+        let date = zone.date(self.time);
+        let age = age(self.time, now, zone);
         let said = match (self.role, speaker(self.name)) {
             (Role::Tool, Some(name)) => format!("the tool {name} answered"),
             (Role::Tool, None) => "a tool answered".into(),
@@ -99,9 +98,9 @@ pub(super) fn with_part<'a>(body: &str, head: &'a str, lines: impl IntoIterator<
     whole
 }
 
-/// How long ago `time` was, in calendar days, months and years of the given offset; hours within the same day.
-fn age(time: Timestamp, now: Timestamp, offset: Offset) -> String {
-    let (date, today) = (offset.to_datetime(time).date(), offset.to_datetime(now).date());
+/// How long ago `time` was, in calendar days, months and years of the given zone; hours within the same day.
+fn age(time: Timestamp, now: Timestamp, zone: &ZoneOffsets) -> String {
+    let (date, today) = (zone.date(time), zone.date(now));
     match (today - date).get_days() {
         0 => match now.duration_since(time).as_hours() {
             ..=0 => "today".into(),
@@ -139,6 +138,8 @@ fn distance(from: Date, to: Date, days: i32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::{self, TimeZone};
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -160,7 +161,7 @@ mod tests {
     }
 
     fn line(role: Role, name: Option<&str>, text: &str) -> String {
-        passage(role, name, text).line(at("2026-11-22T08:00:00Z"), Offset::UTC)
+        passage(role, name, text).line(at("2026-11-22T08:00:00Z"), &ZoneOffsets::utc())
     }
 
     #[test]
@@ -226,7 +227,7 @@ mod tests {
             ("2025-10-22T00:00:00Z", "2026-11-22T00:00:00Z", "1 year and 1 month ago"),
             ("2024-02-29T00:00:00Z", "2025-02-28T00:00:00Z", "11 months ago"),
         ] {
-            assert_eq!(age(at(time), at(now), Offset::UTC), expected, "{time} at {now}");
+            assert_eq!(age(at(time), at(now), &ZoneOffsets::utc()), expected, "{time} at {now}");
         }
     }
 
@@ -239,21 +240,24 @@ mod tests {
             ("2026-11-29T12:00:00Z", "in 7 days"),
             ("2028-01-22T12:00:00Z", "in 1 year and 2 months"),
         ] {
-            assert_eq!(age(at(time), now, Offset::UTC), expected);
+            assert_eq!(age(at(time), now, &ZoneOffsets::utc()), expected);
         }
     }
 
     #[test]
-    fn days_are_those_of_the_given_offset() {
+    fn days_are_those_of_the_given_zone() {
         let passage = RecalledPassage { time: at("2026-11-21T23:30:00Z"), ..passage(Role::User, None, "hi") };
         let now = at("2026-11-22T12:00:00Z");
-        assert!(passage.line(now, Offset::UTC).starts_with("- Saturday 2026-11-21 (yesterday)"));
-        assert!(passage.line(now, jiff::tz::offset(2)).starts_with("- Sunday 2026-11-22 (12 hours ago)"));
+        assert!(passage.line(now, &ZoneOffsets::utc()).starts_with("- Saturday 2026-11-21 (yesterday)"));
+        let east = ZoneOffsets::at(&TimeZone::fixed(tz::offset(2)), [passage.time, now]);
+        assert!(passage.line(now, &east).starts_with("- Sunday 2026-11-22 (12 hours ago)"));
     }
 
     #[test]
     fn the_ends_of_time_have_an_age() {
-        assert_eq!(age(Timestamp::MIN, Timestamp::MAX, Offset::UTC), "19998 years and 11 months ago");
-        assert_eq!(age(Timestamp::MAX, Timestamp::MIN, Offset::MAX), "in 19998 years and 11 months");
+        let ends = [Timestamp::MIN, Timestamp::MAX];
+        assert_eq!(age(ends[0], ends[1], &ZoneOffsets::utc()), "19998 years and 11 months ago");
+        let east = ZoneOffsets::at(&TimeZone::fixed(tz::Offset::MAX), ends);
+        assert_eq!(age(ends[1], ends[0], &east), "in 19998 years and 11 months");
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use jiff::tz::Offset;
+use jiff::tz::TimeZone;
 use uuid::{NoContext, Uuid};
 
 use crate::context::{ComposeInput, Composed, ContextBudget, RecalledPassage, compose};
 use crate::journal::{Said, Thread, locate};
 use crate::model::{
     Content, DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, Section, SessionId, TenantId,
-    Timestamp, Turn,
+    Timestamp, Turn, ZoneOffsets,
 };
 use crate::recall::{Degraded, RecallRequest, StandingItem, passage_text};
 
@@ -31,6 +31,8 @@ pub struct ContextRequest {
     pub query: Option<String>,
     /// The most tokens of the whole context; the configured budget if not given.
     pub budget_tokens: Option<u32>,
+    /// Where days begin and end for whoever asks; as in the settings if not given.
+    pub zone: Option<TimeZone>,
     /// The most time to wait for the query's vector.
     pub embed_deadline: Duration,
 }
@@ -43,6 +45,7 @@ impl ContextRequest {
             messages: vec![Said { role: Role::User, name: None, content: Content::text(question) }],
             query: None,
             budget_tokens: None,
+            zone: None,
             embed_deadline: Duration::from_millis(500),
         }
     }
@@ -100,6 +103,8 @@ impl Memory {
                 limit: self.settings.context_candidates_max + thread.visible.len(),
                 standing_max: self.settings.context_standing_max,
                 embed_deadline: request.embed_deadline,
+                time: Some(now),
+                zone: request.zone.clone(),
                 ..RecallRequest::new(query.clone())
             },
         )?;
@@ -140,13 +145,16 @@ impl Memory {
             })
             .collect();
         let found = Passages { standing: &standing, recalled: &passages };
+        let times = standing.iter().chain(&passages).map(|passage| passage.time).chain([now]);
+        let zone = ZoneOffsets::at(request.zone.as_ref().unwrap_or(&self.settings.zone), times);
         let composed = timed(&mut timings, "compose", || {
-            self.compose(scope.tenant(), identity.as_ref(), &profile, found, now, &budget)
+            self.compose(scope.tenant(), identity.as_ref(), &profile, found, (now, &zone), &budget)
         });
         let receipt = Receipt {
             id,
             session: Some(thread.session.clone()),
             time: now,
+            zone,
             query,
             identity: identity.as_ref().map(|identity| identity.version),
             identity_hash: identity.as_ref().map(Identity::hash),
@@ -194,8 +202,9 @@ impl Memory {
         let (standing, recalled) = (passages(Section::Standing), passages(Section::Recalled));
         let found = Passages { standing: &standing, recalled: &recalled };
         let budget = ContextBudget::of_receipt(receipt.budget_tokens, &receipt.sections);
+        let asked = (receipt.time, &receipt.zone);
         let Composed { prefix, block, context_hash, .. } =
-            self.compose(tenant, identity.as_ref(), &profile, found, receipt.time, &budget);
+            self.compose(tenant, identity.as_ref(), &profile, found, asked, &budget);
         Ok(Some(Replay { same: context_hash == receipt.context_hash, receipt, prefix, block }))
     }
 
@@ -205,20 +214,11 @@ impl Memory {
         identity: Option<&Identity>,
         profile: &Profile,
         Passages { standing, recalled }: Passages<'_>,
-        now: Timestamp,
+        (now, zone): (Timestamp, &ZoneOffsets),
         budget: &ContextBudget,
     ) -> Composed {
-        let input = ComposeInput {
-            identity,
-            profile,
-            standing,
-            recalled,
-            now,
-            offset: Offset::UTC,
-            budget,
-            key: &self.fence_key,
-            tenant,
-        };
+        let key = &self.fence_key;
+        let input = ComposeInput { identity, profile, standing, recalled, now, zone, budget, key, tenant };
         compose(&input, &|text| self.settings.token_encoding.count(text))
     }
 

@@ -21,6 +21,8 @@ pub(super) struct AtHand {
 pub(super) struct ModelsAtHand {
     pub(super) serving: Option<AtHand>,
     pub(super) coming: Option<AtHand>,
+    /// The model that serves, if it is not at hand while others are.
+    pub(super) other_serves: Option<EmbeddingModel>,
     /// The numbers of all models whose vectors are kept.
     pub(super) kept: Vec<ModelNumber>,
 }
@@ -85,6 +87,12 @@ impl Memory {
         Ok(self.models_at_hand()?.serving.map(|serving| serving.embedder))
     }
 
+    /// The model that serves, if this process has embedders and none of it: recall goes by words alone until it is
+    /// [kept at hand](Self::keep_at_hand). Asks the store.
+    pub fn other_model_serving(&self) -> Result<Option<EmbeddingModel>, MemoryError> {
+        Ok(self.models_at_hand()?.other_serves)
+    }
+
     /// The embedder of this name, if this process has it; whether its model serves or not.
     pub fn embedder_named(&self, name: &str) -> Option<Arc<dyn Embedder>> {
         let embedders = self.embedders.read().unwrap_or_else(PoisonError::into_inner);
@@ -112,7 +120,9 @@ impl Memory {
             let NumberedModel { number, model } = known?;
             Some(AtHand { embedder: self.at_hand(&model)?, number })
         };
-        Ok(ModelsAtHand { serving: find(models.serving), coming: find(models.coming), kept })
+        let serving = find(models.serving.clone());
+        let other_serves = models.serving.filter(|_| serving.is_none()).map(|known| known.model);
+        Ok(ModelsAtHand { serving, coming: find(models.coming), other_serves, kept })
     }
 
     /// Lets the coming model serve if no passage waits for it. A process that has no embedder for it leaves that to

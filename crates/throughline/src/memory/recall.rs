@@ -46,13 +46,14 @@ impl Memory {
                     kind: request.ranking,
                     priors: request.priors,
                     now: request.time.unwrap_or_else(|| self.now()),
-                    zone: &request.zone,
+                    zone: request.zone.as_ref().unwrap_or(&self.settings.zone),
                     limit: request.limit,
                     standing_max: request.standing_max,
                 };
-                rank(shard, &ranking)
+                rank(shard, &ranking, &|numbers, sink| self.store.search_rows_at(scope, numbers, sink))
             })
         })?
+        .transpose()?
         .unwrap_or_default();
         let (items, standing) = timed(&mut timings, "fetch", || self.fetch(scope, request, found))?;
         let items = match request.budget_tokens {
@@ -110,8 +111,11 @@ impl Memory {
     }
 
     fn embed_query(&self, request: &RecallRequest) -> Result<Asked, MemoryError> {
-        let Some(serving) = self.models_at_hand()?.serving else {
-            return Ok(Asked { model: None, embedding: None, degraded: Some(Degraded::NoModel) });
+        let models = self.models_at_hand()?;
+        let Some(serving) = models.serving else {
+            let degraded =
+                if models.other_serves.is_some() { Degraded::OtherModelServes } else { Degraded::NoModel };
+            return Ok(Asked { model: None, embedding: None, degraded: Some(degraded) });
         };
         let mut asked = Asked { model: Some(serving.number), embedding: None, degraded: None };
         let by_words = matches!(request.ranking, RankingKind::Lexical | RankingKind::Bm25);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use crate::context::ContextBudget;
 use crate::text::tokens::TokenEncoding;
 
@@ -10,6 +12,8 @@ use crate::text::tokens::TokenEncoding;
 pub struct Settings {
     /// Bytes of shards kept in memory.
     pub shard_cache_bytes_max: usize,
+    /// Where days begin and end for whoever asks and does not say.
+    pub zone: TimeZone,
     /// How the tokens of a context are counted.
     pub token_encoding: TokenEncoding,
     /// The budget of a context that asks for none.
@@ -25,7 +29,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            shard_cache_bytes_max: 256 * 1024 * 1024,
+            shard_cache_bytes_max: 512 * 1024 * 1024,
+            zone: TimeZone::UTC,
             token_encoding: TokenEncoding::O200k,
             budget: ContextBudget::default(),
             context_candidates_max: 40,

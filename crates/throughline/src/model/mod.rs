@@ -9,6 +9,7 @@ mod profile;
 mod receipt;
 mod scope;
 mod turn;
+mod zone;
 
 pub use chain::{ChainHash, MessageHash};
 pub use identity::{Identity, IdentityVersion};
@@ -17,6 +18,7 @@ pub use profile::{Profile, ProfileEpoch, ProfilePatch, Slot};
 pub use receipt::{DropReason, Receipt, ReceiptId, ReceiptItem, Section, SectionUse, StageTiming};
 pub use scope::{Generation, Revision, Scope, UserKey};
 pub use turn::{Content, Role, Turn, TurnId, TurnIdError};
+pub use zone::ZoneOffsets;
 
 /// A moment, in UTC, kept to the millisecond.
 pub type Timestamp = jiff::Timestamp;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{IdentityVersion, ProfileEpoch, SessionId, Timestamp};
+use super::{IdentityVersion, ProfileEpoch, SessionId, Timestamp, ZoneOffsets};
 
 /// Names a receipt; drawn before the request goes upstream, so that the response can carry it. Shown as `rcpt_<32 hex>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -127,6 +127,8 @@ pub struct Receipt {
     pub session: Option<SessionId>,
     /// When the context was built; ages in it count from here.
     pub time: Timestamp,
+    /// Where days began and ended for whoever asked.
+    pub zone: ZoneOffsets,
     /// What was searched for.
     pub query: String,
     /// The identity used.

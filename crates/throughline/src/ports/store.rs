@@ -305,6 +305,14 @@ pub trait ReadStore: Send + Sync {
         sink: &mut dyn FnMut(SearchRow),
     ) -> Result<Option<Revision>, StoreError>;
 
+    /// Hands over the rows with these numbers, given in rising order, in that order; one that is not there is left out.
+    fn search_rows_at(
+        &self,
+        scope: &Scope,
+        numbers: &[u64],
+        sink: &mut dyn FnMut(SearchRow),
+    ) -> Result<(), StoreError>;
+
     /// Turns by number, in the order asked; one that is not there is left out.
     fn turns(&self, scope: &Scope, seqs: &[u64]) -> Result<Vec<Turn>, StoreError>;
 

@@ -1,10 +1,11 @@
 //! What the three arms say of each passage and, through the window, of each turn.
 
-use super::fusion::z_scores;
+use super::fusion::{Share, z_scores};
 use super::late::{TokenScores, max_sim};
 use super::query::{Query, QueryToken};
 use super::selection::Selection;
 use super::shard::Shard;
+use super::vectors::Source;
 use super::window::Window;
 
 /// An arm: its score of each turn on the common scale, and how a passage's raw score compares on that scale.
@@ -25,9 +26,10 @@ pub(super) struct LateArm {
 }
 
 impl Arm {
-    fn new(mut turns: Vec<f32>, passages: &[f32], raw: Vec<f32>, sampled: usize) -> Self {
-        let (mean, deviation) = z_scores(&mut turns, sampled);
-        let scaled = |value: &f32| if value.is_nan() { 0.0 } else { (value - mean) / deviation };
+    fn new(mut turns: Vec<f32>, passages: &[f32], raw: Vec<f32>, shares: Share<'_>) -> Self {
+        let (mean, deviation) = z_scores(&mut turns, shares);
+        let per_deviation = deviation.recip();
+        let scaled = |value: &f32| if value.is_nan() { 0.0 } else { (value - mean) * per_deviation };
         Self { turns, passages: passages.iter().map(scaled).collect(), raw }
     }
 }
@@ -39,8 +41,7 @@ pub(super) fn lexical(shard: &Shard, selection: &Selection, query: &Query, windo
     // What the turns have of one word; only those in `touched` are not 0.
     let (mut word, mut touched) = (vec![0.0_f32; turns.len()], Vec::new());
     for term in &query.terms {
-        for (document, score) in shard.lexical.scores(term.hash) {
-            let Some((turn, passage)) = selection.passage(shard, document) else { continue };
+        selection.scores(shard, term.hash, |turn, passage, score| {
             raw[passage] += score;
             let takers = window.into_iter().flat_map(|window| window.takers(turn));
             for (taker, share) in takers.chain([(turn, 1.0)]) {
@@ -49,47 +50,48 @@ pub(super) fn lexical(shard: &Shard, selection: &Selection, query: &Query, windo
                 }
                 word[taker] = word[taker].max(share * score);
             }
-        }
+        });
         for turn in touched.drain(..) {
             turns[turn] += std::mem::take(&mut word[turn]);
         }
     }
-    Arm::new(turns, &raw.clone(), raw, selection.sampled)
+    Arm::new(turns, &raw.clone(), raw, selection.shares())
 }
 
 /// Cosine with the query's vector.
-pub(super) fn dense(shard: &Shard, selection: &Selection, query: &[f32]) -> Arm {
-    let mut raw = vec![f32::NAN; selection.passages.len()];
-    shard.dense.score(query, &selection.passages, &mut raw);
-    Arm::new(selection.best_of_passages(&raw), &raw.clone(), raw, selection.sampled)
+pub(super) fn dense(vectors: &Source<'_>, selection: &Selection, query: &[f32]) -> Arm {
+    let raw = vectors.cosines(query, selection);
+    Arm::new(selection.best_of_passages(&raw), &raw.clone(), raw, selection.shares())
 }
 
 /// MaxSim′ of the query's tokens, each through the window; `raw` is plain MaxSim, the mean of the best cosines. None if
 /// neither query nor passages have tokens.
 pub(super) fn late(
     shard: &Shard,
+    vectors: &Source<'_>,
     selection: &Selection,
     tokens: &[QueryToken],
     window: Option<&Window>,
 ) -> Option<LateArm> {
-    let vectors: Vec<&[f32]> = tokens.iter().map(|token| &token.vector[..]).collect();
-    let table = shard.late.best(&vectors, &selection.passages)?;
+    let query: Vec<&[f32]> = tokens.iter().map(|token| &token.vector[..]).collect();
+    let table = vectors.best_tokens(&query, selection)?;
     let best: Vec<Vec<f32>> = table.iter().map(|row| selection.best_of_passages(row)).collect();
     let mut raw = vec![0.0; selection.passages.len()];
     let mut passages = raw.clone();
     let mut scores = Vec::with_capacity(table.len());
+    let per_token = (table.len() as f32).recip();
     for ((row, best), token) in table.iter().zip(&best).zip(tokens) {
-        let mut score = TokenScores::new(best.clone(), selection.sampled);
+        let mut score = TokenScores::new(best.clone(), selection.shares());
         score.spread *= shard.lexical.weight(token.word);
+        let weight = score.spread / score.deviation;
         for ((best, raw), passage) in row.iter().zip(&mut raw).zip(&mut passages) {
-            *raw += best / table.len() as f32;
-            let z = (best - score.mean) / score.deviation;
-            *passage += if z.is_nan() { 0.0 } else { score.spread * z };
+            *raw += best * per_token;
+            *passage += if best.is_nan() { 0.0 } else { weight * (best - score.mean) };
         }
         if let Some(window) = window {
-            score.z = (0..score.z.len()).map(|turn| window.lifted(&score.z, turn)).collect();
+            score.z = window.lifted(&score.z);
         }
         scores.push(score);
     }
-    Some(LateArm { arm: Arm::new(max_sim(&scores), &passages, raw, selection.sampled), best })
+    Some(LateArm { arm: Arm::new(max_sim(&scores), &passages, raw, selection.shares()), best })
 }

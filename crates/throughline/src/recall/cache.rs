@@ -21,6 +21,9 @@ struct Hot {
     bytes: usize,
 }
 
+/// One shard's vectors take at most this part of the budget; a larger scope's are read from the store.
+const VECTORS_PART: usize = 4;
+
 /// Shards by scope, the least recently used dropped first.
 pub(crate) struct ShardCache {
     hot: Mutex<Hot>,
@@ -53,8 +56,9 @@ impl ShardCache {
             self.forget(scope);
             return Ok(None);
         };
+        let empty = || Shard::new(revision.generation, model, self.bytes_max / VECTORS_PART);
         let cached = self.hot().shards.get(scope).map(|cached| cached.shard.clone());
-        let shard = cached.unwrap_or_else(|| Arc::new(RwLock::new(Shard::new(revision.generation, model))));
+        let shard = cached.unwrap_or_else(|| Arc::new(RwLock::new(empty())));
         {
             let read = shard.read().unwrap_or_else(PoisonError::into_inner);
             let same = read.revision.generation == revision.generation && read.model == model;
@@ -65,7 +69,7 @@ impl ShardCache {
         let (found, bytes) = {
             let mut write = shard.write().unwrap_or_else(PoisonError::into_inner);
             if write.revision.generation != revision.generation || write.model != model {
-                *write = Shard::new(revision.generation, model);
+                *write = empty();
             }
             let after = write.revision.row;
             let now = store.search_rows(scope, after, &mut |row| write.apply(&row))?;

@@ -6,17 +6,18 @@
 //! is a cosine, without it is having the word. Other neighbours do not count here as they do in the ranking: what stands
 //! beside a good turn is mostly not worth a model's attention ("Great!").
 //!
-//! The part goes through a logistic function, fitted on the ten best turns of the questions of three LoCoMo conversations
-//! against the ten best turns of another conversation, asked the same questions with the names swapped, both kinds weighing
-//! the same. Area under the curve 0.91 with tokens. `docs/recall.md` has what each threshold loses and avoids; it is a scale
-//! for thresholds, not the probability of being right.
+//! The part goes through a logistic function, fitted on LoCoMo conversations against another conversation that was asked the
+//! same questions with the names swapped, both kinds weighing the same. So 0.3 means that of items which are as likely evidence
+//! as passages of a memory without the answer, 30 % are evidence: within 5 points there, less sure on long chat messages. It is
+//! a scale for thresholds, not the chance that an item answers the question, which depends on how much there is to find.
+//! `throughline eval confidence` measures it; `docs/recall.md` has what each threshold loses and avoids.
 
 use super::arms::{Arm, LateArm};
 use super::query::Query;
 use super::selection::Selection;
 use super::shard::Shard;
 use super::weights::Weights;
-use super::window::Window;
+use super::window::Neighbours;
 
 /// Below it a passage is not shown to a model.
 pub(super) const CONFIDENCE_MIN: f32 = 0.15;
@@ -47,11 +48,10 @@ pub(super) fn confidence(
     lexical: &Arm,
     found: &[(usize, usize)],
 ) -> Vec<f32> {
-    let window = Window::new(shard, selection, &Weights::ANSWERS);
     if let Some(late) = late {
-        return by_tokens(shard, query, &window, late, found);
+        return by_tokens(shard, selection, query, late, found);
     }
-    let Some(dense) = dense else { return by_words(shard, selection, query, &window, found) };
+    let Some(dense) = dense else { return by_words(shard, selection, query, found) };
     let unreachable = shard.lexical.unreachable(&query.terms);
     let part = |bm25: f32| if unreachable > 0.0 { bm25 / unreachable } else { 0.0 };
     let cosine = |passage: usize| Some(dense.raw[passage]).filter(|cosine| !cosine.is_nan());
@@ -62,21 +62,27 @@ pub(super) fn confidence(
     found.iter().map(of).collect()
 }
 
+/// A turn with the question it answers, if it answers one.
+fn with_question(shard: &Shard, selection: &Selection, turn: usize) -> Neighbours {
+    Neighbours::of(shard, selection, &Weights::ANSWERS, turn)
+}
+
 fn by_tokens(
     shard: &Shard,
+    selection: &Selection,
     query: &Query,
-    window: &Window,
     late: &LateArm,
     found: &[(usize, usize)],
 ) -> Vec<f32> {
     let rarity: Vec<f32> =
         query.tokens.iter().map(|token| shard.lexical.rarity(token.word, TURNS_ADDED)).collect();
     let answered = |turn: usize| {
+        let neighbours = with_question(shard, selection, turn);
         let mut clauses = vec![(PRIOR.0 * PRIOR.1, PRIOR.0); query.clauses.len().max(1)];
         for ((token, rarity), best) in query.tokens.iter().zip(&rarity).zip(&late.best) {
             let (sum, weight) = &mut clauses[token.clause];
             // A turn without tokens of its own may still have neighbours that answer.
-            let best = window.lifted(best, turn);
+            let best = neighbours.lifted(best, turn);
             *sum += rarity * best;
             *weight += rarity;
         }
@@ -85,13 +91,8 @@ fn by_tokens(
     found.iter().map(|(turn, _)| logistic(BY_TOKENS, answered(*turn))).collect()
 }
 
-fn by_words(
-    shard: &Shard,
-    selection: &Selection,
-    query: &Query,
-    window: &Window,
-    found: &[(usize, usize)],
-) -> Vec<f32> {
+fn by_words(shard: &Shard, selection: &Selection, query: &Query, found: &[(usize, usize)]) -> Vec<f32> {
+    let neighbours: Vec<_> = found.iter().map(|(turn, _)| with_question(shard, selection, *turn)).collect();
     let mut best = vec![0.0_f32; found.len()];
     let mut has = vec![0.0_f32; selection.turns.len()];
     for clause in &query.clauses {
@@ -100,13 +101,9 @@ fn by_words(
             let rarity = shard.lexical.rarity(term.hash, TURNS_ADDED);
             whole += rarity;
             has.fill(0.0);
-            for (document, _) in shard.lexical.scores(term.hash) {
-                if let Some((turn, _)) = selection.passage(shard, document) {
-                    has[turn] = 1.0;
-                }
-            }
-            for (part, (turn, _)) in parts.iter_mut().zip(found) {
-                *part += rarity * window.lifted(&has, *turn);
+            selection.scores(shard, term.hash, |turn, _, _| has[turn] = 1.0);
+            for ((part, (turn, _)), neighbours) in parts.iter_mut().zip(found).zip(&neighbours) {
+                *part += rarity * neighbours.lifted(&has, *turn);
             }
         }
         if whole > 0.0 {

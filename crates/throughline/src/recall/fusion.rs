@@ -3,41 +3,50 @@
 /// Keeps a list of equal scores from being divided by nothing.
 const DEVIATION_MIN: f64 = 1e-9;
 
-/// Replaces each score by `(score − mean) / standard deviation`, both those of the first `sampled` scores; returns mean and
-/// deviation.
+/// For how many items of a population each score stands; none if for one each.
+pub(crate) type Share<'a> = Option<&'a [f32]>;
+
+/// Replaces each score by `(score − mean) / standard deviation`, both those of the population the scores stand for;
+/// returns mean and deviation.
 ///
 /// NaN means "not measured": such a score has no part in the mean and becomes 0, the score of an average candidate.
-pub(crate) fn z_scores(scores: &mut [f32], sampled: usize) -> (f32, f32) {
-    let (mean, deviation) = mean_and_deviation(&scores[..sampled]);
+pub(crate) fn z_scores(scores: &mut [f32], shares: Share<'_>) -> (f32, f32) {
+    let (mean, deviation) = mean_and_deviation(scores, shares);
+    let per_deviation = deviation.recip();
     for score in scores {
-        let z = (*score - mean) / deviation;
-        *score = if z.is_nan() { 0.0 } else { z };
+        *score = if score.is_nan() { 0.0 } else { (*score - mean) * per_deviation };
     }
     (mean, deviation)
 }
 
-/// The standard deviation of the scores that are not NaN.
-pub(crate) fn deviation(scores: &[f32]) -> f32 {
-    mean_and_deviation(scores).1
-}
-
-fn mean_and_deviation(scores: &[f32]) -> (f32, f32) {
-    let (sum, count) = total(scores, |score| score);
+/// Mean and standard deviation of the scores that are not NaN.
+pub(crate) fn mean_and_deviation(scores: &[f32], shares: Share<'_>) -> (f32, f32) {
+    let (sum, count) = total(scores, shares, |score| score);
     let mean = sum / count.max(1.0);
-    let (squares, _) = total(scores, |score| (score - mean) * (score - mean));
+    let (squares, _) = total(scores, shares, |score| (score - mean) * (score - mean));
     #[expect(clippy::cast_possible_truncation, reason = "scores need no more than 24 bits")]
     (mean as f32, ((squares / count.max(1.0)).sqrt() + DEVIATION_MIN) as f32)
 }
 
-/// The sum of `of` over the scores that are not NaN, and their number, in lanes side by side.
-fn total(scores: &[f32], of: impl Fn(f64) -> f64) -> (f64, f64) {
+/// The sum of `of` over the scores that are not NaN, and for how many items they stand, in lanes side by side.
+fn total(scores: &[f32], shares: Share<'_>, of: impl Fn(f64) -> f64) -> (f64, f64) {
     const LANES: usize = 8;
     let (mut sums, mut counts) = ([0.0; LANES], [0.0; LANES]);
-    for chunk in scores.chunks(LANES) {
-        for ((sum, count), score) in sums.iter_mut().zip(&mut counts).zip(chunk) {
-            let measured = !score.is_nan();
-            *sum += if measured { of(f64::from(*score)) } else { 0.0 };
-            *count += f64::from(u8::from(measured));
+    let mut add = |scores: &[f32], shares: &[f32; LANES]| {
+        for (((sum, count), score), share) in sums.iter_mut().zip(&mut counts).zip(scores).zip(shares) {
+            let share = if score.is_nan() { 0.0 } else { f64::from(*share) };
+            *sum += if score.is_nan() { 0.0 } else { share * of(f64::from(*score)) };
+            *count += share;
+        }
+    };
+    match shares {
+        None => scores.chunks(LANES).for_each(|scores| add(scores, &[1.0; LANES])),
+        Some(shares) => {
+            for (scores, shares) in scores.chunks(LANES).zip(shares.chunks(LANES)) {
+                let mut padded = [0.0; LANES];
+                padded[..shares.len()].copy_from_slice(shares);
+                add(scores, &padded);
+            }
         }
     }
     (sums.iter().sum(), counts.iter().sum())
@@ -67,14 +76,20 @@ mod tests {
     use super::{reciprocal_ranks, z_scores};
 
     fn z(mut scores: Vec<f32>) -> Vec<f32> {
-        let all = scores.len();
-        z_scores(&mut scores, all);
+        z_scores(&mut scores, None);
         scores
     }
 
     #[test]
     fn scores_are_measured_in_deviations_from_the_mean() {
         assert_eq!(z(vec![1.0, 3.0]), [-1.0, 1.0]);
+    }
+
+    #[test]
+    fn a_score_may_stand_for_several_items() {
+        let (mut some, mut all) = ([1.0, 4.0, f32::NAN], [1.0, 1.0, 1.0, 4.0]);
+        assert_eq!(z_scores(&mut some, Some(&[3.0, 1.0, 9.0])), z_scores(&mut all, None));
+        assert_eq!((some[0], some[1], some[2]), (all[0], all[3], 0.0));
     }
 
     #[test]

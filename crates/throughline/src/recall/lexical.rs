@@ -37,10 +37,29 @@ enum Postings {
     Many(Vec<Posting>),
 }
 
+/// A document and how often it has the term: the number in the upper bits, the count in the lower [`COUNT_BITS`].
 #[derive(Debug, Clone, Copy)]
-struct Posting {
-    document: u32,
-    count: u16,
+struct Posting(u32);
+
+/// Counts go up to 15. Passages are short, and by the formula the sixteenth occurrence of a word adds next to nothing.
+const COUNT_BITS: u32 = 4;
+const COUNT_MAX: u16 = (1 << COUNT_BITS) - 1;
+
+/// Documents an index can hold, 268 million: hundreds of gigabytes of text in one scope.
+const DOCUMENTS_MAX: u32 = 1 << (u32::BITS - COUNT_BITS);
+
+impl Posting {
+    fn new(document: u32, count: u16) -> Self {
+        Self(document << COUNT_BITS | u32::from(count.min(COUNT_MAX)))
+    }
+
+    fn document(self) -> u32 {
+        self.0 >> COUNT_BITS
+    }
+
+    fn count(self) -> f32 {
+        (self.0 & u32::from(COUNT_MAX)) as f32
+    }
 }
 
 impl LexicalIndex {
@@ -52,8 +71,9 @@ impl LexicalIndex {
     /// If `document` is not the next number.
     pub(crate) fn add(&mut self, document: u32, terms: &[Term]) {
         assert_eq!(document as usize, self.lengths.len(), "documents are added in order of their numbers");
-        for term in terms {
-            let posting = Posting { document, count: term.count };
+        // What does not fit is found by its meaning alone.
+        for term in terms.iter().filter(|_| document < DOCUMENTS_MAX) {
+            let posting = Posting::new(document, term.count);
             match self.postings.entry(term.hash) {
                 Entry::Vacant(vacant) => {
                     vacant.insert(Postings::One(posting));
@@ -73,14 +93,35 @@ impl LexicalIndex {
     /// does not count. Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", with
     /// the never-negative idf of Lucene.
     pub(crate) fn scores(&self, word: TermHash) -> impl Iterator<Item = (u32, f32)> {
-        let per_word = K1 * B / self.mean_length();
-        let postings = self.postings(word);
-        let most = self.rarity(word, 0.0) * (K1 + 1.0);
-        postings.iter().map(move |posting| {
-            let count = f32::from(posting.count);
-            let length_norm = K1 * (1.0 - B) + per_word * self.lengths[posting.document as usize] as f32;
-            (posting.document, most * count / (count + length_norm))
+        let score = self.score(word);
+        self.postings(word).iter().map(move |posting| (posting.document(), score(*posting)))
+    }
+
+    /// The same for those of these documents, given in rising order, that have the word. For a few documents of many this
+    /// costs less than to look at all that have it.
+    pub(crate) fn scores_among(&self, word: TermHash, documents: &[u32]) -> impl Iterator<Item = (u32, f32)> {
+        let score = self.score(word);
+        let mut postings = self.postings(word);
+        documents.iter().filter_map(move |document| {
+            postings = gallop(postings, *document);
+            let posting = postings.first().filter(|posting| posting.document() == *document)?;
+            Some((*document, score(*posting)))
         })
+    }
+
+    fn score(&self, word: TermHash) -> impl Fn(Posting) -> f32 {
+        let per_word = K1 * B / self.mean_length();
+        let most = self.rarity(word, 0.0) * (K1 + 1.0);
+        move |posting| {
+            let length = self.lengths[posting.document() as usize] as f32;
+            let count = posting.count();
+            most * count / (count + K1 * (1.0 - B) + per_word * length)
+        }
+    }
+
+    /// How many documents have the word.
+    pub(crate) fn count(&self, word: TermHash) -> usize {
+        self.postings(word).len()
     }
 
     /// The score for the query that no document can reach: every word of it, each without end, words the scope never had
@@ -117,6 +158,17 @@ impl LexicalIndex {
     fn mean_length(&self) -> f32 {
         if self.total_length == 0 { 1.0 } else { self.total_length as f32 / self.lengths.len() as f32 }
     }
+}
+
+/// The postings from this document on: steps of 1, 2, 4, … until one is past it, then halves.
+fn gallop(postings: &[Posting], document: u32) -> &[Posting] {
+    let mut step = 1;
+    while postings.get(step).is_some_and(|posting| posting.document() < document) {
+        step *= 2;
+    }
+    let from = step / 2;
+    let within = &postings[from.min(postings.len())..postings.len().min(step + 1)];
+    &postings[from.min(postings.len()) + within.partition_point(|posting| posting.document() < document)..]
 }
 
 impl Postings {

@@ -23,6 +23,8 @@ mod shard;
 mod speaker;
 mod standing;
 mod top;
+mod vectors;
+mod wanted;
 mod weights;
 mod window;
 

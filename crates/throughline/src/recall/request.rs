@@ -33,8 +33,8 @@ pub struct RecallRequest {
     pub priors: Priors,
     /// When it is asked: "last week" counts from here. The present moment if not given.
     pub time: Option<Timestamp>,
-    /// Where days begin and end for whoever asks.
-    pub zone: TimeZone,
+    /// Where days begin and end for whoever asks; as in the settings if not given.
+    pub zone: Option<TimeZone>,
 }
 
 impl RecallRequest {
@@ -51,7 +51,7 @@ impl RecallRequest {
             ranking: RankingKind::default(),
             priors: Priors::default(),
             time: None,
-            zone: TimeZone::UTC,
+            zone: None,
         }
     }
 }
@@ -187,6 +187,9 @@ impl StandingItem {
 pub enum Degraded {
     /// No embedding model is there (yet): ranked by words alone.
     NoModel,
+    /// The model that serves is not at hand here, others are: ranked by words alone. Another process has changed the
+    /// store's model, or the change is under way and the old one is missing.
+    OtherModelServes,
     /// The model failed: ranked by words alone.
     ModelFailed,
     /// The model took too long: ranked by words alone.
@@ -195,9 +198,10 @@ pub enum Degraded {
 
 impl Degraded {
     /// A stable code.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::NoModel => "no_embedding_model",
+            Self::OtherModelServes => "other_model_serves",
             Self::ModelFailed => "embedding_failed",
             Self::ModelLate => "embedding_deadline",
         }

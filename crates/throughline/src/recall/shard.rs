@@ -10,10 +10,11 @@ use crate::ports::{ModelNumber, SearchRow};
 use crate::text::terms::TermHash;
 
 use super::candidates::EXACT_TURNS_MAX;
-use super::dense::{DenseIndex, QuantizedVector};
+use super::dense::QuantizedVector;
 use super::late::LateIndex;
 use super::lexical::LexicalIndex;
 use super::passage_row::PassageRow;
+use super::vectors::{LastSample, Vectors};
 
 /// Bytes of text that a token has, about: lengths only need to be comparable.
 const TOKEN_BYTES: u32 = 4;
@@ -77,10 +78,15 @@ pub(crate) struct Shard {
     /// Whether the assistant's turns bear names: then it is a person too.
     pub(crate) two_people: bool,
     pub(crate) lexical: LexicalIndex,
-    pub(crate) dense: DenseIndex,
-    pub(crate) late: LateIndex,
+    /// None once they would take more than `vectors_bytes_max`: then they are read when they are needed.
+    vectors: Option<Vectors>,
+    vectors_bytes_max: usize,
+    /// Of those that were read, the ones that are nearly always needed.
+    pub(super) sample: LastSample,
     /// The passages' vectors in one bit a component, once the shard is large: as if each were one token.
     sketches: Option<LateIndex>,
+    /// By document number: the number of its row in the store.
+    rows: Vec<u64>,
     places: HashMap<u64, u32>,
     documents: HashMap<(u64, u32), u32>,
     /// By session number of the store.
@@ -93,8 +99,8 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// A shard without rows.
-    pub(crate) fn new(generation: Generation, model: Option<ModelNumber>) -> Self {
+    /// A shard without rows. If it is large, it holds vectors only as long as they take no more than these bytes.
+    pub(crate) fn new(generation: Generation, model: Option<ModelNumber>, vectors_bytes_max: usize) -> Self {
         Self {
             revision: Revision { generation, row: 0 },
             model,
@@ -106,9 +112,11 @@ impl Shard {
             speakers: Vec::new(),
             two_people: false,
             lexical: LexicalIndex::default(),
-            dense: DenseIndex::default(),
-            late: LateIndex::default(),
+            vectors: Some(Vectors::default()),
+            vectors_bytes_max,
+            sample: LastSample::default(),
             sketches: None,
+            rows: Vec::new(),
             places: HashMap::new(),
             documents: HashMap::new(),
             session_places: HashMap::new(),
@@ -136,29 +144,28 @@ impl Shard {
         let tokens = self.model.and_then(|model| passage.tokens(model));
         let dimensions = vector.map_or(0, |vector| vector.values.len());
         if let Some(&document) = self.documents.get(&(row.turn, row.passage)) {
-            // A row that gets another model's vectors brings this one's along; they never change.
             let document = document as usize;
-            if self.embedded[document] {
-                return;
-            }
-            if let Some(vector) = vector {
+            self.rows[document] = row.number;
+            // A row that gets another model's vectors brings this one's along; they never change.
+            if let Some(vector) = vector.filter(|_| !self.embedded[document]) {
                 self.embedded[document] = true;
-                self.dense.set(document, vector);
+                if let Some(vectors) = &mut self.vectors {
+                    vectors.set(document, Some(vector), tokens);
+                }
                 if let Some(sketches) = &mut self.sketches {
                     sketches.set(document, &vector.sketch(), dimensions);
                 }
             }
-            if let Some(tokens) = tokens {
-                self.late.set(document, tokens, dimensions);
-            }
             return;
         }
         let document = place(self.passages.len());
+        self.rows.push(row.number);
         self.embedded.push(vector.is_some());
         self.documents.insert((row.turn, row.passage), document);
         self.lexical.add(document, &passage.terms);
-        self.dense.push(vector);
-        self.late.push(tokens, dimensions);
+        if let Some(vectors) = &mut self.vectors {
+            vectors.push(vector, tokens);
+        }
         if let Some(sketches) = &mut self.sketches {
             sketches.push(vector.map(QuantizedVector::sketch).as_ref(), dimensions);
         }
@@ -167,9 +174,29 @@ impl Shard {
         }
         let passage = self.passage(row, document, passage);
         self.passages.push(passage);
-        if self.sketches.is_none() && self.turns.len() > EXACT_TURNS_MAX {
-            self.sketches = Some(self.dense.sketches());
+        self.slim();
+    }
+
+    /// Takes sketches of a shard that has become large, and gives up vectors that have become too large.
+    fn slim(&mut self) {
+        let Some(vectors) = &self.vectors else { return };
+        if self.turns.len() <= EXACT_TURNS_MAX {
+            return;
         }
+        self.sketches.get_or_insert_with(|| vectors.sketches());
+        if vectors.heap_bytes() > self.vectors_bytes_max {
+            self.vectors = None;
+        }
+    }
+
+    /// The vectors of all passages, if the shard holds them.
+    pub(super) fn vectors(&self) -> Option<&Vectors> {
+        self.vectors.as_ref()
+    }
+
+    /// The number of the row of a document.
+    pub(super) fn row_of(&self, document: u32) -> u64 {
+        self.rows[document as usize]
     }
 
     /// The sketches of all vectors, if the shard is large.
@@ -261,8 +288,9 @@ impl Shard {
             + self.documents.len() * DOCUMENT_BYTES
             + self.sessions.iter().map(|session| session.capacity() * size_of::<u32>()).sum::<usize>()
             + self.lexical.heap_bytes()
-            + self.dense.heap_bytes()
-            + self.late.heap_bytes()
+            + self.rows.capacity() * size_of::<u64>()
+            + self.vectors.as_ref().map_or(0, Vectors::heap_bytes)
+            + self.sample.heap_bytes()
             + self.sketches.as_ref().map_or(0, LateIndex::heap_bytes)
     }
 }

@@ -4,6 +4,7 @@ use super::rank::Parts;
 use super::selection::Selection;
 use super::shard::Shard;
 use super::top;
+use super::wanted::Wanted;
 
 /// What the latest statement is ahead of the first, in deviations of one arm: of two that contradict each other the later
 /// holds, yet one that is about the question comes before a later one that is not.
@@ -17,21 +18,20 @@ pub(crate) struct Standing {
     pub(crate) score: f32,
 }
 
-/// Those of these turns, which stand in rising order of place: by document number.
-pub(super) fn among(shard: &Shard, wanted: &[u32]) -> Vec<u32> {
-    let is_wanted = |document: &u32| wanted.binary_search(&shard.passages[*document as usize].turn).is_ok();
-    shard.standing.iter().copied().filter(is_wanted).collect()
-}
-
-/// The `limit` best, best first; among equals the later said.
+/// The `limit` best of the wanted turns, best first; among equals the later said.
 pub(super) fn rank(
     shard: &Shard,
     selection: &Selection,
     parts: &Parts,
-    mut documents: Vec<u32>,
+    wanted: &Wanted,
     limit: usize,
 ) -> Vec<Standing> {
     let turn = |document: u32| &shard.turns[shard.passages[document as usize].turn as usize];
+    if limit == 0 {
+        return Vec::new();
+    }
+    let is_wanted = |document: &u32| wanted.has(shard.passages[*document as usize].turn);
+    let mut documents: Vec<u32> = shard.standing.iter().copied().filter(is_wanted).collect();
     documents.sort_unstable_by_key(|document| (turn(*document).time_ms, turn(*document).seq, *document));
     let latest = documents.len().saturating_sub(1).max(1) as f32;
     // A turn that a large scope's first look passed over is taken for an average one.

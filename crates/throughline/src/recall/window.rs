@@ -12,62 +12,74 @@ use super::weights::Weights;
 /// Neighbours on both sides: before, after, before that, after that.
 const AROUND: usize = 4;
 
-/// By turn of a selection: of which others it takes something, and how much.
-pub(super) struct Window {
-    givers: Vec<[u32; AROUND]>,
+/// What a turn of a selection takes from which others, by their places in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Neighbours {
+    givers: [u32; AROUND],
     /// 0 where there is no such neighbour.
-    shares: Vec<[f32; AROUND]>,
+    shares: [f32; AROUND],
 }
+
+/// The neighbours of every turn of a selection.
+pub(super) struct Window(Vec<Neighbours>);
 
 /// The part of a share that the turn at `place` of the shard takes.
 pub(super) fn room(shard: &Shard, weights: &Weights, place: u32) -> f32 {
     (weights.window_tokens / shard.turns[place as usize].tokens.max(1) as f32).min(1.0)
 }
 
-impl Window {
-    pub(super) fn new(shard: &Shard, selection: &Selection, weights: &Weights) -> Self {
-        let mut window = Self {
-            givers: Vec::with_capacity(selection.turns.len()),
-            shares: Vec::with_capacity(selection.turns.len()),
-        };
+impl Neighbours {
+    /// Of this turn of the selection.
+    pub(super) fn of(shard: &Shard, selection: &Selection, weights: &Weights, turn: usize) -> Self {
         let Weights { window_answer, window_near, window_far, .. } = *weights;
-        for (&place, own) in selection.turns.iter().zip(0..) {
-            let links = shard.links[place as usize];
-            let before_that = links.before.and_then(|before| shard.links[before as usize].before);
-            let after_that = links.after.and_then(|after| shard.links[after as usize].after);
-            let answers = links.before.is_some_and(|before| shard.turns[before as usize].asks);
-            let near = if answers { window_answer } else { window_near };
-            let around = [
-                (links.before, near),
-                (links.after, window_near),
-                (before_that, window_far),
-                (after_that, window_far),
-            ];
-            let room = room(shard, weights, place);
-            let selected = around.map(|(giver, share)| {
-                let giver = giver.and_then(|giver| selection.at(giver)).and_then(|at| u32::try_from(at).ok());
-                giver.map_or((own, 0.0), |giver| (giver, share * room))
-            });
-            window.givers.push(selected.map(|(giver, _)| giver));
-            window.shares.push(selected.map(|(_, share)| share));
-        }
-        window
-    }
-
-    /// The turns that take something of what this turn holds, and the part they take.
-    pub(super) fn takers(&self, turn: usize) -> impl Iterator<Item = (usize, f32)> {
-        // Whoever stands before this turn has it after itself.
-        const MIRRORED: [usize; AROUND] = [1, 0, 3, 2];
-        let taker =
-            move |(giver, mirrored): (&u32, usize)| (*giver as usize, self.shares[*giver as usize][mirrored]);
-        let others = self.givers[turn].iter().zip(MIRRORED).map(taker);
-        others.filter(move |(taker, share)| *taker != turn && *share > 0.0)
+        let place = selection.turns[turn];
+        let links = shard.links[place as usize];
+        let before_that = links.before.and_then(|before| shard.links[before as usize].before);
+        let after_that = links.after.and_then(|after| shard.links[after as usize].after);
+        let answers = links.before.is_some_and(|before| shard.turns[before as usize].asks);
+        let near = if answers { window_answer } else { window_near };
+        let around = [
+            (links.before, near),
+            (links.after, window_near),
+            (before_that, window_far),
+            (after_that, window_far),
+        ];
+        let room = room(shard, weights, place);
+        let own = u32::try_from(turn).unwrap_or(u32::MAX);
+        let selected = around.map(|(giver, share)| {
+            let giver = giver.and_then(|giver| selection.at(giver)).and_then(|at| u32::try_from(at).ok());
+            giver.map_or((own, 0.0), |giver| (giver, share * room))
+        });
+        Self { givers: selected.map(|(giver, _)| giver), shares: selected.map(|(_, share)| share) }
     }
 
     /// The best of 0, the turn's own value and its shares of its neighbours' values.
     pub(super) fn lifted(&self, values: &[f32], turn: usize) -> f32 {
         let taken = |best: f32, (giver, share): (&u32, &f32)| best.max(share * values[*giver as usize]);
         // The maximum with NaN is the other number.
-        self.givers[turn].iter().zip(&self.shares[turn]).fold(values[turn].max(0.0), taken)
+        self.givers.iter().zip(&self.shares).fold(values[turn].max(0.0), taken)
+    }
+}
+
+impl Window {
+    pub(super) fn new(shard: &Shard, selection: &Selection, weights: &Weights) -> Self {
+        let turns = 0..selection.turns.len();
+        Self(turns.map(|turn| Neighbours::of(shard, selection, weights, turn)).collect())
+    }
+
+    /// The turns that take something of what this turn holds, and the part they take.
+    pub(super) fn takers(&self, turn: usize) -> impl Iterator<Item = (usize, f32)> {
+        // Whoever stands before this turn has it after itself.
+        const MIRRORED: [usize; AROUND] = [1, 0, 3, 2];
+        let taker = move |(giver, mirrored): (&u32, usize)| {
+            (*giver as usize, self.0[*giver as usize].shares[mirrored])
+        };
+        let others = self.0[turn].givers.iter().zip(MIRRORED).map(taker);
+        others.filter(move |(taker, share)| *taker != turn && *share > 0.0)
+    }
+
+    /// The values, each [lifted](Neighbours::lifted).
+    pub(super) fn lifted(&self, values: &[f32]) -> Vec<f32> {
+        self.0.iter().enumerate().map(|(turn, neighbours)| neighbours.lifted(values, turn)).collect()
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use throughline::memory::ProfileChange;
-use throughline::model::{Profile, TenantId};
+use jiff::tz::TimeZone;
+use throughline::memory::{ContextRequest, Observation, ProfileChange, Settings, TurnToObserve};
+use throughline::model::{Profile, Role, TenantId};
 use throughline::recall::RecallRequest;
 
-use crate::support::{World, assistant, scope, user};
+use crate::support::{World, assistant, scope, session, user};
 
 #[test]
 fn a_context_holds_identity_profile_and_what_was_found() {
@@ -156,4 +157,49 @@ fn what_the_request_shows_is_not_told_again_as_standing() {
     let messages = [user("I'm vegetarian."), assistant("Noted."), user("What should I cook?")];
     world.chat(&ana, None, &messages[..1], "Noted.");
     assert_eq!(world.context(&ana, None, &messages).block, None);
+}
+
+/// What a user in New York is shown of something that was said then.
+fn in_new_york(world: &World, told: &str) -> throughline::memory::Context {
+    let ana = scope("ana");
+    let time = Some(told.parse().unwrap());
+    let turn = TurnToObserve { time, ..TurnToObserve::new(Role::User, "our boat is called Petrel") };
+    world.memory.observe(&ana, Observation::new(session("s"), vec![turn])).unwrap();
+    let zone = Some(TimeZone::get("America/New_York").unwrap());
+    let request = ContextRequest { zone, ..ContextRequest::asking("What is our boat called?") };
+    world.memory.context(&ana, &request).unwrap()
+}
+
+#[test]
+fn a_context_for_somebody_in_new_york_shows_new_yorks_dates_in_summer_and_in_winter() {
+    for (told, shown) in
+        [("2026-02-10T04:30:00Z", "Monday 2026-02-09"), ("2025-07-10T04:30:00Z", "Thursday 2025-07-10")]
+    {
+        let block = in_new_york(&World::new(), told).block.unwrap();
+        assert!(block.contains(shown), "{block}");
+    }
+}
+
+#[test]
+fn a_receipt_rebuilds_the_same_bytes_in_the_zone_of_whoever_asked() {
+    let world = World::new();
+    let context = in_new_york(&world, "2025-07-10T03:30:00Z");
+    assert_eq!(context.receipt.zone.name(), "America/New_York");
+    let id = context.receipt.id;
+    world.memory.keep_receipt(&scope("ana"), context.receipt).unwrap();
+    let replay = world.restarted().memory.replay(&TenantId::single(), id).unwrap().unwrap();
+    assert!(replay.same && replay.block == context.block, "{:?}", replay.block);
+    assert!(replay.block.unwrap().contains("Wednesday 2025-07-09"));
+}
+
+#[test]
+fn who_names_no_zone_is_where_the_settings_say() {
+    let settings = Settings { zone: TimeZone::get("Asia/Tokyo").unwrap(), ..Settings::default() };
+    let (world, ana) = (World::with(settings), scope("ana"));
+    world.tell(&ana, "s", &["our boat is called Petrel"]);
+    world.wait(Duration::from_hours(6));
+    // Ten in the morning and four in the afternoon in UTC; in Tokyo it is past midnight by then.
+    let context = world.context(&ana, None, &[user("What is our boat called?")]);
+    assert_eq!(context.receipt.zone.name(), "Asia/Tokyo");
+    assert!(context.block.unwrap().contains("Monday 2026-03-02 (yesterday)"));
 }

@@ -113,7 +113,7 @@ fn a_restart_goes_on_where_the_switch_was() {
     world.memory.attach(Concepts::new("second")).unwrap();
     assert!(matches!(world.memory.attach(Concepts::new("third")), Err(MemoryError::ModelMismatch { .. })));
     let words_alone = world.ask(&ana, "terrier");
-    assert_eq!(words_alone.degraded, Some(Degraded::NoModel));
+    assert_eq!(words_alone.degraded, Some(Degraded::OtherModelServes));
     assert_eq!(texts(&words_alone)[0], "we bought a terrier");
     world.memory.attach(Concepts::new("first")).unwrap();
     assert_found_by_meaning(&world, &ana);
@@ -129,7 +129,7 @@ fn a_restart_with_the_new_model_alone_recalls_by_words_until_it_takes_over() {
     let world = world.restarted();
     world.memory.switch_model(Concepts::new("second")).unwrap();
     world.tell(&ana, "s", &["I live in the city"]);
-    assert_eq!(world.ask(&ana, "berlin").degraded, Some(Degraded::NoModel));
+    assert_eq!(world.ask(&ana, "berlin").degraded, Some(Degraded::OtherModelServes));
     embed_all(&world);
     assert_eq!(serving(&world), "second");
     assert_found_by_meaning(&world, &ana);
@@ -144,7 +144,7 @@ fn a_process_without_the_new_model_leaves_the_switch_to_others() {
     assert_eq!(serving(&world), "second");
     // What served before lies ready, and is not in use.
     world.memory.keep_at_hand(Concepts::new("first"));
-    assert_eq!(world.ask(&ana, "terrier").degraded, Some(Degraded::NoModel));
+    assert_eq!(world.ask(&ana, "terrier").degraded, Some(Degraded::OtherModelServes));
     assert_eq!(world.memory.roll_back_model().unwrap().restored(), "first");
     assert_found_by_meaning(&world, &ana);
     world.memory.switch_model(Concepts::new("third")).unwrap();

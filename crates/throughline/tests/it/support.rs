@@ -24,16 +24,20 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self::in_directory(tempfile::tempdir().unwrap(), Arc::new(AtomicI64::new(MONDAY_MS)))
+        Self::with(Settings::default())
     }
 
-    fn in_directory(directory: TempDir, now_ms: Arc<AtomicI64>) -> Self {
+    pub(crate) fn with(settings: Settings) -> Self {
+        Self::in_directory(tempfile::tempdir().unwrap(), Arc::new(AtomicI64::new(MONDAY_MS)), settings)
+    }
+
+    fn in_directory(directory: TempDir, now_ms: Arc<AtomicI64>, settings: Settings) -> Self {
         let store = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();
         let clock = {
             let now_ms = now_ms.clone();
             move || Timestamp::from_millisecond(now_ms.load(Ordering::Relaxed)).unwrap()
         };
-        let memory = Memory::open(Arc::new(store), Arc::new(clock), Settings::default()).unwrap();
+        let memory = Memory::open(Arc::new(store), Arc::new(clock), settings).unwrap();
         Self { memory, now_ms, directory }
     }
 
@@ -41,7 +45,7 @@ impl World {
     pub(crate) fn restarted(self) -> Self {
         let Self { memory, now_ms, directory } = self;
         drop(memory);
-        Self::in_directory(directory, now_ms)
+        Self::in_directory(directory, now_ms, Settings::default())
     }
 
     pub(crate) fn wait(&self, duration: Duration) {
@@ -64,6 +68,7 @@ impl World {
             messages: messages.to_vec(),
             query: None,
             budget_tokens: None,
+            zone: None,
             embed_deadline: Duration::from_secs(5),
         };
         self.memory.context(scope, &request).unwrap()

@@ -81,6 +81,29 @@ async fn a_receipt_can_be_read_and_played_again_to_the_byte() {
 }
 
 #[tokio::test]
+async fn a_context_is_dated_in_the_zone_that_the_request_names() {
+    let world = World::open().await;
+    let turn =
+        json!({ "role": "user", "content": "The boiler was serviced.", "time": "2026-01-10T03:30:00Z" });
+    world.post("/turns", &json!({ "user": "ana", "session": "s", "turns": [turn] })).await.ok();
+    let ask = async |zone: Value| {
+        let body = json!({ "user": "ana", "query": "When was the boiler serviced?", "time_zone": zone });
+        world.post("/context", &body).await
+    };
+    for (zone, name, date) in [
+        (json!("America/New_York"), "America/New_York", "Friday 2026-01-09"),
+        (json!("+09:00"), "+09:00", "Saturday 2026-01-10"),
+        (Value::Null, "UTC", "Saturday 2026-01-10"),
+    ] {
+        let context = ask(zone).await.ok();
+        assert_eq!(context["receipt"]["time_zone"], name);
+        assert!(context["messages"][0]["content"].as_str().unwrap().contains(date), "{context}");
+    }
+    let refused = ask(json!("Mars")).await;
+    assert_eq!((refused.status, refused.json()["error"]["param"].as_str()), (400, Some("time_zone")));
+}
+
+#[tokio::test]
 async fn our_own_block_coming_back_is_taken_out_whatever_shape_the_content_has() {
     let world = world().await;
     let ask = async |content: Value| {

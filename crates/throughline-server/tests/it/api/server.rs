@@ -1,8 +1,11 @@
 //! The server itself: health, metrics, documentation, a clean end.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use http::Method;
 use serde_json::{Value, json};
-use throughline::ports::EmbeddingModel;
+use throughline::ports::{EmbedError, EmbedRole, Embedder, Embedding, EmbeddingModel};
 use throughline_server::{App, ModelState, error_table};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -43,6 +46,77 @@ async fn it_says_how_far_a_change_of_the_embedding_model_is() {
     );
     store.roll_back_switch().unwrap();
     assert!(world.get("./readyz").await.ok().get("model_switch").is_none());
+}
+
+/// A model to whom all texts are the same.
+struct Flat(EmbeddingModel);
+
+impl Embedder for Flat {
+    fn model(&self) -> &EmbeddingModel {
+        &self.0
+    }
+
+    fn embed(&self, _: EmbedRole, texts: &[&str], _: Duration) -> Result<Vec<Embedding>, EmbedError> {
+        Ok(texts.iter().map(|_| Embedding { vector: vec![1.0, 0.0], ..Embedding::default() }).collect())
+    }
+}
+
+fn flat(name: &str) -> Arc<Flat> {
+    Arc::new(Flat(EmbeddingModel { name: name.into(), dimensions: 2 }))
+}
+
+#[tokio::test]
+async fn a_server_that_another_process_has_changed_the_model_under_says_so_everywhere() {
+    let world = World::open().await;
+    world.memory.attach(flat("old")).unwrap();
+    world.model.set(ModelState::Ready);
+    let look = async || {
+        let recalled = world.post("/recall", &json!({ "user": "ana", "query": "hello" })).await.ok();
+        let context = world.post("/context", &json!({ "user": "ana", "query": "hello" })).await.ok();
+        assert_eq!(recalled["degraded"], context["receipt"]["degraded"]);
+        let ready = world.get("./readyz").await.ok();
+        (
+            [&ready["model"], &ready["recall"], &recalled["degraded"]].map(Value::clone),
+            ready["model_detail"].clone(),
+        )
+    };
+    let well = ([json!("ready"), json!("full"), Value::Null], Value::Null);
+    assert_eq!(look().await, well);
+
+    // As another process does it: there is nothing to be read, so the new model serves at once.
+    let store = world.memory.store();
+    let coming = store.begin_switch(flat("new").model()).unwrap().coming.unwrap();
+    assert!(store.complete_switch(coming.number).unwrap());
+    let (words, detail) = look().await;
+    assert_eq!(words, [json!("other_model_serves"), json!("lexical"), json!("other_model_serves")]);
+    let detail = detail.as_str().unwrap();
+    assert!(
+        detail.starts_with("new answers now") && detail.contains("throughline model rollback"),
+        "{detail}"
+    );
+    let metrics = world.get("./metrics").await.text;
+    assert!(metrics.contains("throughline_recall_by_words_alone 1"), "{metrics}");
+    assert!(metrics.contains(r#"throughline_degraded_total{reason="other_model_serves"} 2"#), "{metrics}");
+
+    world.memory.keep_at_hand(flat("new"));
+    assert_eq!(look().await, well);
+    assert!(world.get("./metrics").await.text.contains("throughline_recall_by_words_alone 0"));
+}
+
+#[tokio::test]
+async fn a_server_that_has_only_the_model_that_comes_says_whose_turn_it_is() {
+    let world = World::open().await;
+    let store = world.memory.store();
+    store.claim_embedding_model(flat("old").model()).unwrap();
+    world.say("s", "hello").await;
+    store.begin_switch(flat("new").model()).unwrap();
+    world.memory.attach(flat("new")).unwrap();
+    world.model.set(ModelState::Ready);
+    let ready = world.get("./readyz").await.ok();
+    assert_eq!(ready["model"], "other_model_serves");
+    let detail = ready["model_detail"].as_str().unwrap();
+    assert!(detail.contains("old answers until the switch to new is complete"), "{detail}");
+    assert!(detail.contains("previous.source"), "{detail}");
 }
 
 #[tokio::test]

@@ -129,6 +129,19 @@ async fn a_model_that_hangs_costs_its_part_of_the_deadline_and_words_still_recal
 }
 
 #[tokio::test]
+async fn a_chat_is_told_that_another_process_has_changed_the_model() {
+    let upstream = ScriptedUpstream::always(Script::json(200, &replies::completion("ok"))).await;
+    let world = World::new(upstream).await;
+    let model = |name: &str| EmbeddingModel { name: name.into(), dimensions: 4 };
+    world.memory.attach(Arc::new(Stuck(model("old")))).unwrap();
+    let coming = world.memory.store().begin_switch(&model("new")).unwrap().coming.unwrap();
+    assert!(world.memory.store().complete_switch(coming.number).unwrap());
+    let response = world.chat(json!([user("hello")])).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(header(&response, "x-memory-degraded"), Some("other_model_serves"));
+}
+
+#[tokio::test]
 async fn memory_that_is_too_late_is_left_out_and_the_chat_goes_on() {
     let upstream = ScriptedUpstream::always(Script::json(200, &replies::completion("ok"))).await;
     let world = World::new(upstream).await;

@@ -5,3 +5,4 @@ mod conversations;
 mod failures;
 mod passthrough;
 mod world;
+mod zones;

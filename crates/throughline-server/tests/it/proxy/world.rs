@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use throughline::memory::{Memory, Settings};
 use throughline::model::{Scope, TenantId, Timestamp, Turn, UserId};
-use throughline::ports::TurnsPage;
+use throughline::ports::{Clock, TurnsPage};
 use throughline_llm::{BaseUrl, Timeouts, Upstream, UpstreamConfig};
 use throughline_server::{App, AuthMode, ServerConfig, serve};
 use throughline_sqlite::{SqliteOptions, SqliteStore};
@@ -32,17 +32,23 @@ impl World {
     }
 
     pub(crate) async fn with(upstream: ScriptedUpstream, change: impl FnOnce(&mut ServerConfig)) -> Self {
-        Self::start(upstream, tempfile::tempdir().unwrap(), change).await
+        Self::start(upstream, tempfile::tempdir().unwrap(), Arc::new(Timestamp::now), change).await
+    }
+
+    /// One where it is always this time.
+    pub(crate) async fn at(time: &str, upstream: ScriptedUpstream) -> Self {
+        let time: Timestamp = time.parse().unwrap();
+        Self::start(upstream, tempfile::tempdir().unwrap(), Arc::new(move || time), |_| {}).await
     }
 
     async fn start(
         upstream: ScriptedUpstream,
         directory: TempDir,
+        clock: Arc<dyn Clock>,
         change: impl FnOnce(&mut ServerConfig),
     ) -> Self {
         let store = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();
-        let memory =
-            Arc::new(Memory::open(Arc::new(store), Arc::new(Timestamp::now), Settings::default()).unwrap());
+        let memory = Arc::new(Memory::open(Arc::new(store), clock, Settings::default()).unwrap());
         let base_url: BaseUrl = upstream.url().parse().unwrap();
         let timeouts = Timeouts { connect_ms: 1_000, first_byte_ms_max: 20_000, idle_ms_max: 20_000 };
         let upstream_client =
@@ -75,7 +81,7 @@ impl World {
         self.stop().await;
         let Self { upstream, directory, memory, .. } = self;
         drop(memory);
-        Self::start(upstream, directory, |_| {}).await
+        Self::start(upstream, directory, Arc::new(Timestamp::now), |_| {}).await
     }
 
     pub(crate) fn post(&self, body: &Value) -> reqwest::RequestBuilder {

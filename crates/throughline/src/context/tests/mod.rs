@@ -2,12 +2,11 @@
 
 mod properties;
 
-use jiff::tz::Offset;
 use jiff::{SignedDuration, Span};
 
 use super::recalled::{HEAD, STANDING_HEAD};
 use super::*;
-use crate::model::{DropReason, Identity, Profile, Role, Section, TenantId, Timestamp};
+use crate::model::{DropReason, Identity, Profile, Role, Section, TenantId, Timestamp, ZoneOffsets};
 use crate::text::tokens::TokenEncoding;
 
 fn o200k(text: &str) -> usize {
@@ -91,7 +90,7 @@ impl World {
                 standing,
                 recalled: &passages(&self.recalled),
                 now: self.now,
-                offset: Offset::UTC,
+                zone: &ZoneOffsets::utc(),
                 budget: &self.budget,
                 key: &key(),
                 tenant: &TenantId::single(),
@@ -121,7 +120,7 @@ fn composed_of(
         standing,
         recalled,
         now: now(),
-        offset: Offset::UTC,
+        zone: &ZoneOffsets::utc(),
         budget: &budget,
         key: &key(),
         tenant: &TenantId::single(),
@@ -291,7 +290,7 @@ fn fifty_turns(echoing: bool) {
             standing: &[],
             recalled: &recalled,
             now: time,
-            offset: Offset::UTC,
+            zone: &ZoneOffsets::utc(),
             budget: &ContextBudget::default(),
             key: &key(),
             tenant: &tenant,

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use super::WithStore;
+use jiff::tz::{self, TimeZone};
+
 use crate::model::{
     AgentId, ChainHash, Content, DropReason, MessageHash, Profile, Receipt, ReceiptId, ReceiptItem, Role,
-    Scope, Section, SectionUse, SessionId, StageTiming, TenantId, Timestamp, UserId, to_millisecond,
+    Scope, Section, SectionUse, SessionId, StageTiming, TenantId, Timestamp, UserId, ZoneOffsets,
+    to_millisecond,
 };
 use crate::ports::{
     ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, FIRST_MODEL, Idempotency, ModelNumber, Parent,
@@ -99,6 +102,7 @@ pub(super) fn receipt(number: u128, query: &str) -> Receipt {
         id: ReceiptId(uuid::Uuid::from_u128(number)),
         session: Some(session("s")),
         time: at(3),
+        zone: ZoneOffsets::at(&TimeZone::fixed(tz::offset(2)), [at(3)]),
         query: query.to_owned(),
         identity: Some(2),
         identity_hash: Some("ab".into()),
@@ -364,6 +368,14 @@ pub fn search_rows_are_a_log_read_from_any_number(with_store: WithStore<'_>) {
         assert_eq!(rows(store, &scope, 0), all);
         assert_eq!(rows(store, &scope, 3), all[3..]);
         assert_eq!(rows(store, &scope, u64::MAX), []);
+        let rows_at = |numbers: &[u64]| {
+            let mut found = Vec::new();
+            store.search_rows_at(&scope, numbers, &mut |row| found.push(row)).expect("search rows");
+            found
+        };
+        assert_eq!(rows_at(&[1, 2, 4]), [&all[..2], &all[3..]].concat());
+        assert_eq!(rows_at(&[2, 5, u64::MAX]), all[1..2]);
+        assert_eq!(rows_at(&[]), []);
         let revision = store.revision(&scope).expect("a revision").expect("a revision");
         assert_eq!((revision.generation, revision.row), (appended.generation, 4));
         assert_eq!(store.search_rows(&scope, 4, &mut |_| {}), Ok(Some(revision)));

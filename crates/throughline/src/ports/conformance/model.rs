@@ -58,6 +58,19 @@ impl ReadStore for ModelStore {
         }))
     }
 
+    fn search_rows_at(
+        &self,
+        scope: &Scope,
+        numbers: &[u64],
+        sink: &mut dyn FnMut(SearchRow),
+    ) -> Result<(), StoreError> {
+        self.read(scope, |scope| {
+            let rows = scope.rows.iter().map(|known| &known.search);
+            rows.filter(|row| numbers.contains(&row.number)).for_each(|row| sink(row.clone()));
+        });
+        Ok(())
+    }
+
     fn turns(&self, scope: &Scope, seqs: &[u64]) -> Result<Vec<Turn>, StoreError> {
         Ok(self.read(scope, |scope| {
             let turn = |seq: &u64| {

@@ -64,34 +64,34 @@ impl Lookup {
     pub(super) fn new(query: &[f32]) -> Self {
         let clean = |component: &f32| if component.is_finite() { *component } else { 0.0 };
         let query: Vec<f32> = query.iter().map(clean).collect();
-        let sums: Vec<[f32; 16]> = query.as_chunks::<GROUP>().0.iter().map(subset_sums).collect();
-        let least_of = |sums: &[f32; 16]| sums.iter().copied().fold(0.0, f32::min);
-        let widest =
-            sums.iter().map(|s| s.iter().copied().fold(0.0, f32::max) - least_of(s)).fold(0.0, f32::max);
+        let groups = query.as_chunks::<GROUP>().0;
+        // The least and the largest subset sum of a group are those of its negative and of its positive components.
+        let least_of = |group: &[f32; GROUP]| group.iter().map(|component| component.min(0.0)).sum::<f32>();
+        let most_of = |group: &[f32; GROUP]| group.iter().map(|component| component.max(0.0)).sum::<f32>();
+        let widest = groups.iter().map(|group| most_of(group) - least_of(group)).fold(0.0, f32::max);
         let step = if widest > 0.0 { widest / VALUE_MAX } else { 1.0 };
-        let table = |sums: &[f32; 16]| {
-            let least = least_of(sums);
+        let (scale, half) = (step.recip(), 0.5);
+        let table = |group: &[f32; GROUP]| {
+            let least = least_of(group);
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "within 0 … 63, rounded"
             )]
-            sums.map(|sum| ((sum - least) / step).round() as u8)
+            subset_sums(group).map(|sum| ((sum - least) * scale + half) as u8)
         };
         Self {
-            tables: sums.iter().map(table).collect(),
+            tables: groups.iter().map(table).collect(),
             step,
-            least: sums.iter().map(least_of).sum(),
+            least: groups.iter().map(least_of).sum(),
             total: query.iter().sum(),
             root: (query.len() as f32).sqrt(),
         }
     }
 
-    /// The similarity that belongs to a sum; NaN for none.
-    pub(super) fn similarity(&self, sum: Option<u16>) -> f32 {
-        sum.map_or(f32::NAN, |sum| {
-            (2.0 * f32::from(sum).mul_add(self.step, self.least) - self.total) / self.root
-        })
+    /// The similarity that belongs to a sum.
+    pub(super) fn similarity(&self, sum: u16) -> f32 {
+        (2.0 * (f32::from(sum) * self.step + self.least) - self.total) / self.root
     }
 }
 

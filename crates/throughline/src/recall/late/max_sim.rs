@@ -1,6 +1,6 @@
 //! MaxSim′: how well texts answer all tokens of a query, where tokens that single out few texts count more.
 
-use super::super::fusion::z_scores;
+use super::super::fusion::{Share, z_scores};
 
 /// The least weight of a token of the query.
 const SPREAD_MIN: f32 = 1e-3;
@@ -21,12 +21,12 @@ pub(crate) struct TokenScores {
 }
 
 impl TokenScores {
-    /// From the token's best similarity in each text, NaN for texts without tokens.
-    /// Mean and deviation are those of the first `sampled` texts.
-    pub(crate) fn new(mut best: Vec<f32>, sampled: usize) -> Self {
-        let spread = spread(&best, sampled);
-        let (mean, deviation) = z_scores(&mut best, sampled);
-        Self { spread, mean, deviation, z: best }
+    /// From the token's best similarity in each text, NaN for texts without tokens, and for how many texts each stands.
+    pub(crate) fn new(mut best: Vec<f32>, shares: Share<'_>) -> Self {
+        // The maximum with NaN is the other number.
+        let most = best.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let (mean, deviation) = z_scores(&mut best, shares);
+        Self { spread: (most - mean).max(SPREAD_MIN), mean, deviation, z: best }
     }
 }
 
@@ -39,20 +39,12 @@ pub(crate) fn max_sim(tokens: &[TokenScores]) -> Vec<f32> {
     scores
 }
 
-fn spread(best: &[f32], sampled: usize) -> f32 {
-    let measured = || best[..sampled].iter().filter(|best| !best.is_nan());
-    let mean = measured().sum::<f32>() / measured().count().max(1) as f32;
-    // The maximum with NaN is the other number.
-    (best.iter().copied().fold(mean, f32::max) - mean).max(SPREAD_MIN)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn scores(table: Vec<Vec<f32>>) -> Vec<f32> {
-        let all = table.first().map_or(0, Vec::len);
-        max_sim(&table.into_iter().map(|row| TokenScores::new(row, all)).collect::<Vec<_>>())
+        max_sim(&table.into_iter().map(|row| TokenScores::new(row, None)).collect::<Vec<_>>())
     }
 
     #[test]

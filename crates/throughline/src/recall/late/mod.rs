@@ -78,10 +78,10 @@ impl LateIndex {
         let mut sums = vec![[0_u16; BLOCK_TOKENS]; lookups.len()];
         let mut current = usize::MAX;
         let mut rows = vec![Vec::with_capacity(passages.len()); lookups.len()];
-        let mut best = vec![None; lookups.len()];
+        let mut best = vec![0; lookups.len()];
         for passage in passages {
             let Tokens { first, count } = self.places[*passage as usize];
-            best.fill(None);
+            best.fill(0);
             let (mut at, end) = (first as usize, (first + count) as usize);
             while at < end {
                 let block = at / BLOCK_TOKENS;
@@ -92,21 +92,34 @@ impl LateIndex {
                 let until = end.min((block + 1) * BLOCK_TOKENS);
                 let within = at % BLOCK_TOKENS..at % BLOCK_TOKENS + (until - at);
                 for (best, sums) in best.iter_mut().zip(&sums) {
-                    *best = (*best).max(sums[within.clone()].iter().copied().max());
+                    *best = sums[within.clone()].iter().fold(*best, |best, sum| (*sum).max(best));
                 }
                 at = until;
             }
             for ((row, lookup), best) in rows.iter_mut().zip(&lookups).zip(&best) {
-                row.push(lookup.similarity(*best));
+                row.push(if count > 0 { lookup.similarity(*best) } else { f32::NAN });
             }
         }
         Some(rows)
     }
 
-    /// The similarity of one vector with every passage's only token, NaN where there is none.
+    /// The similarity of one vector with every passage's only token, NaN where there is none. None if the vector has other
+    /// dimensions.
     pub(crate) fn cosines(&self, query: &[f32]) -> Option<Vec<f32>> {
-        let all: Vec<u32> = (0..u32::try_from(self.places.len()).ok()?).collect();
-        self.best(&[query], &all)?.pop()
+        if self.tokens == 0 || query.len() != self.dimensions {
+            return None;
+        }
+        let lookup = [Lookup::new(query)];
+        let mut sums = [[0; BLOCK_TOKENS]];
+        let mut by_token = Vec::with_capacity(self.tokens.next_multiple_of(BLOCK_TOKENS));
+        for block in self.blocks.chunks_exact(block_bytes(self.dimensions)) {
+            lookup::sums(&lookup, block, &mut sums);
+            by_token.extend(sums[0].map(|sum| lookup[0].similarity(sum)));
+        }
+        let cosine = |Tokens { first, count }: &Tokens| {
+            if *count > 0 { by_token[*first as usize] } else { f32::NAN }
+        };
+        Some(self.places.iter().map(cosine).collect())
     }
 
     /// Bytes of heap the index holds.
@@ -157,6 +170,23 @@ mod tests {
         assert!(found[0][0].is_nan() && (found[0][1] - 1.0).abs() < 0.01);
         index.set(0, &sketch(&[-0.2; DIMENSIONS]), DIMENSIONS);
         assert!((best(&index, &query).unwrap()[0][0] + 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn one_vector_is_compared_with_the_only_token_of_every_passage() {
+        let mut index = LateIndex::default();
+        assert_eq!(index.cosines(&[1.0; DIMENSIONS]), None);
+        for at in 0_u8..150 {
+            let sign = if at % 2 == 0 { 0.2 } else { -0.2 };
+            index.push((at % 7 != 0).then(|| sketch(&[sign; DIMENSIONS])).as_ref(), DIMENSIONS);
+        }
+        let query = [1.0 / 32.0_f32.sqrt(); DIMENSIONS];
+        let expected = best(&index, &query).unwrap().pop().unwrap();
+        let found = index.cosines(&query).unwrap();
+        assert_eq!(found.len(), 150);
+        assert!(found.iter().zip(expected).all(|(found, expected)| {
+            (found - expected).abs() < 1e-6 || found.is_nan() && expected.is_nan()
+        }));
     }
 
     #[test]
