@@ -49,7 +49,8 @@ pub(crate) struct RecallBody {
     time_zone: Option<String>,
     /// At most so many items; 1 to 1,000, 10 if left out.
     limit: Option<usize>,
-    /// At most so many tokens of text in all.
+    /// At most so many tokens of text in all. With it a long turn may give several items; without it each turn gives its best
+    /// passage alone.
     budget_tokens: Option<usize>,
     /// Only turns that meet all of these.
     #[schema(value_type = Option<FiltersIn>)]
@@ -266,6 +267,8 @@ impl RecallBody {
             limit: within("limit", self.limit.unwrap_or(ITEMS_DEFAULT), 1, ITEMS_MAX)?,
             standing_max: 0,
             embed_deadline,
+            // Who counts tokens has room for text, who counts items for turns.
+            every_passage: self.budget_tokens.is_some(),
             budget_tokens: self.budget_tokens,
             confidence_min,
             filters: self.filters.as_ref().map(read_filters).transpose()?.unwrap_or_default(),

@@ -101,6 +101,7 @@ impl Memory {
             scope,
             &RecallRequest {
                 limit: self.settings.context_candidates_max + thread.visible.len(),
+                every_passage: true,
                 standing_max: self.settings.context_standing_max,
                 embed_deadline: request.embed_deadline,
                 time: Some(now),

@@ -48,6 +48,7 @@ impl Memory {
                     now: request.time.unwrap_or_else(|| self.now()),
                     zone: request.zone.as_ref().unwrap_or(&self.settings.zone),
                     limit: request.limit,
+                    every_passage: request.every_passage,
                     standing_max: request.standing_max,
                 };
                 rank(shard, &ranking, &|numbers, sink| self.store.search_rows_at(scope, numbers, sink))

@@ -9,7 +9,7 @@
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 
-use super::rank::Parts;
+use super::rank::{Parts, Ranking};
 use super::selection::Selection;
 use super::shard::Shard;
 use super::top;
@@ -41,7 +41,7 @@ pub(super) fn hits(
     selection: &Selection,
     parts: &Parts,
     best: &[(f32, u32)],
-    limit: usize,
+    ranking: &Ranking<'_>,
 ) -> Vec<Hit> {
     let least = best.get(RANK_MAX - 1).map_or(f32::NEG_INFINITY, |(score, _)| *score);
     let mut hits = Vec::with_capacity(best.len());
@@ -55,7 +55,7 @@ pub(super) fn hits(
             let score = if is_best { score } else { parts.alone(turn, passage) };
             Hit { score, place, turn, passage, is_best, bytes: bytes(passage), parts: part..=part }
         };
-        if own.len() == 1 || parts.is_simple() {
+        if own.len() == 1 || !ranking.every_passage || parts.is_simple() {
             hits.push(hit((0, best)));
             continue;
         }
@@ -69,7 +69,7 @@ pub(super) fn hits(
     }
     hits.sort_by(|a, b| top::better_first((a.score, a.place), (b.score, b.place)));
     let mut hits = merged(hits);
-    hits.truncate(limit);
+    hits.truncate(ranking.limit);
     hits
 }
 

@@ -59,6 +59,8 @@ pub(crate) struct Ranking<'a> {
     pub(crate) zone: &'a TimeZone,
     /// At most so many passages.
     pub(crate) limit: usize,
+    /// Whether a turn may give several passages.
+    pub(crate) every_passage: bool,
     /// Besides at most so many passages with standing statements.
     pub(crate) standing_max: usize,
 }
@@ -87,7 +89,7 @@ fn rank_with(
     let scored =
         selection.turns.iter().enumerate().map(|(turn, place)| (parts.total(turn), *place)).collect();
     let best = top::top(scored, ranking.limit);
-    let hits = hits::hits(shard, &selection, &parts, &best, ranking.limit);
+    let hits = hits::hits(shard, &selection, &parts, &best, ranking);
     let Parts { lexical, dense, late, .. } = &parts;
     let confidence = confidence::confidence(
         shard,
@@ -391,6 +393,7 @@ mod tests {
             now: Timestamp::UNIX_EPOCH,
             zone: &TimeZone::UTC,
             limit: 10,
+            every_passage: true,
             standing_max: 0,
         };
         rank_with(shard, &ranking, rows, exact_turns_max).unwrap().passages

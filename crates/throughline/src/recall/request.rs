@@ -17,6 +17,9 @@ pub struct RecallRequest {
     pub query: String,
     /// At most so many items, best first.
     pub limit: usize,
+    /// Whether a long turn may give several items, for whoever has room for so much text; else each turn gives its best
+    /// passage alone, for whoever has room for so many items.
+    pub every_passage: bool,
     /// Besides at most so many standing statements, whether they answer or not; see [`Recalled::standing`].
     pub standing_max: usize,
     /// The most time to wait for the query's vector; without it the ranking goes by words alone.
@@ -43,6 +46,7 @@ impl RecallRequest {
         Self {
             query: query.into(),
             limit: 10,
+            every_passage: false,
             standing_max: 0,
             embed_deadline: Duration::from_millis(500),
             budget_tokens: None,

@@ -157,13 +157,17 @@ fn a_long_message_gives_every_passage_that_answers_and_each_names_its_turn() {
     let long =
         about_the_key(&["The spare key lies under the blue pot.", "The spare key for the shed is at Bo's."]);
     world.tell(&ana, "s", &["I like tea", &long, "It may rain today", "Bo is away", "The bus was late"]);
-    let recalled = world.ask(&ana, "where is the spare key");
+    let every = RecallRequest { every_passage: true, ..RecallRequest::new("where is the spare key") };
+    let recalled = world.memory.recall(&ana, &every).unwrap();
     let found: Vec<_> = recalled.items.iter().filter(|item| item.text().contains("key")).collect();
     assert_eq!(found.len(), 2, "{:?}", texts(&recalled));
     assert_eq!(found[0].turn.id, found[1].turn.id);
     assert!(found[0].text().len() + found[1].text().len() < long.len() / 2);
-    let one = world.memory.recall(&ana, &RecallRequest { limit: 1, ..RecallRequest::new("the spare key") });
-    assert_eq!(one.unwrap().items.len(), 1, "the limit counts passages");
+    let one = world.memory.recall(&ana, &RecallRequest { limit: 1, ..every }).unwrap();
+    assert_eq!(one.items.len(), 1, "the limit counts items");
+    let recalled = world.ask(&ana, "where is the spare key");
+    let of_turn = recalled.items.iter().filter(|item| item.turn.id == one.items[0].turn.id);
+    assert_eq!(of_turn.count(), 1, "who counts items gets one a turn");
 }
 
 #[test]
@@ -174,7 +178,8 @@ fn passages_that_answer_and_stand_next_to_each_other_are_one_item() {
         [&about_the_key(&["The roof is old."])[..], &about("under the pot"), "\n\n", &about("at Bo's")]
             .concat();
     world.tell(&ana, "s", &["I like tea", &long, "It may rain today", "Bo is away", "The bus was late"]);
-    let recalled = world.ask(&ana, "where is the spare key");
+    let every = RecallRequest { every_passage: true, ..RecallRequest::new("where is the spare key") };
+    let recalled = world.memory.recall(&ana, &every).unwrap();
     let item = &recalled.items[0];
     assert!(
         item.text().contains("under the pot") && item.text().contains("at Bo's"),
