@@ -36,13 +36,14 @@ VECTORS /= numpy.linalg.norm(VECTORS, axis=1, keepdims=True)
 class Ready:
     """An embedder whose vectors are there already."""
 
-    def __init__(self, config):
+    def __init__(self, config, vectors):
         self.config = config
+        self.vectors = vectors
         self.next = 0
 
     def embed(self, text, memory_action=None):
         self.next += 1
-        return VECTORS[self.next % len(VECTORS)].tolist()
+        return self.vectors[(self.next - 1) % len(self.vectors)].tolist()
 
     def embed_batch(self, texts, memory_action=None):
         return [self.embed(text) for text in texts]
@@ -60,7 +61,12 @@ class UnsavedCounter(logging.Handler):
             self.count += 1
 
 
-def open_memory(store: str, directory: Path, embedder_url: str | None) -> Memory:
+def read(path: str | None) -> numpy.ndarray:
+    """The vectors in a file; those made here without one."""
+    return numpy.fromfile(path, dtype="<f4").reshape(-1, DIMENSIONS) if path else VECTORS
+
+
+def open_memory(store: str, directory: Path, embedder_url: str | None, vectors: numpy.ndarray = VECTORS) -> Memory:
     place = {"path": str(directory / "vectors"), "collection_name": "bench", "embedding_model_dims": DIMENSIONS}
     special = {"qdrant": {"on_disk": True}, "faiss": {"distance_strategy": "cosine"}}[store]
     embedder = {"model": MODEL, "api_key": "unused", "openai_base_url": embedder_url or "http://127.0.0.1:9/v1"}
@@ -70,7 +76,7 @@ def open_memory(store: str, directory: Path, embedder_url: str | None) -> Memory
         "history_db_path": str(directory / "history.db"),
     })
     if embedder_url is None:
-        memory.embedding_model = Ready(memory.embedding_model.config)
+        memory.embedding_model = Ready(memory.embedding_model.config, vectors)
     return memory
 
 
@@ -146,6 +152,7 @@ def writes_cell(request: dict, number: int, cell: dict, turns: list[dict]) -> di
 
 def load(request: dict) -> dict:
     memory = open_memory(request["store"], Path(request["directory"]), None)
+    vectors = read(request.get("vectors"))
     now = datetime.now(timezone.utc).isoformat()
     for line in Path(request["users"]).read_text().splitlines():
         user = json.loads(line)
@@ -156,17 +163,18 @@ def load(request: dict) -> dict:
         ]
         for first in range(0, len(payloads), 1000):
             part = payloads[first : first + 1000]
-            vectors = [VECTORS[(first + at) % len(VECTORS)].tolist() for at in range(len(part))]
+            these = [vectors[(first + at) % len(vectors)].tolist() for at in range(len(part))]
             ids = [str(uuid.uuid4()) for _ in part]
-            memory.vector_store.insert(vectors=vectors, payloads=part, ids=ids)
+            memory.vector_store.insert(vectors=these, payloads=part, ids=ids)
     count = stored(memory)
     close(memory)
     return {"stored": count}
 
 
 def search(request: dict) -> dict:
+    asked = read(request.get("question_vectors"))
     begin = time.perf_counter()
-    memory = open_memory(request["store"], Path(request["directory"]), request["embedder_url"])
+    memory = open_memory(request["store"], Path(request["directory"]), request["embedder_url"], asked)
     opened_ms = (time.perf_counter() - begin) * 1000
     answers = []
     for user in request["users"]:

@@ -19,6 +19,8 @@ pub(crate) struct Bench {
     pub(crate) model_dir: PathBuf,
     /// A smoke run.
     pub(crate) quick: bool,
+    /// Also what takes long.
+    pub(crate) full: bool,
     /// How often everything is measured.
     pub(crate) rounds: u32,
     /// The peer, if it can be had.
@@ -53,7 +55,7 @@ impl Bench {
         let scratch = root().join(".test");
         std::fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
         let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(scratch)?;
-        Ok(Self { program, model_dir, quick, rounds, peer: None, directory, notes: Vec::new() })
+        Ok(Self { program, model_dir, quick, full: false, rounds, peer: None, directory, notes: Vec::new() })
     }
 
     /// Installs the peer, or notes why it is missing.

@@ -1,10 +1,12 @@
 //! Benchmarks of the `throughline` program over HTTP, side by side with what it is compared to.
 //!
 //! `cargo run --release -p throughline-bench -- all` builds the program, starts it as anybody would, and measures
-//! durable writes, recall, what a chat pays for the proxy, resident memory, and the embedding model alone. The limit of the disk (SQLite alone)
-//! and peers (`mem0ai`, `onnxruntime`) are measured in the same rounds, since numbers of different runs do not compare.
+//! durable writes, recall, what a chat pays for the proxy, and resident memory; and without HTTP the embedding model, the
+//! search and the taking in of turns. The limit of the disk (SQLite alone) and peers (`mem0ai`, `onnxruntime`, `numpy`,
+//! `faiss`) are measured in the same rounds, since numbers of different runs do not compare.
 //!
-//! It must never reach into the program: what is measured is what a client sees. Nothing here asserts a time.
+//! It must never reach into the program: what is measured is what a client sees, or what an example of a library does in a
+//! process of its own. Nothing here asserts a time.
 
 mod bench;
 mod client;
@@ -45,6 +47,10 @@ struct Arguments {
     /// A smoke run: one short round
     #[arg(long)]
     quick: bool,
+
+    /// Also what takes long and GiB of memory and disk: the search over a million turns
+    #[arg(long, conflicts_with = "quick")]
+    full: bool,
 
     /// Rounds; each number is the median over them
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -89,6 +95,10 @@ enum Part {
     Resident,
     /// The embedding model alone, beside onnxruntime
     Embed,
+    /// The search in its process, embedding excluded, beside exact search by numpy and faiss, and beside mem0ai
+    Search,
+    /// Turns taken in with the model on two cores, and the model's share
+    Ingest,
 }
 
 fn main() -> ExitCode {
@@ -105,25 +115,32 @@ fn run(arguments: &Arguments) -> Result<()> {
     let rounds = if arguments.quick { 1 } else { arguments.rounds };
     let mut bench =
         Bench::prepare(arguments.quick, rounds, arguments.program.clone(), arguments.model_dir.clone())?;
+    bench.full = arguments.full;
     if !arguments.no_peers {
         bench.find_peer();
     }
     let mut report = Report::begin(rounds, arguments.quick);
     let wanted = |part| arguments.part == Part::All || arguments.part == part;
     if wanted(Part::Writes) {
-        report.add(parts::writes::measure(&bench).context("writes")?);
+        report.add("writes", parts::writes::measure(&bench).context("writes")?);
     }
     if wanted(Part::Recall) {
-        report.add(parts::recall::measure(&bench).context("recall")?);
+        report.add("recall", parts::recall::measure(&bench).context("recall")?);
     }
     if wanted(Part::Chat) {
-        report.add(parts::chat::measure(&bench).context("chat")?);
+        report.add("chat", parts::chat::measure(&bench).context("chat")?);
     }
     if wanted(Part::Resident) {
-        report.add(parts::resident::measure(&bench).context("resident memory")?);
+        report.add("resident", parts::resident::measure(&bench).context("resident memory")?);
     }
     if wanted(Part::Embed) {
-        report.add(parts::embed::measure(&bench).context("embedding")?);
+        report.add("embed", parts::embed::measure(&bench).context("embedding")?);
+    }
+    if wanted(Part::Search) {
+        report.add("search", parts::search::measure(&bench).context("search")?);
+    }
+    if wanted(Part::Ingest) {
+        report.add("ingest", parts::ingest::measure(&bench).context("ingest")?);
     }
     report.end(bench.notes());
     report.print(arguments.markdown)?;
@@ -132,7 +149,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     if arguments.doc {
-        doc::update(&report.to_markdown())?;
+        doc::update(&report)?;
     }
     Ok(())
 }

@@ -15,6 +15,11 @@ impl Times {
         self.0.push(milliseconds(time));
     }
 
+    /// Times that were taken elsewhere, in milliseconds.
+    pub(crate) fn from_milliseconds(times: Vec<f64>) -> Self {
+        Self(times)
+    }
+
     /// Takes all of another.
     pub(crate) fn extend(&mut self, other: Self) {
         self.0.extend(other.0);

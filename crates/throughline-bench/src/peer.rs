@@ -1,5 +1,5 @@
 //! What we are compared to, from PyPI, in a Python environment of its own under `.test/`, asked over standard input:
-//! `mem0ai`, and `onnxruntime` with the same embedding model.
+//! `mem0ai`, `onnxruntime` with the same embedding model, and exact search by `numpy` and `faiss`.
 //!
 //! Its packages are pinned in `peers/requirements.txt`, the whole closure, and telemetry is off.
 
@@ -53,7 +53,16 @@ impl Mem0 {
 
     /// The command that embeds with onnxruntime.
     pub(crate) fn onnxruntime(&self) -> Vec<PathBuf> {
-        vec![self.python.clone(), root().join(FOLDER).join("embed_bench.py")]
+        self.script("embed_bench.py")
+    }
+
+    /// The command that searches with numpy and faiss.
+    pub(crate) fn exact_search(&self) -> Vec<PathBuf> {
+        self.script("search_bench.py")
+    }
+
+    fn script(&self, name: &str) -> Vec<PathBuf> {
+        vec![self.python.clone(), root().join(FOLDER).join(name)]
     }
 }
 

@@ -147,7 +147,8 @@ pub(crate) struct Report {
     begin: Value,
     end: Value,
     notes: Vec<String>,
-    tables: Vec<Table>,
+    /// By part.
+    tables: Vec<(&'static str, Vec<Table>)>,
 }
 
 impl Report {
@@ -163,9 +164,13 @@ impl Report {
         }
     }
 
-    /// Adds tables.
-    pub(crate) fn add(&mut self, tables: Vec<Table>) {
-        self.tables.extend(tables);
+    /// Adds the tables of a part.
+    pub(crate) fn add(&mut self, part: &'static str, tables: Vec<Table>) {
+        self.tables.push((part, tables));
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.tables.iter().flat_map(|(_, tables)| tables)
     }
 
     /// Closes the report, with what should be known about this run.
@@ -198,15 +203,23 @@ impl Report {
         let text = if markdown {
             self.to_markdown()
         } else {
-            let tables: Vec<String> = self.tables.iter().map(Table::to_text).collect();
+            let tables: Vec<String> = self.tables().map(Table::to_text).collect();
             format!("{}\n\n{}", self.head().join("\n"), tables.join("\n"))
         };
         Ok(io::stdout().lock().write_all(text.as_bytes())?)
     }
 
-    /// The tables as Markdown.
-    pub(crate) fn to_markdown(&self) -> String {
-        let tables: Vec<String> = self.tables.iter().map(Table::to_markdown).collect();
+    fn to_markdown(&self) -> String {
+        self.with_head(self.tables())
+    }
+
+    /// The tables of each part as Markdown, by its name.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.tables.iter().map(|(part, tables)| (*part, self.with_head(tables)))
+    }
+
+    fn with_head<'a>(&self, tables: impl IntoIterator<Item = &'a Table>) -> String {
+        let tables: Vec<String> = tables.into_iter().map(Table::to_markdown).collect();
         format!("{}\n\n{}", self.head().join("\n"), tables.join("\n"))
     }
 
@@ -218,7 +231,7 @@ impl Report {
             "rounds": self.rounds,
             "quick": self.quick,
             "notes": self.notes,
-            "tables": self.tables.iter().map(Table::to_json).collect::<Vec<_>>(),
+            "tables": self.tables().map(Table::to_json).collect::<Vec<_>>(),
         })
     }
 }

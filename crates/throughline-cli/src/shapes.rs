@@ -124,6 +124,7 @@ pub(crate) fn receipt(receipt: &Receipt) -> Value {
         .iter()
         .map(|item| {
             json!({
+                "section": item.section.as_str(),
                 "turn": item.turn,
                 "bytes": [item.bytes.0, item.bytes.1],
                 "score": item.score,

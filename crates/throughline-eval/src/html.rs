@@ -1,20 +1,16 @@
-//! The report as one HTML page that needs nothing else: no script, no font, no picture from elsewhere.
-//!
-//! The page forbids itself to load anything. All text from data sets is escaped.
+//! The report of a run as one HTML page: plots, tables, and the questions that found nothing.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::bootstrap::Resampled;
 use crate::curve::{by_items, by_tokens};
 use crate::metrics::{HEADLINE_CUTOFF, HEADLINES, Measure, TOKEN_BUDGETS};
 use crate::numbers::{milliseconds, per_cent, points};
+use crate::page::{self, closed, escape, opened, push_cell, push_figure, push_tile};
 use crate::plot::{DotRow, LinePlot, Series, dots, histogram};
 use crate::report::Report;
 use crate::row::Row;
 use crate::table::{APART, OVERALL, measured_bounds, summary_rows};
-
-const STYLE: &str = include_str!("report.css");
 
 /// Conversations that get a row.
 const CONVERSATIONS_SHOWN_MAX: usize = 100;
@@ -27,17 +23,8 @@ const MISSED_SHOWN_MAX: usize = 50;
 
 /// The whole page.
 pub fn html(report: &Report) -> String {
-    let mut page = String::with_capacity(64 * 1024);
     let title = format!("Recall on {}, ranking {}", report.facts.file, report.facts.ranking);
-    // Writing to a string cannot fail.
-    let _ = write!(
-        page,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>{0}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{0}</h1>\n",
-        escape(&title)
-    );
+    let mut page = opened(&title);
     push_facts(&mut page, report);
     push_lead(&mut page, report);
     push_plots(&mut page, report);
@@ -45,27 +32,7 @@ pub fn html(report: &Report) -> String {
     push_conversations(&mut page, report);
     push_missed(&mut page, report);
     push_reading(&mut page, report);
-    page.push_str("</body>\n</html>\n");
-    page
-}
-
-/// Text as it may stand in HTML, between tags and in quoted attributes.
-pub(crate) fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(['&', '<', '>', '"', '\'']) {
-        return Cow::Borrowed(text);
-    }
-    let mut escaped = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    Cow::Owned(escaped)
+    closed(page)
 }
 
 fn push_facts(page: &mut String, report: &Report) {
@@ -83,11 +50,7 @@ fn push_facts(page: &mut String, report: &Report) {
         ("Date", facts.started.strftime("%Y-%m-%d %H:%M UTC").to_string()),
         ("Program", facts.program.clone()),
     ];
-    page.push_str("<dl class=\"facts\">");
-    for (name, value) in facts {
-        let _ = write!(page, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(&value));
-    }
-    page.push_str("</dl>\n");
+    page::push_facts(page, facts);
 }
 
 fn push_lead(page: &mut String, report: &Report) {
@@ -117,10 +80,6 @@ fn push_lead(page: &mut String, report: &Report) {
 
 fn tile_name(name: &str) -> String {
     name.strip_prefix("in ").map_or_else(|| name.to_owned(), |budget| format!("recall in {budget}"))
-}
-
-fn push_tile(page: &mut String, name: &str, value: &str, below: &str) {
-    let _ = write!(page, "<div class=\"tile\">{name}<b>{value}</b><small>{below}</small></div>");
 }
 
 fn push_plots(page: &mut String, report: &Report) {
@@ -215,13 +174,6 @@ fn push_plots(page: &mut String, report: &Report) {
     page.push_str("</div>\n");
 }
 
-fn push_figure(page: &mut String, title: &str, below: &str, svg: &str) {
-    let _ = writeln!(
-        page,
-        "<figure><figcaption><h3>{title}</h3><small>{below}</small></figcaption>{svg}</figure>"
-    );
-}
-
 fn push_categories(page: &mut String, report: &Report) {
     page.push_str(
         "<h2>All measures, in per cent</h2>\n<div class=\"scroll\"><table><thead><tr><th></th><th>n</th>",
@@ -264,10 +216,6 @@ fn push_categories(page: &mut String, report: &Report) {
     if let Some(note) = report.figures.interval_note() {
         let _ = writeln!(page, "<p class=\"note\">{}</p>", escape(&note));
     }
-}
-
-fn push_cell(page: &mut String, text: &str) {
-    let _ = write!(page, "<td>{text}</td>");
 }
 
 fn push_conversations(page: &mut String, report: &Report) {

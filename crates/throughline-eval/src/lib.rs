@@ -16,7 +16,10 @@
 //!
 //!     fn ingest(&mut self, conversation: &Conversation) -> Result<(), Self::Error> {
 //!         let newest_first = conversation.turns.iter().rev();
-//!         self.0 = newest_first.map(|t| RankedItem { turn_id: t.id.clone(), tokens: t.text.len() / 4 }).collect();
+//!         let item = |t: &throughline_eval::ConversationTurn| {
+//!             RankedItem { turn_id: t.id.clone(), tokens: t.text.len() / 4, confidence: None }
+//!         };
+//!         self.0 = newest_first.map(item).collect();
 //!         Ok(())
 //!     }
 //!
@@ -48,6 +51,7 @@ mod age;
 mod bootstrap;
 mod compare;
 mod compare_view;
+mod confidence;
 mod conversation;
 mod curve;
 mod error;
@@ -61,6 +65,7 @@ mod longmemeval;
 mod metrics;
 mod numbers;
 mod own;
+mod page;
 mod plot;
 mod records;
 mod report;
@@ -74,6 +79,11 @@ pub use age::AgeFigure;
 pub use bootstrap::{DRAWN_FEW, LEVEL, RESAMPLES, Resampled};
 pub use compare::{Asked, Comparison, Difference, compare};
 pub use compare_view::{JsonComparison, comparison_table};
+pub use confidence::{
+    Bin, ConfidenceEvaluation, ConfidenceFigures, ConfidenceReport, ConfidenceRow, Foreign, JsonConfidence,
+    JudgedItem, Left, QuestionSet, Reliability, Threshold, confidence_html, confidence_table,
+    evaluate_confidence, question_sets,
+};
 pub use conversation::{Conversation, ConversationTurn, Evidence, Question, Role};
 pub use error::ImportError;
 pub use html::html;

@@ -19,12 +19,14 @@ pub const HEADLINE_CUTOFF: usize = 10;
 pub const TOKEN_BUDGETS: [usize; 3] = [500, 1_000, 2_000];
 
 /// One item of a ranking, best first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RankedItem {
     /// The turn it is, or is a passage of.
     pub turn_id: String,
     /// What its text costs in a prompt.
     pub tokens: usize,
+    /// How sure the ranking is that it helps, 0 … 1, where it says so. It never counts for its place.
+    pub confidence: Option<f64>,
 }
 
 /// The measures of one question, or their means over many.
@@ -166,7 +168,7 @@ mod tests {
     use super::*;
 
     fn items(ids: &[&str], tokens: usize) -> Vec<RankedItem> {
-        ids.iter().map(|id| RankedItem { turn_id: (*id).into(), tokens }).collect()
+        ids.iter().map(|id| RankedItem { turn_id: (*id).into(), tokens, confidence: None }).collect()
     }
 
     fn strings(names: &[&str]) -> Vec<String> {
@@ -257,8 +259,11 @@ mod tests {
 
     /// A ranking of up to 40 items over 30 turns, and 1 to 12 distinct pieces of evidence among 35.
     fn cases() -> impl Strategy<Value = (Vec<RankedItem>, Vec<String>)> {
-        let item = (0..30_u8, 0..300_usize)
-            .prop_map(|(turn, tokens)| RankedItem { turn_id: turn.to_string(), tokens });
+        let item = (0..30_u8, 0..300_usize).prop_map(|(turn, tokens)| RankedItem {
+            turn_id: turn.to_string(),
+            tokens,
+            confidence: None,
+        });
         let evidence = prop::collection::btree_set(0..35_u8, 1..=12);
         (prop::collection::vec(item, 0..40), evidence.prop_map(|set| set.iter().map(u8::to_string).collect()))
     }
@@ -288,7 +293,7 @@ mod tests {
 
         #[test]
         fn a_perfect_ranking_has_one_everywhere_it_can((mut ranking, evidence) in cases()) {
-            let perfect = evidence.iter().map(|id| RankedItem { turn_id: id.clone(), tokens: 40 });
+            let perfect = evidence.iter().map(|id| RankedItem { turn_id: id.clone(), tokens: 40, confidence: None });
             ranking.splice(..0, perfect);
             let scores = score_turns(&ranking, &evidence);
             assert_close(&[scores.ndcg, scores.reciprocal_rank, scores.any[0], scores.all[3]], &[1.0; 4]);

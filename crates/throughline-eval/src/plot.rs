@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::curve::Curve;
-use crate::html::escape;
 use crate::numbers::per_cent;
+use crate::page::escape;
 
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 290.0;

@@ -147,7 +147,7 @@ fn ask<R: Ranker>(
 }
 
 /// What judging needs to know of a conversation.
-struct About<'a> {
+pub(crate) struct About<'a> {
     session_of: HashMap<&'a str, &'a str>,
     /// When a turn was said, by its id.
     turn_times: HashMap<&'a str, Timestamp>,
@@ -158,7 +158,7 @@ struct About<'a> {
 }
 
 impl<'a> About<'a> {
-    fn of(conversation: &'a Conversation) -> Self {
+    pub(crate) fn of(conversation: &'a Conversation) -> Self {
         let turns = &conversation.turns;
         let timed = || turns.iter().filter_map(|turn| Some((turn, turn.time?)));
         let mut session_times: HashMap<&str, Timestamp> = HashMap::new();
@@ -171,6 +171,18 @@ impl<'a> About<'a> {
             turn_times: timed().map(|(turn, time)| (turn.id.as_str(), time)).collect(),
             session_times,
             end: timed().map(|(_, time)| time).max(),
+        }
+    }
+
+    /// Which piece of the evidence an item is, if it is one.
+    pub(crate) fn piece(&self, evidence: &Evidence, item: &RankedItem) -> Option<usize> {
+        let turn = item.turn_id.as_str();
+        match evidence {
+            Evidence::Turns(names) => names.iter().position(|name| name == turn),
+            Evidence::Sessions(names) => {
+                let session = self.session_of.get(turn)?;
+                names.iter().position(|name| name == session)
+            }
         }
     }
 
@@ -229,7 +241,7 @@ mod tests {
             Ok(ranked
                 .into_iter()
                 .take(limit)
-                .map(|(_, id)| RankedItem { turn_id: id.clone(), tokens: 300 })
+                .map(|(_, id)| RankedItem { turn_id: id.clone(), tokens: 300, confidence: None })
                 .collect())
         }
     }

@@ -138,6 +138,10 @@ struct ReceiptJson {
     budget_tokens: u32,
     used_tokens: u32,
     sections: Vec<(u8, u32, u32)>,
+    /// Those of the section `standing`; receipts of earlier releases have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    standing: Vec<ItemJson>,
+    /// Those of the section `recalled`.
     items: Vec<ItemJson>,
     context_hash: String,
     degraded: Option<String>,
@@ -150,8 +154,10 @@ type ZoneJson = (String, Vec<(i64, i32)>);
 /// turn, first byte, byte after the last, score, tokens, why dropped
 type ItemJson = (u64, u32, u32, f32, u32, Option<u8>);
 
-const SECTIONS: [Section; 4] = [Section::Identity, Section::Profile, Section::Recalled, Section::Summary];
-const REASONS: [DropReason; 3] = [DropReason::Budget, DropReason::AlreadyInRequest, DropReason::NotRelevant];
+const SECTIONS: [Section; 5] =
+    [Section::Identity, Section::Profile, Section::Recalled, Section::Summary, Section::Standing];
+const REASONS: [DropReason; 4] =
+    [DropReason::Budget, DropReason::AlreadyInRequest, DropReason::NotRelevant, DropReason::Repeated];
 
 /// A value's place in its table of stored numbers; every value stands in its table.
 fn code<T: PartialEq>(table: &[T], value: &T) -> u8 {
@@ -164,6 +170,14 @@ fn known<T: Copy>(table: &[T], code: u8) -> Result<T, CodecError> {
 
 fn time(millisecond: i64) -> Result<Timestamp, CodecError> {
     Timestamp::from_millisecond(millisecond).map_err(|error| CodecError::Damaged(error.to_string()))
+}
+
+fn items_of(receipt: &Receipt, section: Section) -> Vec<ItemJson> {
+    let item = |item: &ReceiptItem| {
+        let dropped = item.dropped.map(|reason| code(&REASONS, &reason));
+        (item.turn, item.bytes.0, item.bytes.1, item.score, item.tokens, dropped)
+    };
+    receipt.items.iter().filter(|item| item.section == section).map(item).collect()
 }
 
 fn encode_zone(zone: &ZoneOffsets) -> Option<ZoneJson> {
@@ -197,20 +211,8 @@ pub fn encode_receipt(receipt: &Receipt) -> Vec<u8> {
             .iter()
             .map(|s| (code(&SECTIONS, &s.section), s.budget_tokens, s.used_tokens))
             .collect(),
-        items: receipt
-            .items
-            .iter()
-            .map(|i| {
-                (
-                    i.turn,
-                    i.bytes.0,
-                    i.bytes.1,
-                    i.score,
-                    i.tokens,
-                    i.dropped.map(|reason| code(&REASONS, &reason)),
-                )
-            })
-            .collect(),
+        standing: items_of(receipt, Section::Standing),
+        items: items_of(receipt, Section::Recalled),
         context_hash: receipt.context_hash.clone(),
         degraded: receipt.degraded.clone(),
         timings_us: receipt
@@ -225,6 +227,13 @@ pub fn encode_receipt(receipt: &Receipt) -> Vec<u8> {
 pub fn decode_receipt(bytes: &[u8]) -> Result<Receipt, CodecError> {
     let json: ReceiptJson = decode(bytes)?;
     let damaged = |error: crate::model::NameError| CodecError::Damaged(error.to_string());
+    let standing = json.standing.into_iter().map(|item| (Section::Standing, item));
+    let recalled = json.items.into_iter().map(|item| (Section::Recalled, item));
+    let items = standing.chain(recalled).map(|(section, (turn, from, to, score, tokens, dropped))| {
+        let dropped = dropped.map(|reason| known(&REASONS, reason)).transpose()?;
+        Ok(ReceiptItem { section, turn, bytes: (from, to), score, tokens, dropped })
+    });
+    let items = items.collect::<Result<_, CodecError>>()?;
     Ok(Receipt {
         id: ReceiptId(json.id),
         session: json.session.map(SessionId::new).transpose().map_err(damaged)?,
@@ -243,14 +252,7 @@ pub fn decode_receipt(bytes: &[u8]) -> Result<Receipt, CodecError> {
                 Ok(SectionUse { section: known(&SECTIONS, section)?, budget_tokens, used_tokens })
             })
             .collect::<Result<_, CodecError>>()?,
-        items: json
-            .items
-            .into_iter()
-            .map(|(turn, from, to, score, tokens, dropped)| {
-                let dropped = dropped.map(|reason| known(&REASONS, reason)).transpose()?;
-                Ok(ReceiptItem { turn, bytes: (from, to), score, tokens, dropped })
-            })
-            .collect::<Result<_, CodecError>>()?,
+        items,
         context_hash: json.context_hash,
         degraded: json.degraded,
         timings: json
@@ -282,6 +284,7 @@ mod tests {
             used_tokens: 77,
             sections: vec![SectionUse { section: Section::Recalled, budget_tokens: 1200, used_tokens: 77 }],
             items: vec![ReceiptItem {
+                section: Section::Recalled,
                 turn: 4,
                 bytes: (0, 12),
                 score: 1.25,
@@ -299,13 +302,16 @@ mod tests {
         let zone = TimeZone::get("Europe/Vienna").unwrap();
         let times = [1_700_000_000_123, 1_690_000_000_000].map(|ms| Timestamp::from_millisecond(ms).unwrap());
         for zone in [ZoneOffsets::utc(), ZoneOffsets::at(&zone, times)] {
-            let receipt = receipt(zone);
+            let mut receipt = receipt(zone);
+            let standing =
+                ReceiptItem { section: Section::Standing, dropped: None, ..receipt.items[0].clone() };
+            receipt.items.insert(0, standing);
             assert_eq!(decode_receipt(&encode_receipt(&receipt)), Ok(receipt));
         }
     }
 
     #[test]
-    fn a_receipt_from_before_there_were_zones_is_of_utc_and_utc_is_written_as_then() {
+    fn a_receipt_from_before_there_were_zones_and_standing_statements_is_of_utc_and_written_as_then() {
         let mut before = vec![FORMAT_JSON];
         before.extend_from_slice(
             br#"{"id":"00000000-0000-0000-0000-000000000007","session":"s","time":1700000000123,"query":"where do I live","identity":3,"identity_hash":"ab","profile_epoch":2,"budget_tokens":2000,"used_tokens":77,"sections":[[2,1200,77]],"items":[[4,0,12,1.25,0,2]],"context_hash":"cd","degraded":"embed_deadline","timings_us":[["search",120]]}"#,

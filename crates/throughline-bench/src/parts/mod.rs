@@ -2,6 +2,8 @@
 
 pub(crate) mod chat;
 pub(crate) mod embed;
+pub(crate) mod ingest;
 pub(crate) mod recall;
 pub(crate) mod resident;
+pub(crate) mod search;
 pub(crate) mod writes;

@@ -3,27 +3,26 @@
 //! Runs on a store of its own in a temporary folder; the configured data folder is never touched.
 
 mod compare;
+mod confidence;
+mod files;
 mod ranker;
+mod ranks;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
-use throughline::memory::{Memory, Settings};
-use throughline::model::Timestamp;
 use throughline_eval::{
-    Dataset, Format, JsonReport, Paint, Progress, Report, RunError, RunFacts, Style, evaluate, html, table,
+    Dataset, Format, JsonReport, Paint, Progress, Report, RunError, Style, evaluate, html, table,
 };
 
-use self::ranker::{EMBED_TIME_MAX, Kind, MemoryRanker, Prior};
+use self::files::Files;
+use self::ranks::Ranks;
 use super::Run;
-use crate::config::{Config, MemoryFlags};
 use crate::failure::{Failure, Hinting};
 use crate::terminal::{RESET, Terminal, Tone};
-use crate::{embedding, wire};
 
-/// Measure recall on LoCoMo, LongMemEval or questions of your own; compare two runs
+/// Measure recall on LoCoMo, LongMemEval or questions of your own; compare two runs; measure confidence
 ///
 /// Takes the conversations of the file into a memory of its own, asks its questions, and looks where the turns that answer
 /// them stand among what is recalled: recall@k, NDCG, MRR, recall within token budgets, latency, each with the interval in
@@ -53,6 +52,7 @@ pub(crate) struct Eval {
 #[derive(Debug, Subcommand)]
 enum Action {
     Compare(compare::Compare),
+    Confidence(confidence::Confidence),
 }
 
 #[derive(Debug, Args)]
@@ -65,24 +65,11 @@ struct Measure {
     #[arg(required = true)]
     file: Option<PathBuf>,
 
-    /// What may rank
-    #[arg(long, value_enum, default_value_t = Kind::Full)]
-    ranking: Kind,
-
-    /// What the conversation's structure must not add to scores: to see what each part is worth
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
-    without: Vec<Prior>,
-
-    /// Write the figures and a row for each question to this file, for `throughline eval compare`
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-
-    /// Write a report with plots to this file: one page that loads nothing
-    #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
+    #[command(flatten)]
+    files: Files,
 
     #[command(flatten)]
-    flags: MemoryFlags,
+    ranks: Ranks,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -108,8 +95,10 @@ impl DataSet {
 
 impl Eval {
     pub(crate) fn run(&self, run: &Run) -> Result<()> {
-        if let Some(Action::Compare(compare)) = &self.action {
-            return compare.run(run);
+        match &self.action {
+            Some(Action::Compare(compare)) => return compare.run(run),
+            Some(Action::Confidence(confidence)) => return confidence.run(run),
+            None => {}
         }
         // Without a subcommand both are there: the command line requires them.
         let (Some(data_set), Some(file)) = (self.measure.data_set, &self.measure.file) else {
@@ -121,61 +110,22 @@ impl Eval {
 
 impl Measure {
     fn run(&self, run: &Run, data_set: DataSet, file: &Path) -> Result<()> {
-        let config = run.load(&self.flags)?.config;
-        for file in [&self.out, &self.html].into_iter().flatten() {
-            check_folder(file)?;
-        }
+        let config = run.load(&self.ranks.flags)?.config;
+        self.files.check()?;
         let conversations = open(data_set, file)?.conversations()?;
         let folder = tempfile::Builder::new().prefix("throughline-eval-").tempdir()?;
-        let facts = self.facts(&config, data_set, file);
-        let mut ranker = MemoryRanker::new(self.memory(&config, folder.path())?, self.ranking, &self.without);
+        let facts = self.ranks.facts(&config, data_set.format(), file);
+        let mut ranker = self.ranks.ranker(&config, folder.path())?;
         let mut bar = Bar { terminal: run.terminal, bar: None };
         let evaluation =
             evaluate(conversations, &mut ranker, &mut |progress| bar.show(progress)).map_err(with_cause)?;
         bar.clear();
         let report = Report::new(facts, evaluation);
-        self.write(&report, run.terminal)?;
+        self.files.write(run.terminal, || JsonReport::with_rows(&report), || html(&report))?;
         if run.terminal.is_json() {
             return run.terminal.document(&JsonReport::from(&report));
         }
         run.terminal.line(table(&report, &style(run.terminal)).trim_end())
-    }
-
-    fn facts(&self, config: &Config, data_set: DataSet, file: &Path) -> RunFacts {
-        let file = file.file_name().unwrap_or(file.as_os_str());
-        RunFacts {
-            data_set: data_set.format().to_string(),
-            file: file.to_string_lossy().into_owned(),
-            ranking: self.ranking.name().to_owned(),
-            model: embedding::name(config).filter(|_| self.ranking.needs_model()).map(str::to_owned),
-            program: concat!("throughline ", env!("CARGO_PKG_VERSION")).to_owned(),
-            started: jiff::Timestamp::now(),
-        }
-    }
-
-    /// The files that were asked for.
-    fn write(&self, report: &Report, terminal: Terminal) -> Result<()> {
-        if let Some(file) = &self.out {
-            fs_err::write(file, serde_json::to_vec(&JsonReport::with_rows(report))?)?;
-            terminal.note(format!("The figures and rows are in {}.", file.display()));
-        }
-        if let Some(file) = &self.html {
-            fs_err::write(file, html(report))?;
-            terminal.note(format!("The report is in {}.", file.display()));
-        }
-        Ok(())
-    }
-
-    fn memory(&self, config: &Config, folder: &Path) -> Result<Arc<Memory>> {
-        let settings = Settings { passage_embed_deadline: EMBED_TIME_MAX, ..wire::settings(config) };
-        let memory = wire::open_in(folder, settings, Arc::new(Timestamp::now))?;
-        if self.ranking.needs_model() {
-            let embedder = embedding::load(config)
-                .and_then(|embedder| embedder.context("embeddings are off"))
-                .hint("fetch the model with `throughline model pull`, or measure words alone with `--ranking lexical`")?;
-            memory.attach(embedder)?;
-        }
-        Ok(memory)
     }
 }
 
@@ -187,16 +137,6 @@ fn open(data_set: DataSet, file: &Path) -> Result<Dataset> {
             .hint(format!("run `throughline eval {} {}`", dataset.format(), file.display())));
     }
     Ok(dataset)
-}
-
-/// A run may take an hour: that its result cannot be written should be known before.
-fn check_folder(file: &Path) -> Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    match folder.filter(|folder| !folder.is_dir()) {
-        Some(folder) => Err(Failure::usage(format!("there is no folder {}", folder.display()))
-            .hint("make it first, or name another file")),
-        None => Ok(()),
-    }
 }
 
 /// The ranker's error below what it stopped.

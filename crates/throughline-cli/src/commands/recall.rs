@@ -68,6 +68,7 @@ impl Recall {
         embedding::attach_if_there(&memory, &config, run.terminal)?;
         let request = RecallRequest {
             limit: self.limit,
+            every_passage: self.budget_tokens.is_some(),
             budget_tokens: self.budget_tokens,
             embed_deadline: std::time::Duration::from_millis(config.query_embed_ms_max.0),
             filters: Filters {

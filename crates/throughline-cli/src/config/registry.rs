@@ -141,7 +141,7 @@ settings! {
     /// The vocabulary tokens are counted with.
     token_encoding: TokenEncoding = Memory "context.token_encoding", Default::Text("o200k_base");
     /// Bytes of search data kept in memory for users who were active lately.
-    shard_cache_bytes_max: Count<1_048_576, 1_099_511_627_776> = Memory "recall.cache_bytes_max", Default::Text("268435456");
+    shard_cache_bytes_max: Count<1_048_576, 1_099_511_627_776> = Memory "recall.cache_bytes_max", Default::Text("536870912");
     /// How long a recall waits for the vector of its query, in milliseconds, before it goes by words alone.
     query_embed_ms_max: Count<1, 60_000> = Memory "recall.embed_ms_max", Default::Text("2000");
     /// What is logged to standard error: `error`, `warn`, `info`, `debug`, `trace` or a filter such as `info,throughline_server=debug`.

@@ -80,6 +80,46 @@ fn two_runs_are_compared_over_the_questions_of_both() {
 }
 
 #[test]
+fn confidence_is_measured_on_own_questions_and_on_those_of_the_other_user() {
+    let program = Program::new();
+    let path = |name| program.path(name).to_str().unwrap().to_owned();
+    let (file, out, html) =
+        (program.file("questions.jsonl", &example()), path("confidence.json"), path("confidence.html"));
+    let arguments = ["eval", "confidence", "jsonl", &file, "--ranking", "lexical"];
+    let shown = program.run(&arguments).ok();
+    for part in ["own questions: 7, foreign questions: 7", "at even odds", "area under the curve"] {
+        assert!(shown.contains(part), "{part} is missing in {shown}");
+    }
+    let json = program.json(&[&arguments[..], &["--out", &out, "--html", &html]].concat());
+    let first = &json["thresholds"][0];
+    assert!(first["noise_avoided"].as_f64().unwrap() >= first["evidence_lost"].as_f64().unwrap(), "{json}");
+    let saved: Value = serde_json::from_str(&std::fs::read_to_string(out).unwrap()).unwrap();
+    assert_eq!((&saved["thresholds"], saved["rows"].as_array().unwrap().len()), (&json["thresholds"], 14));
+    assert!(std::fs::read_to_string(html).unwrap().contains("<svg "));
+    assert!(!program.data().exists());
+}
+
+#[test]
+fn one_conversation_needs_the_questions_of_another_file() {
+    let program = Program::new();
+    let only = |user: &str| {
+        let of_user = |line: &&str| line.contains(&format!("\"user\": \"{user}\""));
+        example().lines().filter(of_user).collect::<Vec<_>>().join("\n")
+    };
+    let (mara, jon) = (program.file("mara.jsonl", &only("mara")), program.file("jon.jsonl", &only("jon")));
+    let arguments = ["eval", "confidence", "jsonl", &mara, "--ranking", "lexical"];
+    let refused = program.run(&arguments);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.stderr.contains("holds one conversation") && refused.stderr.contains("--foreign"),
+        "{}",
+        refused.stderr
+    );
+    let shown = program.run(&[&arguments[..], &["--foreign", &jon]].concat()).ok();
+    assert!(shown.contains("own questions: 4, foreign questions: 3 (jon.jsonl)"), "{shown}");
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_before_anything_is_measured() {
     let program = Program::new();
     let file = program.file("questions.jsonl", &example());

@@ -49,7 +49,8 @@ pub(crate) struct RecallBody {
     time_zone: Option<String>,
     /// At most so many items; 1 to 1,000, 10 if left out.
     limit: Option<usize>,
-    /// At most so many tokens of text in all.
+    /// At most so many tokens of text in all. With it a long turn may give several items; without it each turn gives its best
+    /// passage alone.
     budget_tokens: Option<usize>,
     /// Only turns that meet all of these.
     #[schema(value_type = Option<FiltersIn>)]
@@ -238,7 +239,7 @@ pub(crate) async fn recall(
     let scope = who!(body).scope(principal.tenant)?;
     let request = body.read(Duration::from_millis(state.config.query_embed_ms_max))?;
     state.recorder.settled(&scope).await;
-    let Recalled { items, degraded, timings } =
+    let Recalled { items, degraded, timings, .. } =
         state.engine.call(move |memory| memory.recall(&scope, &request)).await?;
     metrics::stages(&timings);
     metrics::recalled(items.len());
@@ -264,7 +265,10 @@ impl RecallBody {
         Ok(RecallRequest {
             query: self.query.clone(),
             limit: within("limit", self.limit.unwrap_or(ITEMS_DEFAULT), 1, ITEMS_MAX)?,
+            standing_max: 0,
             embed_deadline,
+            // Who counts tokens has room for text, who counts items for turns.
+            every_passage: self.budget_tokens.is_some(),
             budget_tokens: self.budget_tokens,
             confidence_min,
             filters: self.filters.as_ref().map(read_filters).transpose()?.unwrap_or_default(),

@@ -42,7 +42,7 @@ pub(crate) struct ReceiptOut {
     used_tokens: u32,
     /// Tokens by section.
     sections: Vec<SectionOut>,
-    /// What was put into the context, best first.
+    /// What was put into the context: standing statements, then what was recalled, both best first.
     used: Vec<ReceiptItemOut>,
     /// What was found and left out, and why.
     dropped: Vec<ReceiptItemOut>,
@@ -60,7 +60,7 @@ pub(crate) struct ReceiptOut {
 /// Tokens of a section.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SectionOut {
-    /// `identity`, `profile`, `recalled` or `summary`.
+    /// `identity`, `profile`, `standing`, `recalled` or `summary`.
     section: &'static str,
     /// Tokens it might have used.
     budget_tokens: u32,
@@ -71,6 +71,8 @@ pub(crate) struct SectionOut {
 /// A passage that was found.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReceiptItemOut {
+    /// What it was found for: `standing`, as what the user said holds in general, or `recalled`, for this question.
+    section: &'static str,
     /// The turn; null if it was erased since.
     turn_id: Option<String>,
     /// The turn's number.
@@ -87,7 +89,7 @@ pub(crate) struct ReceiptItemOut {
     score: f32,
     /// Tokens of its line in the context.
     tokens: u32,
-    /// Why it was left out: `budget`, `already_in_request` or `not_relevant`.
+    /// Why it was left out: `budget`, `already_in_request`, `not_relevant`, or `repeated` if another item has its words.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
@@ -159,6 +161,7 @@ impl ReceiptOut {
 impl ReceiptItemOut {
     fn new(item: &ReceiptItem, turn: Option<&Turn>) -> Self {
         Self {
+            section: item.section.as_str(),
             turn_id: turn.map(|turn| turn.id.to_string()),
             seq: item.turn,
             session: turn.map(|turn| turn.session.to_string()),

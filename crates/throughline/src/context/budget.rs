@@ -1,6 +1,6 @@
 //! How many tokens the context may have, in all and by section, and which lines are chosen to fit.
 //!
-//! The total is hard. The sections are served in order of priority (identity, profile, recalled, summary); each may
+//! The total is hard. The sections are served in order of priority (identity, profile, standing, recalled, summary); each may
 //! use its cap or what the ones before it left, whichever is less. Nothing here knows how tokens are counted.
 
 use thiserror::Error;
@@ -43,7 +43,9 @@ pub struct ContextBudget {
     pub identity_tokens: u32,
     /// The profile without its summary.
     pub profile_tokens: u32,
-    /// The block of recalled passages, its fence included.
+    /// Standing statements in the block, and its fence.
+    pub standing_tokens: u32,
+    /// Recalled passages in the block, and its fence where they stand alone in it.
     pub recalled_tokens: u32,
     /// The profile's summary.
     pub summary_tokens: u32,
@@ -57,12 +59,13 @@ impl Default for ContextBudget {
 
 impl ContextBudget {
     /// The usual shares of a total: the identity may take all of it, the profile a fifth, recalled passages three
-    /// fifths, the summary a tenth.
+    /// fifths, standing statements 15 % of as much, the summary a tenth.
     pub fn of_total(total_tokens: u32) -> Self {
         Self {
             total_tokens,
             identity_tokens: total_tokens,
             profile_tokens: share(total_tokens, 1, 5),
+            standing_tokens: share(total_tokens, 9, 100),
             recalled_tokens: share(total_tokens, 3, 5),
             summary_tokens: share(total_tokens, 1, 10),
         }
@@ -79,6 +82,7 @@ impl ContextBudget {
             total_tokens,
             identity_tokens: scaled(self.identity_tokens),
             profile_tokens: scaled(self.profile_tokens),
+            standing_tokens: scaled(self.standing_tokens),
             recalled_tokens: scaled(self.recalled_tokens),
             summary_tokens: scaled(self.summary_tokens),
         }
@@ -92,6 +96,7 @@ impl ContextBudget {
             total_tokens,
             identity_tokens: tokens(Section::Identity),
             profile_tokens: tokens(Section::Profile),
+            standing_tokens: tokens(Section::Standing),
             recalled_tokens: tokens(Section::Recalled),
             summary_tokens: tokens(Section::Summary),
         }
@@ -106,6 +111,7 @@ impl ContextBudget {
         let caps = [
             (Section::Identity, self.identity_tokens),
             (Section::Profile, self.profile_tokens),
+            (Section::Standing, self.standing_tokens),
             (Section::Recalled, self.recalled_tokens),
             (Section::Summary, self.summary_tokens),
         ];
@@ -194,6 +200,7 @@ mod tests {
                 total_tokens: 2000,
                 identity_tokens: 2000,
                 profile_tokens: 400,
+                standing_tokens: 180,
                 recalled_tokens: 1200,
                 summary_tokens: 200
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::model::{Content, MessageHash, Role, SessionId, Timestamp};
 use crate::ports::{EMBED_TEXTS_MAX, EmbedError, EmbedRole, Embedder, ModelNumber, PassageDraft, TurnDraft};
 use crate::recall::{PassageRow, metadata_tags, session_tag};
-use crate::text::{passages, terms};
+use crate::text::{passages, standing, terms};
 
 /// The most text of one turn.
 pub(crate) const TURN_TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -103,6 +103,7 @@ fn rows(session: &SessionId, turn: &NewTurn) -> Vec<PassageRow> {
                 tags: tags.clone(),
                 speaker: speaker.clone(),
                 asks,
+                standing: turn.role == Role::User && standing::has_standing(text, &text[range]),
                 ..PassageRow::default()
             }
         })

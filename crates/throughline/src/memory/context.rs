@@ -9,10 +9,10 @@ use uuid::{NoContext, Uuid};
 use crate::context::{ComposeInput, Composed, ContextBudget, RecalledPassage, compose};
 use crate::journal::{Said, Thread, locate};
 use crate::model::{
-    Content, DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, SessionId, TenantId, Timestamp,
-    Turn, ZoneOffsets,
+    Content, DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, Section, SessionId, TenantId,
+    Timestamp, Turn, ZoneOffsets,
 };
-use crate::recall::{Degraded, RecallRequest, passage_text};
+use crate::recall::{Degraded, RecallRequest, StandingItem, passage_text};
 
 use super::recall::timed;
 use super::{Memory, MemoryError};
@@ -77,6 +77,13 @@ pub struct Replay {
     pub same: bool,
 }
 
+/// What may be shown, best first.
+#[derive(Clone, Copy)]
+struct Passages<'a> {
+    standing: &'a [RecalledPassage<'a>],
+    recalled: &'a [RecalledPassage<'a>],
+}
+
 impl Memory {
     /// Finds what helps with the request and renders it within the budget.
     pub fn context(&self, scope: &Scope, request: &ContextRequest) -> Result<Context, MemoryError> {
@@ -94,6 +101,8 @@ impl Memory {
             scope,
             &RecallRequest {
                 limit: self.settings.context_candidates_max + thread.visible.len(),
+                every_passage: true,
+                standing_max: self.settings.context_standing_max,
                 embed_deadline: request.embed_deadline,
                 time: Some(now),
                 zone: request.zone.clone(),
@@ -109,6 +118,7 @@ impl Memory {
             None => self.settings.budget,
         };
         budget.validate().map_err(|error| MemoryError::Invalid(error.to_string()))?;
+        let visible = |turn: &Turn| thread.visible.contains(&turn.id.seq);
         // What was said twice in the same words is shown once, the better of the two: a question asked every day must not
         // push its answer out.
         let mut said = HashSet::new();
@@ -116,15 +126,30 @@ impl Memory {
             .items
             .iter()
             .map(|item| RecalledPassage {
-                already_in_request: thread.visible.contains(&item.turn.id.seq),
+                already_in_request: visible(&item.turn),
                 relevant: item.is_relevant() && said.insert(item.text().trim()),
                 ..passage(&item.turn, item.bytes, item.score)
             })
             .collect();
-        let times = passages.iter().map(|passage| passage.time).chain([now]);
+        // Of a wish, the later: that is when it was last meant.
+        let said_later = |item: &StandingItem| {
+            let same = |other: &&StandingItem| other.text().trim() == item.text().trim();
+            recalled.standing.iter().filter(same).any(|other| other.turn.id.seq > item.turn.id.seq)
+        };
+        let standing: Vec<RecalledPassage<'_>> = recalled
+            .standing
+            .iter()
+            .map(|item| RecalledPassage {
+                already_in_request: visible(&item.turn),
+                relevant: !said_later(item),
+                ..passage(&item.turn, item.bytes, item.score)
+            })
+            .collect();
+        let found = Passages { standing: &standing, recalled: &passages };
+        let times = standing.iter().chain(&passages).map(|passage| passage.time).chain([now]);
         let zone = ZoneOffsets::at(request.zone.as_ref().unwrap_or(&self.settings.zone), times);
         let composed = timed(&mut timings, "compose", || {
-            self.compose(scope.tenant(), identity.as_ref(), &profile, &passages, (now, &zone), &budget)
+            self.compose(scope.tenant(), identity.as_ref(), &profile, found, (now, &zone), &budget)
         });
         let receipt = Receipt {
             id,
@@ -162,22 +187,25 @@ impl Memory {
         let profile = self.store.profile(&scope, Some(receipt.profile_epoch))?;
         let seqs: Vec<u64> = receipt.items.iter().map(|item| item.turn).collect();
         let turns = self.store.turns(&scope, &seqs)?;
-        let passages: Vec<RecalledPassage<'_>> = receipt
-            .items
-            .iter()
-            .filter_map(|item| {
-                let turn = turns.iter().find(|turn| turn.id.seq == item.turn)?;
-                Some(RecalledPassage {
-                    already_in_request: item.dropped == Some(DropReason::AlreadyInRequest),
-                    relevant: item.dropped != Some(DropReason::NotRelevant),
-                    ..passage(turn, item.bytes, item.score)
+        let passages = |section: Section| -> Vec<RecalledPassage<'_>> {
+            let items = receipt.items.iter().filter(|item| item.section == section);
+            items
+                .filter_map(|item| {
+                    let turn = turns.iter().find(|turn| turn.id.seq == item.turn)?;
+                    Some(RecalledPassage {
+                        already_in_request: item.dropped == Some(DropReason::AlreadyInRequest),
+                        relevant: item.dropped != Some(DropReason::NotRelevant),
+                        ..passage(turn, item.bytes, item.score)
+                    })
                 })
-            })
-            .collect();
+                .collect()
+        };
+        let (standing, recalled) = (passages(Section::Standing), passages(Section::Recalled));
+        let found = Passages { standing: &standing, recalled: &recalled };
         let budget = ContextBudget::of_receipt(receipt.budget_tokens, &receipt.sections);
         let asked = (receipt.time, &receipt.zone);
         let Composed { prefix, block, context_hash, .. } =
-            self.compose(tenant, identity.as_ref(), &profile, &passages, asked, &budget);
+            self.compose(tenant, identity.as_ref(), &profile, found, asked, &budget);
         Ok(Some(Replay { same: context_hash == receipt.context_hash, receipt, prefix, block }))
     }
 
@@ -186,12 +214,12 @@ impl Memory {
         tenant: &TenantId,
         identity: Option<&Identity>,
         profile: &Profile,
-        recalled: &[RecalledPassage<'_>],
+        Passages { standing, recalled }: Passages<'_>,
         (now, zone): (Timestamp, &ZoneOffsets),
         budget: &ContextBudget,
     ) -> Composed {
-        let input =
-            ComposeInput { identity, profile, recalled, now, zone, budget, key: &self.fence_key, tenant };
+        let key = &self.fence_key;
+        let input = ComposeInput { identity, profile, standing, recalled, now, zone, budget, key, tenant };
         compose(&input, &|text| self.settings.token_encoding.count(text))
     }
 

@@ -1,11 +1,14 @@
 //! Finding what was said.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
-use crate::model::{Scope, StageTiming};
+use crate::model::{Scope, StageTiming, Turn};
 use crate::ports::{EmbedError, EmbedRole, Embedding, ModelNumber};
 use crate::recall::{
-    Degraded, Query, Ranked, Ranking, RankingKind, RecallRequest, Recalled, RecalledItem, rank,
+    Degraded, Found, Query, Ranked, Ranking, RankingKind, RecallRequest, Recalled, RecalledItem, Standing,
+    StandingItem, rank,
 };
 
 use super::{Memory, MemoryError};
@@ -34,7 +37,7 @@ impl Memory {
         let Asked { model, embedding, degraded } =
             timed(&mut timings, "embed", || self.embed_query(request))?;
         let query = Query::new(&request.query, embedding);
-        let ranked = timed(&mut timings, "search", || {
+        let found = timed(&mut timings, "search", || {
             self.shards.with(&*self.store, scope, model, |shard| {
                 let ranking = Ranking {
                     text: &request.query,
@@ -45,33 +48,51 @@ impl Memory {
                     now: request.time.unwrap_or_else(|| self.now()),
                     zone: request.zone.as_ref().unwrap_or(&self.settings.zone),
                     limit: request.limit,
+                    every_passage: request.every_passage,
+                    standing_max: request.standing_max,
                 };
                 rank(shard, &ranking, &|numbers, sink| self.store.search_rows_at(scope, numbers, sink))
             })
         })?
         .transpose()?
         .unwrap_or_default();
-        let items = timed(&mut timings, "fetch", || -> Result<_, MemoryError> {
-            let seqs: Vec<u64> = ranked.iter().map(|ranked| ranked.turn).collect();
-            let mut turns = self.store.turns(scope, &seqs)?.into_iter().peekable();
-            // Both lists are in one order; a turn erased in between is simply missing from the second.
-            Ok(ranked
-                .into_iter()
-                .filter_map(|ranked| {
-                    let turn = turns.next_if(|turn| turn.id.seq == ranked.turn)?;
-                    let Ranked { bytes, score, scores, confidence, .. } = ranked;
-                    Some(RecalledItem { turn, bytes, score, scores, confidence })
-                })
-                .filter(|item| {
-                    item.confidence >= request.confidence_min && request.filters.confirms(&item.turn)
-                })
-                .collect::<Vec<_>>())
-        })?;
+        let (items, standing) = timed(&mut timings, "fetch", || self.fetch(scope, request, found))?;
         let items = match request.budget_tokens {
             Some(budget) => self.within(items, budget),
             None => items,
         };
-        Ok(Recalled { items, degraded, timings })
+        Ok(Recalled { items, standing, degraded, timings })
+    }
+
+    /// What was found with the turns it is a part of. A turn erased in between is not there.
+    fn fetch(
+        &self,
+        scope: &Scope,
+        request: &RecallRequest,
+        found: Found,
+    ) -> Result<(Vec<RecalledItem>, Vec<StandingItem>), MemoryError> {
+        let Found { passages, standing } = found;
+        let mut seqs: Vec<u64> = passages.iter().map(|ranked| ranked.turn).collect();
+        seqs.extend(standing.iter().map(|standing| standing.turn));
+        seqs.sort_unstable();
+        seqs.dedup();
+        let turns = self.store.turns(scope, &seqs)?.into_iter();
+        let turns: HashMap<u64, Arc<Turn>> = turns.map(|turn| (turn.id.seq, Arc::new(turn))).collect();
+        let item = |Ranked { turn, bytes, score, scores, confidence }| {
+            let turn = turns.get(&turn)?.clone();
+            Some(RecalledItem { turn, bytes, score, scores, confidence })
+        };
+        let wanted = |item: &RecalledItem| {
+            item.confidence >= request.confidence_min && request.filters.confirms(&item.turn)
+        };
+        let standing_item = |Standing { turn, bytes, score }| {
+            let turn = turns.get(&turn)?.clone();
+            request.filters.confirms(&turn).then_some(StandingItem { turn, bytes, score })
+        };
+        Ok((
+            passages.into_iter().filter_map(item).filter(wanted).collect(),
+            standing.into_iter().filter_map(standing_item).collect(),
+        ))
     }
 
     /// Items from the best on while their text fits; one that does not is passed over for smaller ones after it.

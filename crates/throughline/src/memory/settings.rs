@@ -20,6 +20,8 @@ pub struct Settings {
     pub budget: ContextBudget,
     /// Items looked at for a context.
     pub context_candidates_max: usize,
+    /// Standing statements looked at for a context.
+    pub context_standing_max: usize,
     /// How long a write waits for vectors before it goes on without.
     pub passage_embed_deadline: Duration,
 }
@@ -27,11 +29,12 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            shard_cache_bytes_max: 256 * 1024 * 1024,
+            shard_cache_bytes_max: 512 * 1024 * 1024,
             zone: TimeZone::UTC,
             token_encoding: TokenEncoding::O200k,
             budget: ContextBudget::default(),
             context_candidates_max: 40,
+            context_standing_max: 16,
             passage_embed_deadline: Duration::from_secs(20),
         }
     }

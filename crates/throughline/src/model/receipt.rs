@@ -34,6 +34,8 @@ pub enum Section {
     Identity,
     /// The structured memory.
     Profile,
+    /// What the user said holds in general, whatever the question.
+    Standing,
     /// What was found for this question.
     Recalled,
     /// What was before, in short.
@@ -46,6 +48,7 @@ impl Section {
         match self {
             Self::Identity => "identity",
             Self::Profile => "profile",
+            Self::Standing => "standing",
             Self::Recalled => "recalled",
             Self::Summary => "summary",
         }
@@ -61,6 +64,8 @@ pub enum DropReason {
     AlreadyInRequest,
     /// Too weak a match to help.
     NotRelevant,
+    /// Another item of the context has these words.
+    Repeated,
 }
 
 impl DropReason {
@@ -70,6 +75,7 @@ impl DropReason {
             Self::Budget => "budget",
             Self::AlreadyInRequest => "already_in_request",
             Self::NotRelevant => "not_relevant",
+            Self::Repeated => "repeated",
         }
     }
 }
@@ -77,6 +83,8 @@ impl DropReason {
 /// A passage that was found, by where it stands in the journal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReceiptItem {
+    /// What it was found for: [`Section::Standing`] or [`Section::Recalled`].
+    pub section: Section,
     /// The turn's number in the scope.
     pub turn: u64,
     /// Its part of the turn's text, in bytes.
@@ -135,7 +143,7 @@ pub struct Receipt {
     pub used_tokens: u32,
     /// By section.
     pub sections: Vec<SectionUse>,
-    /// What was found, best first.
+    /// What was found: standing statements, then what was recalled, both best first.
     pub items: Vec<ReceiptItem>,
     /// Hex of BLAKE3 over prefix and block: a replay must give it again.
     pub context_hash: String,

@@ -6,10 +6,11 @@
 //! is a cosine, without it is having the word. Other neighbours do not count here as they do in the ranking: what stands
 //! beside a good turn is mostly not worth a model's attention ("Great!").
 //!
-//! The part goes through a logistic function, fitted on the ten best turns of the questions of three LoCoMo conversations
-//! against the ten best turns of another conversation, asked the same questions with the names swapped, both kinds weighing
-//! the same. Area under the curve 0.91 with tokens. `docs/recall.md` has what each threshold loses and avoids; it is a scale
-//! for thresholds, not the probability of being right.
+//! The part goes through a logistic function, fitted on LoCoMo conversations against another conversation that was asked the
+//! same questions with the names swapped, both kinds weighing the same. So 0.3 means that of items which are as likely evidence
+//! as passages of a memory without the answer, 30 % are evidence: within 5 points there, less sure on long chat messages. It is
+//! a scale for thresholds, not the chance that an item answers the question, which depends on how much there is to find.
+//! `throughline eval confidence` measures it; `docs/recall.md` has what each threshold loses and avoids.
 
 use super::arms::{Arm, LateArm};
 use super::query::Query;

@@ -9,6 +9,7 @@ mod date;
 mod dense;
 mod filter;
 mod fusion;
+mod hits;
 mod late;
 mod lexical;
 mod passage_row;
@@ -20,6 +21,7 @@ mod selection;
 mod session;
 mod shard;
 mod speaker;
+mod standing;
 mod top;
 mod vectors;
 mod wanted;
@@ -33,6 +35,9 @@ pub(crate) use filter::{metadata_tags, session_tag};
 pub use late::TokenSketch;
 pub use passage_row::PassageRow;
 pub(crate) use query::Query;
-pub(crate) use rank::{Ranked, Ranking, rank};
+pub(crate) use rank::{Found, Ranked, Ranking, rank};
 pub(crate) use request::passage_text;
-pub use request::{Degraded, Priors, RankingKind, RecallRequest, Recalled, RecalledItem, Scores};
+pub use request::{
+    Degraded, Priors, RankingKind, RecallRequest, Recalled, RecalledItem, Scores, StandingItem,
+};
+pub(crate) use standing::Standing;

@@ -13,6 +13,7 @@
 //!   5 tokens  model (2), one bit a component of each token, see `late::sketch`; one section for each model
 //!   6 speaker per word of the speaker's name: hash (4)
 //!   7 asks    nothing but a 1: the turn holds a question
+//!   8 standing  nothing but a 1: the passage holds a standing statement of the user
 //! ```
 //!
 //! Numbers are little-endian. The head is required, empty sections are left out, and a section with a tag not listed here
@@ -38,6 +39,7 @@ const VECTOR: u8 = 4;
 const TOKENS: u8 = 5;
 const SPEAKER: u8 = 6;
 const ASKS: u8 = 7;
+const STANDING: u8 = 8;
 
 /// Models whose vectors and tokens one row may have.
 const MODELS_MAX: usize = 2;
@@ -63,6 +65,8 @@ pub struct PassageRow {
     pub speaker: Vec<TermHash>,
     /// Whether the turn asks something.
     pub asks: bool,
+    /// Whether the user says in it what holds in general, as `text::standing` finds. Rows of earlier releases do not tell.
+    pub standing: bool,
 }
 
 /// Why bytes are not a search row.
@@ -169,6 +173,7 @@ impl PassageRow {
             out.extend(self.speaker.iter().flat_map(|word| word.0.to_le_bytes()));
         });
         section(&mut row, ASKS, |out| out.extend(self.asks.then_some(1)));
+        section(&mut row, STANDING, |out| out.extend(self.standing.then_some(1)));
         row
     }
 
@@ -185,7 +190,7 @@ impl PassageRow {
             let length = u32::from_le_bytes(*length) as usize;
             let (content, after) = after.split_at_checked(length).ok_or(PassageRowError::Truncated)?;
             rest = after;
-            if (HEAD..=ASKS).contains(&tag) {
+            if (HEAD..=STANDING).contains(&tag) {
                 let bit = 1 << tag;
                 let expected = seen & bit == 0 || matches!(tag, VECTOR | TOKENS);
                 let read = if expected { row.read(tag, content) } else { None };
@@ -238,6 +243,10 @@ impl PassageRow {
                 self.asks = content == [1];
                 self.asks.then_some(())
             }
+            STANDING => {
+                self.standing = content == [1];
+                self.standing.then_some(())
+            }
             _ => {
                 let (model, rest) = content.split_first_chunk()?;
                 let (scale, values) = rest.split_first_chunk()?;
@@ -279,6 +288,7 @@ mod tests {
             tags: vec![7, u32::MAX],
             speaker: vec![TermHash(3)],
             asks: true,
+            standing: true,
             ..PassageRow::default()
         };
         let vector = [0.6, -0.8].into_iter().chain([0.0; 14]).collect();
@@ -310,6 +320,7 @@ mod tests {
             &[5, 6, 0, 0, 0, 2, 0, 255, 255, 0, 0],
             &[6, 4, 0, 0, 0, 3, 0, 0, 0],
             &[7, 1, 0, 0, 0, 1],
+            &[8, 1, 0, 0, 0, 1],
         ];
         assert_eq!(row.encode(), expected.concat());
     }
@@ -331,7 +342,7 @@ mod tests {
         let bytes = row().encode();
         for end in 0..bytes.len() {
             if let Ok(cut) = PassageRow::decode(&bytes[..end]) {
-                assert!(cut.bytes == row().bytes && !cut.asks);
+                assert!(cut.bytes == row().bytes && !cut.standing);
             }
         }
     }
@@ -399,28 +410,34 @@ mod tests {
         let models = (any::<u16>(), 1..u16::MAX).prop_map(|(one, step)| [one, one.wrapping_add(step)]);
         let read = (models, [vector(), vector()], [tokens(), tokens()]);
         let hashes = || prop::collection::vec(any::<u32>(), 0..9);
-        let head = (any::<u8>(), any::<i64>(), any::<u32>(), any::<u32>(), any::<bool>());
+        let head = (any::<u8>(), any::<i64>(), any::<u32>(), any::<u32>(), any::<[bool; 2]>());
         (head, terms, hashes(), hashes(), read).prop_map(
-            |((role, time_ms, a, b, asks), terms, tags, speaker, (models, vectors, tokens))| PassageRow {
-                role,
-                time_ms,
-                bytes: (a.min(b), a.max(b)),
-                terms: terms.into_iter().map(|(hash, count)| Term { hash: TermHash(hash), count }).collect(),
-                tags,
-                vectors: models
-                    .into_iter()
-                    .zip(vectors)
-                    .filter_map(|(model, read)| {
-                        read.map(|(scale, values)| QuantizedVector { model, scale, values })
-                    })
-                    .collect(),
-                tokens: models
-                    .into_iter()
-                    .zip(tokens)
-                    .filter_map(|(model, bits)| bits.map(|bits| TokenSketch { model, bits }))
-                    .collect(),
-                speaker: speaker.into_iter().map(TermHash).collect(),
-                asks,
+            |((role, time_ms, a, b, [asks, standing]), terms, tags, speaker, (models, vectors, tokens))| {
+                PassageRow {
+                    role,
+                    time_ms,
+                    bytes: (a.min(b), a.max(b)),
+                    terms: terms
+                        .into_iter()
+                        .map(|(hash, count)| Term { hash: TermHash(hash), count })
+                        .collect(),
+                    tags,
+                    vectors: models
+                        .into_iter()
+                        .zip(vectors)
+                        .filter_map(|(model, read)| {
+                            read.map(|(scale, values)| QuantizedVector { model, scale, values })
+                        })
+                        .collect(),
+                    tokens: models
+                        .into_iter()
+                        .zip(tokens)
+                        .filter_map(|(model, bits)| bits.map(|bits| TokenSketch { model, bits }))
+                        .collect(),
+                    speaker: speaker.into_iter().map(TermHash).collect(),
+                    asks,
+                    standing,
+                }
             },
         )
     }

@@ -2,7 +2,7 @@
 //!
 //! The score of a turn is a sum of parts, each a pure function in a file of its own: the arms (BM25, cosine, MaxSim′) as
 //! z-scores over all turns that pass the filters, so that they are on one scale for any kind of text, and what the
-//! conversation's structure adds to them. Of each turn the passage that answers best is returned.
+//! conversation's structure adds to them. Which passages of the best turns are returned, `hits` says.
 
 use std::collections::HashMap;
 
@@ -15,10 +15,12 @@ use super::arms::{self, Arm, LateArm};
 use super::candidates::{self, EXACT_TURNS_MAX};
 use super::filter::Filters;
 use super::fusion::reciprocal_ranks;
+use super::hits::{self, Hit};
 use super::query::Query;
 use super::request::{Priors, RankingKind, Scores};
 use super::selection::Selection;
 use super::shard::Shard;
+use super::standing::{self, Standing};
 use super::vectors::{ReadRows, Source};
 use super::wanted::Wanted;
 use super::weights::Weights;
@@ -35,6 +37,15 @@ pub(crate) struct Ranked {
     pub(crate) confidence: f32,
 }
 
+/// What a ranking finds.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Best first; among equals the later said.
+    pub(crate) passages: Vec<Ranked>,
+    /// Best first.
+    pub(crate) standing: Vec<Standing>,
+}
+
 /// What is ranked and by what.
 pub(crate) struct Ranking<'a> {
     /// In the words of whoever asks.
@@ -46,17 +57,16 @@ pub(crate) struct Ranking<'a> {
     /// When it is asked, and where.
     pub(crate) now: Timestamp,
     pub(crate) zone: &'a TimeZone,
-    /// At most so many turns.
+    /// At most so many passages.
     pub(crate) limit: usize,
+    /// Whether a turn may give several passages.
+    pub(crate) every_passage: bool,
+    /// Besides at most so many passages with standing statements.
+    pub(crate) standing_max: usize,
 }
 
-/// The best passages of the shard, one a turn, best first; among equals the later said. Vectors that the shard does not
-/// hold are read with `rows`.
-pub(crate) fn rank(
-    shard: &Shard,
-    ranking: &Ranking<'_>,
-    rows: ReadRows<'_>,
-) -> Result<Vec<Ranked>, StoreError> {
+/// The best passages of the shard. Vectors that the shard does not hold are read with `rows`.
+pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>, rows: ReadRows<'_>) -> Result<Found, StoreError> {
     rank_with(shard, ranking, rows, EXACT_TURNS_MAX)
 }
 
@@ -66,12 +76,12 @@ fn rank_with(
     ranking: &Ranking<'_>,
     rows: ReadRows<'_>,
     exact_turns_max: usize,
-) -> Result<Vec<Ranked>, StoreError> {
+) -> Result<Found, StoreError> {
     let weights = weights(ranking);
     let wanted = Wanted::new(shard, ranking.filters);
     let selection = candidates::select(shard, ranking.query, &weights, &wanted, exact_turns_max);
     if selection.turns.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Found::default());
     }
     let by_meaning = weights.dense > 0.0 && ranking.query.vector.is_some();
     let vectors = by_meaning.then(|| Source::of(shard, &selection, rows)).transpose()?;
@@ -79,11 +89,7 @@ fn rank_with(
     let scored =
         selection.turns.iter().enumerate().map(|(turn, place)| (parts.total(turn), *place)).collect();
     let best = top::top(scored, ranking.limit);
-    let found: Vec<(usize, usize)> = best
-        .iter()
-        .filter_map(|(_, place)| selection.at(*place))
-        .map(|turn| (turn, parts.best_passage(&selection, turn)))
-        .collect();
+    let hits = hits::hits(shard, &selection, &parts, &best, ranking);
     let Parts { lexical, dense, late, .. } = &parts;
     let confidence = confidence::confidence(
         shard,
@@ -92,21 +98,21 @@ fn rank_with(
         late.as_ref(),
         dense.as_ref(),
         lexical,
-        &found,
+        &hits.iter().map(|hit| (hit.turn, hit.passage)).collect::<Vec<_>>(),
     );
-    let ranked = best
-        .iter()
-        .zip(found)
+    let passages = hits
+        .into_iter()
         .zip(confidence)
-        .map(|(((score, place), (turn, passage)), confidence)| Ranked {
-            turn: shard.turns[*place as usize].seq,
-            bytes: shard.passages[selection.passages[passage] as usize].bytes,
-            score: *score,
-            scores: parts.scores(turn, passage),
+        .map(|(hit, confidence)| Ranked {
+            turn: shard.turns[hit.place as usize].seq,
+            bytes: hit.bytes,
+            score: hit.score,
+            scores: parts.scores(&hit),
             confidence,
         })
         .collect();
-    Ok(ranked)
+    let standing = standing::rank(shard, &selection, &parts, &wanted, ranking.standing_max);
+    Ok(Found { passages, standing })
 }
 
 fn weights(ranking: &Ranking<'_>) -> Weights {
@@ -119,7 +125,7 @@ fn weights(ranking: &Ranking<'_>) -> Weights {
 }
 
 /// The parts of all scores, by turn of the selection; a part that has no say is missing.
-struct Parts {
+pub(super) struct Parts {
     weights: Weights,
     lexical: Arm,
     dense: Option<Arm>,
@@ -242,19 +248,39 @@ impl Parts {
         .map(|(weight, part)| part.as_ref().map_or(0.0, |part| weight * part[turn]))
     }
 
+    /// Whether the score is that of a simple ranking.
+    pub(super) fn is_simple(&self) -> bool {
+        self.simple.is_some()
+    }
+
+    /// What the turn would score if it were nothing but this passage.
+    pub(super) fn alone(&self, turn: usize, passage: usize) -> f32 {
+        self.fused_passage(passage) + self.structure(turn).into_iter().sum::<f32>()
+    }
+
+    /// Whether the passage answers better than an average turn does.
+    pub(super) fn says_something(&self, passage: usize) -> bool {
+        self.fused_passage(passage) > 0.0
+    }
+
     /// The passage of the turn with the highest fused score; the earliest among equals.
-    fn best_passage(&self, selection: &Selection, turn: usize) -> usize {
+    pub(super) fn best_passage(&self, selection: &Selection, turn: usize) -> usize {
         let own = selection.passages_of(turn);
         let better =
             |best, other| if self.fused_passage(other) > self.fused_passage(best) { other } else { best };
         own.clone().fold(own.start, better)
     }
 
-    fn scores(&self, turn: usize, passage: usize) -> Scores {
+    fn scores(&self, hit: &Hit) -> Scores {
+        let Hit { turn, passage, is_best, .. } = *hit;
         let raw = |arm: Option<&Arm>| arm.map(|arm| arm.raw[passage]).filter(|raw| !raw.is_nan());
         let part = |arm: &Arm| {
-            let whole = arm.turns[turn];
-            if self.long.contains_key(&turn) { f32::midpoint(whole, arm.passages[passage]) } else { whole }
+            let (whole, alone) = (arm.turns[turn], arm.passages[passage]);
+            match (is_best, self.long.contains_key(&turn)) {
+                (false, _) => alone,
+                (true, true) => f32::midpoint(whole, alone),
+                (true, false) => whole,
+            }
         };
         let [lexical, dense, late] =
             self.arms().map(|(weight, arm)| arm.map_or(0.0, |arm| weight * part(arm)));
@@ -369,8 +395,10 @@ mod tests {
             now: Timestamp::UNIX_EPOCH,
             zone: &TimeZone::UTC,
             limit: 10,
+            every_passage: true,
+            standing_max: 0,
         };
-        rank_with(shard, &ranking, rows, exact_turns_max).unwrap()
+        rank_with(shard, &ranking, rows, exact_turns_max).unwrap().passages
     }
 
     /// Every other word of some of the texts.

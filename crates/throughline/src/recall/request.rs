@@ -1,5 +1,6 @@
 //! What a recall is asked for and what it answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -16,6 +17,11 @@ pub struct RecallRequest {
     pub query: String,
     /// At most so many items, best first.
     pub limit: usize,
+    /// Whether a long turn may give several items, for whoever has room for so much text; else each turn gives its best
+    /// passage alone, for whoever has room for so many items.
+    pub every_passage: bool,
+    /// Besides at most so many standing statements, whether they answer or not; see [`Recalled::standing`].
+    pub standing_max: usize,
     /// The most time to wait for the query's vector; without it the ranking goes by words alone.
     pub embed_deadline: Duration,
     /// At most so many tokens of text in all: items that no longer fit are left out.
@@ -35,11 +41,13 @@ pub struct RecallRequest {
 }
 
 impl RecallRequest {
-    /// Ten items, no filter, half a second for the query's vector.
+    /// Ten items, no standing statements, no filter, half a second for the query's vector.
     pub fn new(query: impl Into<String>) -> Self {
         Self {
             query: query.into(),
             limit: 10,
+            every_passage: false,
+            standing_max: 0,
             embed_deadline: Duration::from_millis(500),
             budget_tokens: None,
             confidence_min: 0.0,
@@ -126,8 +134,8 @@ pub(crate) fn passage_text(turn: &Turn, (from, to): (u32, u32)) -> &str {
 /// A passage that was found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecalledItem {
-    /// The turn it is a part of.
-    pub turn: Turn,
+    /// The turn it is a part of; passages of one turn share it.
+    pub turn: Arc<Turn>,
     /// Its part of the turn's text, in bytes.
     pub bytes: (u32, u32),
     /// What it is ranked by: higher is better, comparable within one answer only.
@@ -160,6 +168,24 @@ impl RecalledItem {
     }
 }
 
+/// A passage in which the user says what holds in general: "always answer in metric", "I'm vegetarian".
+#[derive(Debug, Clone, PartialEq)]
+pub struct StandingItem {
+    /// The turn it is a part of.
+    pub turn: Arc<Turn>,
+    /// Its part of the turn's text, in bytes.
+    pub bytes: (u32, u32),
+    /// What it is ranked by among its like: how well it answers, and how late it was said.
+    pub score: f32,
+}
+
+impl StandingItem {
+    /// The passage's words.
+    pub fn text(&self) -> &str {
+        passage_text(&self.turn, self.bytes)
+    }
+}
+
 /// Why an answer is less than it could be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Degraded {
@@ -189,8 +215,11 @@ impl Degraded {
 /// An answer of memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recalled {
-    /// Best first; one passage of a turn, its best.
+    /// Best first. Of a long turn there may be several passages; those that stand next to each other in the text and in the
+    /// ranking are one.
     pub items: Vec<RecalledItem>,
+    /// What the user said holds in general, as far as it was asked for; best first. Items may have some of it too.
+    pub standing: Vec<StandingItem>,
     /// Set if it was ranked by words alone.
     pub degraded: Option<Degraded>,
     /// `embed`, `search` and `fetch`.

@@ -71,6 +71,8 @@ pub(crate) struct Shard {
     pub(crate) sessions: Vec<Vec<u32>>,
     /// By place: the places of the turns said before and after it in its session.
     pub(crate) links: Vec<Links>,
+    /// Document numbers of the passages with standing statements.
+    pub(crate) standing: Vec<u32>,
     /// The words of each speaker's name.
     pub(crate) speakers: Vec<Box<[TermHash]>>,
     /// Whether the assistant's turns bear names: then it is a person too.
@@ -107,6 +109,7 @@ impl Shard {
             passages: Vec::new(),
             sessions: Vec::new(),
             links: Vec::new(),
+            standing: Vec::new(),
             speakers: Vec::new(),
             two_people: false,
             lexical: LexicalIndex::default(),
@@ -166,6 +169,9 @@ impl Shard {
         }
         if let Some(sketches) = &mut self.sketches {
             sketches.push(vector.map(QuantizedVector::sketch).as_ref(), dimensions);
+        }
+        if passage.standing {
+            self.standing.push(document);
         }
         let passage = self.passage(row, document, passage);
         self.passages.push(passage);
@@ -277,6 +283,7 @@ impl Shard {
             + self.passages.capacity() * size_of::<Passage>()
             + self.links.capacity() * size_of::<Links>()
             + self.embedded.capacity()
+            + self.standing.capacity() * size_of::<u32>()
             + self.tag_bytes
             + self.places.len() * PLACE_BYTES
             + self.documents.len() * DOCUMENT_BYTES

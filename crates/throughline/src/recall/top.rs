@@ -50,7 +50,8 @@ impl Best {
     }
 }
 
-fn better_first(a: (f32, u32), b: (f32, u32)) -> Ordering {
+/// The order of `(score, place)` pairs.
+pub(crate) fn better_first(a: (f32, u32), b: (f32, u32)) -> Ordering {
     by_score(b.0, a.0).then(b.1.cmp(&a.1))
 }
 

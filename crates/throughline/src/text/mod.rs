@@ -5,6 +5,7 @@
 
 pub mod dates;
 pub mod passages;
+pub mod standing;
 pub mod terms;
 pub mod tokens;
 pub mod wording;

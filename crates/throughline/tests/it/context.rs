@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use throughline::memory::{ContextRequest, Observation, ProfileChange, Settings, TurnToObserve};
 use throughline::model::{Profile, Role, TenantId};
+use throughline::recall::RecallRequest;
 
 use crate::support::{World, assistant, scope, session, user};
 
@@ -97,6 +98,65 @@ fn what_was_said_twice_in_the_same_words_is_shown_once() {
     let block = context.block.unwrap();
     assert!(block.contains("Petrel"), "{block}");
     assert!(block.matches("Where is the boat?").count() <= 1, "{block}");
+}
+
+/// A scope in which somebody said something lasting, and much else since.
+fn long_ago(world: &World, said: &[&str]) -> throughline::model::Scope {
+    let ana = scope("ana");
+    world.tell(&ana, "first", said);
+    for day in 0..30 {
+        world.wait(Duration::from_hours(24));
+        let texts: Vec<String> =
+            (0..10).map(|n| format!("On day {day} I cooked dish {n} tonight.")).collect();
+        world.tell(&ana, &format!("day {day}"), &texts.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    ana
+}
+
+#[test]
+fn what_the_user_said_holds_in_general_is_shown_three_hundred_turns_later_though_nothing_is_alike() {
+    let world = World::new();
+    let ana = long_ago(&world, &["I'm vegetarian.", "Never call me before ten."]);
+    let question = "What should I cook tonight?";
+    let alike = RecallRequest { limit: 200, ..RecallRequest::new(question) };
+    let alike = world.memory.recall(&ana, &alike).unwrap();
+    assert!(alike.items.iter().all(|item| !item.text().contains("vegetarian")), "similarity finds it");
+    assert!(alike.standing.is_empty(), "it was not asked for");
+
+    let context = world.context(&ana, None, &[user(question)]);
+    let block = context.block.unwrap();
+    assert!(context.prefix.is_none(), "it must not change the prefix");
+    let lines: Vec<&str> = block.lines().collect();
+    assert!(
+        lines[2].contains("I'm vegetarian.") && lines[3].contains("Never call me before ten."),
+        "{block}"
+    );
+    world.memory.keep_receipt(&ana, context.receipt.clone()).unwrap();
+    let world = world.restarted();
+    assert!(world.memory.replay(&TenantId::single(), context.receipt.id).unwrap().unwrap().same);
+}
+
+#[test]
+fn of_the_same_wish_the_later_is_shown_and_what_the_assistant_says_is_none() {
+    let world = World::new();
+    let ana = long_ago(&world, &["I'm vegetarian."]);
+    world.chat(&ana, Some("now"), &[user("I'm vegetarian.")], "I'm vegan.");
+    let context = world.context(&ana, None, &[user("What should I cook tonight?")]);
+    let block = context.block.unwrap();
+    assert_eq!(block.matches("I'm vegetarian.").count(), 1, "{block}");
+    assert!(
+        block.contains("(today), the user said: I'm vegetarian.") && !block.contains("I'm vegan."),
+        "{block}"
+    );
+}
+
+#[test]
+fn what_the_request_shows_is_not_told_again_as_standing() {
+    let world = World::new();
+    let ana = scope("ana");
+    let messages = [user("I'm vegetarian."), assistant("Noted."), user("What should I cook?")];
+    world.chat(&ana, None, &messages[..1], "Noted.");
+    assert_eq!(world.context(&ana, None, &messages).block, None);
 }
 
 /// What a user in New York is shown of something that was said then.

@@ -140,9 +140,54 @@ fn a_long_message_is_found_by_the_passage_that_answers() {
     );
     world.tell(&ana, "s", &[&long]);
     let recalled = world.ask(&ana, "where is the spare key");
-    assert_eq!(recalled.items.len(), 1, "one item a turn");
+    assert_eq!(recalled.items.len(), 1, "the rest of the turn does not answer");
     assert!(recalled.items[0].text().contains("blue flower pot"));
     assert!(recalled.items[0].text().len() < 1_000);
+}
+
+/// What was said of the key in a long message, with as much else between two paragraphs as makes them passages apart.
+fn about_the_key(paragraphs: &[&str]) -> String {
+    let other = "The garden needs water every day in summer. ".repeat(27);
+    paragraphs.iter().flat_map(|paragraph| [*paragraph, "\n\n", &other, "\n\n"]).collect()
+}
+
+#[test]
+fn a_long_message_gives_every_passage_that_answers_and_each_names_its_turn() {
+    let (world, ana) = (World::new(), scope("ana"));
+    let long =
+        about_the_key(&["The spare key lies under the blue pot.", "The spare key for the shed is at Bo's."]);
+    world.tell(&ana, "s", &["I like tea", &long, "It may rain today", "Bo is away", "The bus was late"]);
+    let every = RecallRequest { every_passage: true, ..RecallRequest::new("where is the spare key") };
+    let recalled = world.memory.recall(&ana, &every).unwrap();
+    let found: Vec<_> = recalled.items.iter().filter(|item| item.text().contains("key")).collect();
+    assert_eq!(found.len(), 2, "{:?}", texts(&recalled));
+    assert_eq!(found[0].turn.id, found[1].turn.id);
+    assert!(found[0].text().len() + found[1].text().len() < long.len() / 2);
+    let one = world.memory.recall(&ana, &RecallRequest { limit: 1, ..every }).unwrap();
+    assert_eq!(one.items.len(), 1, "the limit counts items");
+    let recalled = world.ask(&ana, "where is the spare key");
+    let of_turn = recalled.items.iter().filter(|item| item.turn.id == one.items[0].turn.id);
+    assert_eq!(of_turn.count(), 1, "who counts items gets one a turn");
+}
+
+#[test]
+fn passages_that_answer_and_stand_next_to_each_other_are_one_item() {
+    let (world, ana) = (World::new(), scope("ana"));
+    let about = |place: &str| format!("The spare key lies {place}. {}", "It is a small key. ".repeat(18));
+    let long =
+        [&about_the_key(&["The roof is old."])[..], &about("under the pot"), "\n\n", &about("at Bo's")]
+            .concat();
+    world.tell(&ana, "s", &["I like tea", &long, "It may rain today", "Bo is away", "The bus was late"]);
+    let every = RecallRequest { every_passage: true, ..RecallRequest::new("where is the spare key") };
+    let recalled = world.memory.recall(&ana, &every).unwrap();
+    let item = &recalled.items[0];
+    assert!(
+        item.text().contains("under the pot") && item.text().contains("at Bo's"),
+        "{:?}",
+        texts(&recalled)
+    );
+    assert_eq!(item.text(), &long[item.bytes.0 as usize..item.bytes.1 as usize]);
+    assert_eq!(recalled.items.iter().filter(|other| other.turn.id == item.turn.id).count(), 1);
 }
 
 #[test]
@@ -156,4 +201,22 @@ fn an_erased_user_is_not_found_and_a_new_one_of_that_name_starts_empty() {
     let after = world.tell(&ana, "s", &["my dog is called Rex"]);
     assert_ne!(before, after, "ids are never used again");
     assert_eq!(texts(&world.ask(&ana, "what is it called")), ["my dog is called Rex"]);
+}
+
+#[test]
+fn standing_statements_are_ranked_by_the_question_and_how_late_they_were_said() {
+    let (world, ana) = (World::new(), scope("ana"));
+    world.tell(&ana, "s", &["I don't drink coffee.", "Never call me before ten.", "I like tea"]);
+    world.tell(&ana, "t", &["Always answer in metric.", "It may rain", "Bo is away", "coffee is sold out"]);
+    let standing = |query: &str, standing_max: usize, filters: Filters| {
+        let request = RecallRequest { standing_max, filters, ..RecallRequest::new(query) };
+        let recalled = world.memory.recall(&ana, &request).unwrap();
+        recalled.standing.iter().map(|item| item.text().to_owned()).collect::<Vec<_>>()
+    };
+    let (coffee, call, metric) =
+        ("I don't drink coffee.", "Never call me before ten.", "Always answer in metric.");
+    assert_eq!(standing("may I offer coffee?", 9, Filters::default()), [coffee, metric, call]);
+    assert_eq!(standing("what is the height of Everest?", 2, Filters::default()), [metric, call]);
+    let one_session = Filters { sessions: vec![session("s")], ..Filters::default() };
+    assert_eq!(standing("what is the height of Everest?", 9, one_session), [call, coffee]);
 }

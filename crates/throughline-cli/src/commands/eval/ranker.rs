@@ -142,7 +142,11 @@ impl Ranker for MemoryRanker {
         let encoding = self.memory.settings().token_encoding;
         let ranked = recalled.items.iter().filter_map(|item| {
             let turn_id = self.turns.get(&item.turn.id.seq)?.clone();
-            Some(RankedItem { turn_id, tokens: encoding.count(item.text()) })
+            Some(RankedItem {
+                turn_id,
+                tokens: encoding.count(item.text()),
+                confidence: Some(item.confidence.into()),
+            })
         });
         Ok(ranked.collect())
     }

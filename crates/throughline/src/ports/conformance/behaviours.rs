@@ -111,6 +111,7 @@ pub(super) fn receipt(number: u128, query: &str) -> Receipt {
         used_tokens: 12,
         sections: vec![SectionUse { section: Section::Recalled, budget_tokens: 1500, used_tokens: 12 }],
         items: vec![ReceiptItem {
+            section: Section::Recalled,
             turn: 1,
             bytes: (0, 5),
             score: 1.5,

@@ -112,7 +112,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
 }
 
 /// The last [`TEXT_BYTES_MAX`] bytes, from the beginning of a word.
-pub(super) fn end_of(text: &str) -> &str {
+fn end_of(text: &str) -> &str {
     match text.len().checked_sub(TEXT_BYTES_MAX) {
         None | Some(0) => text,
         Some(start) => text[text.ceil_char_boundary(start)..].trim_start_matches(in_word),

@@ -1,11 +1,10 @@
-//! Finds the dates a question names, tells whether a text speaks of time, and whether a question asks for it.
+//! Finds the dates a question names.
 //!
 //! The search uses this to prefer messages of the days a question is about. It is a hand-written reader over words
 //! and numbers with tables of calendar words for some languages, never a guess: what depends on an event ("two days
 //! after the interview") or on something else than the asker's date names no date. Pure functions: no clock, no zone,
 //! no store. Nothing panics, and time is about linear in the text looked at, which is bounded.
 
-mod asks;
 mod calendar;
 mod explicit;
 mod languages;
@@ -21,7 +20,6 @@ mod tests;
 
 use jiff::civil::Date;
 
-pub use asks::{asks_when, mentions_time};
 pub use calendar::DateRange;
 
 use named::Level;

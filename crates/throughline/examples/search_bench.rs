@@ -1,0 +1,115 @@
+//! Recalls in the process that the store is in, embedding excluded, for `throughline-bench search`.
+//!
+//! Reads one request as JSON from standard input and writes one answer to standard output, as the peers in
+//! `throughline-bench/peers` do. `load` makes the store, and beside it files with the same turns and vectors for the peers;
+//! `recall` measures.
+
+#[path = "../benches/scripted/mod.rs"]
+mod scripted;
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use throughline::memory::Memory;
+use throughline::recall::{RankingKind, RecallRequest, Recalled};
+
+/// Whose turns the peers are told they are.
+const USER: &str = "ana";
+/// Room for the search data of a million turns.
+const CACHE_BYTES: usize = 8 << 30;
+/// Less than any search data: nothing stays in memory, so each recall reads all of it from the store.
+const NO_CACHE_BYTES: usize = 1;
+/// Recalls before the first that counts.
+const WARMING: usize = 4;
+
+#[derive(Deserialize)]
+#[serde(tag = "work", rename_all = "snake_case")]
+enum Request {
+    /// Makes the store and the files; that of the texts only if it is wanted.
+    Load { folder: PathBuf, turns: usize, questions: usize, texts: bool },
+    /// Asks all the questions with the search data in memory, and so many with it not in memory.
+    Recall { folder: PathBuf, questions: usize, cold: usize },
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let answer = match serde_json::from_reader(std::io::stdin().lock())? {
+        Request::Load { folder, turns, questions, texts } => load(&folder, turns, questions, texts)?,
+        Request::Recall { folder, questions, cold } => recall(&folder, questions, cold)?,
+    };
+    std::io::stdout().write_all(answer.to_string().as_bytes())?;
+    Ok(())
+}
+
+fn load(folder: &Path, turns: usize, questions: usize, texts: bool) -> Result<Value, Box<dyn Error>> {
+    let turns: Vec<String> = scripted::turns().take(turns).collect();
+    let questions: Vec<String> = scripted::questions().take(questions).collect();
+    scripted::observe(&scripted::memory(&folder.join("store"), CACHE_BYTES), &turns);
+    for (name, texts) in [("turns.f32", &turns), ("questions.f32", &questions)] {
+        let mut file = BufWriter::new(File::create(folder.join(name))?);
+        for text in texts {
+            for component in scripted::embedding(text).vector {
+                file.write_all(&component.to_le_bytes())?;
+            }
+        }
+        file.flush()?;
+    }
+    if texts {
+        let said: Vec<Value> = turns.iter().map(|text| json!({ "role": "user", "content": text })).collect();
+        std::fs::write(folder.join("users.jsonl"), json!({ "user": USER, "turns": said }).to_string())?;
+    }
+    Ok(json!({ "user": USER, "dimensions": scripted::DIMENSIONS, "questions": questions }))
+}
+
+fn recall(folder: &Path, questions: usize, cold: usize) -> Result<Value, Box<dyn Error>> {
+    let questions: Vec<String> = scripted::questions().take(questions).collect();
+    let store = folder.join("store");
+    let memory = scripted::memory(&store, CACHE_BYTES);
+    for question in questions.iter().take(WARMING) {
+        ask(&memory, question, RankingKind::Full)?;
+    }
+    let (mut whole, mut search, mut dense, mut dense_found) = (vec![], vec![], vec![], vec![]);
+    for question in &questions {
+        let recalled = ask(&memory, question, RankingKind::Full)?;
+        whole.push(milliseconds(scripted::without_embedding(&recalled)));
+        search.push(milliseconds(stage(&recalled, "search")));
+    }
+    for question in &questions {
+        let recalled = ask(&memory, question, RankingKind::Dense)?;
+        dense.push(milliseconds(stage(&recalled, "search")));
+        // Turns are numbered from 1, in the order in which they were said.
+        dense_found.push(recalled.items.iter().map(|item| item.turn.id.seq - 1).collect::<Vec<_>>());
+    }
+    let shard_bytes = memory.shard_bytes();
+    drop(memory);
+    let memory = scripted::memory(&store, NO_CACHE_BYTES);
+    let mut cold_times = vec![];
+    for question in questions.iter().take(cold) {
+        cold_times.push(milliseconds(scripted::without_embedding(&ask(
+            &memory,
+            question,
+            RankingKind::Full,
+        )?)));
+    }
+    Ok(json!({
+        "whole_ms": whole, "search_ms": search, "dense_ms": dense, "dense_found": dense_found,
+        "cold_ms": cold_times, "shard_bytes": shard_bytes,
+    }))
+}
+
+fn ask(memory: &Memory, question: &str, ranking: RankingKind) -> Result<Recalled, Box<dyn Error>> {
+    let request = RecallRequest { ranking, ..RecallRequest::new(question) };
+    Ok(memory.recall(&scripted::scope(), &request)?)
+}
+
+fn stage(recalled: &Recalled, name: &str) -> Duration {
+    recalled.timings.iter().filter(|timing| timing.stage == name).map(|timing| timing.took).sum()
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
