@@ -9,12 +9,14 @@
 mod gate;
 #[cfg(test)]
 mod labelled;
+mod local;
 mod pattern;
 mod proposal;
 mod sentences;
 mod words;
 
 pub use gate::{GATE_SENTENCE_BYTES_MAX, GATE_TEXT_BYTES_MAX, gate};
+pub use local::{LOCAL_PROPOSALS_MAX, LocalExtractor};
 pub use proposal::{
     Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Refusal, Refused, Usage,
 };

@@ -16,23 +16,97 @@ pub(super) struct Sentence {
 
 /// Words whose full stop ends no sentence.
 const ABBREVIATIONS: &[&str] = &[
-    "dr", "mr", "mrs", "ms", "prof", "st", "e.g", "i.e", "vs", "approx", "no", "bzw", "z.b", "d.h", "usw", "ca",
-    "mme", "sr", "sra", "jr", "inc", "co",
+    "dr", "mr", "mrs", "ms", "prof", "st", "e.g", "i.e", "vs", "approx", "no", "bzw", "z.b", "d.h", "usw",
+    "ca", "mme", "sr", "sra", "jr", "inc", "co",
 ];
 
 /// What a question begins with.
 const ASKING: &[&str] = &[
-    "what", "how", "why", "where", "who", "whom", "whose", "which", "when", "can", "could", "would", "should", "do",
-    "does", "did", "is", "are", "was", "were", "will", "shall", "may", "have", "has", "any", "was", "wie", "warum",
-    "wo", "wer", "welche", "welcher", "welches", "wann", "kannst", "können", "könntest", "soll", "gibt", "hast",
-    "que", "quoi", "comment", "pourquoi", "où", "qui", "quel", "quelle", "quand", "est-ce", "peux-tu", "pouvez-vous",
-    "qué", "cómo", "dónde", "quién", "cuál", "cuándo", "puedes", "podrías",
+    "what",
+    "how",
+    "why",
+    "where",
+    "who",
+    "whom",
+    "whose",
+    "which",
+    "when",
+    "can",
+    "could",
+    "would",
+    "should",
+    "do",
+    "does",
+    "did",
+    "is",
+    "are",
+    "was",
+    "were",
+    "will",
+    "shall",
+    "may",
+    "have",
+    "has",
+    "any",
+    "was",
+    "wie",
+    "warum",
+    "wo",
+    "wer",
+    "welche",
+    "welcher",
+    "welches",
+    "wann",
+    "kannst",
+    "können",
+    "könntest",
+    "soll",
+    "gibt",
+    "hast",
+    "que",
+    "quoi",
+    "comment",
+    "pourquoi",
+    "où",
+    "qui",
+    "quel",
+    "quelle",
+    "quand",
+    "est-ce",
+    "peux-tu",
+    "pouvez-vous",
+    "qué",
+    "cómo",
+    "dónde",
+    "quién",
+    "cuál",
+    "cuándo",
+    "puedes",
+    "podrías",
 ];
 
 /// What a question begins with that people leave without its mark.
 const ALWAYS_ASKING: &[&str] = &[
-    "what", "what's", "why", "how", "who", "whose", "which", "can", "could", "should", "does", "wie", "warum",
-    "wer", "kannst", "könntest", "comment", "pourquoi", "qué", "cómo",
+    "what",
+    "what's",
+    "why",
+    "how",
+    "who",
+    "whose",
+    "which",
+    "can",
+    "could",
+    "should",
+    "does",
+    "wie",
+    "warum",
+    "wer",
+    "kannst",
+    "könntest",
+    "comment",
+    "pourquoi",
+    "qué",
+    "cómo",
 ];
 
 /// The sentences of a part of a text, in order.
@@ -54,7 +128,8 @@ pub(super) fn sentences(text: &str, part: Range<usize>) -> Vec<Sentence> {
             Token::Mark('!' | '?' | '…' | '。' | '！' | '？') => true,
             _ => false,
         };
-        let closes = tokens.get(at + 1).is_some_and(|next| matches!(next.token, Token::Mark('!' | '?' | '.' | ')')));
+        let closes =
+            tokens.get(at + 1).is_some_and(|next| matches!(next.token, Token::Mark('!' | '?' | '.' | ')')));
         let broken = text[token.bytes.end..next].contains('\n');
         if broken || ends && !closes {
             add(start..token.bytes.end);
@@ -67,10 +142,14 @@ pub(super) fn sentences(text: &str, part: Range<usize>) -> Vec<Sentence> {
 
 fn ends_sentence(text: &str, tokens: &[Word], at: usize) -> bool {
     let mark = &tokens[at];
-    if text[mark.bytes.end..].starts_with(|c: char| !c.is_whitespace() && !matches!(c, '"' | ')' | '”' | '\'')) {
+    if text[mark.bytes.end..]
+        .starts_with(|c: char| !c.is_whitespace() && !matches!(c, '"' | ')' | '”' | '\''))
+    {
         return false;
     }
-    let Some(before) = at.checked_sub(1).map(|at| &tokens[at]).filter(|word| word.bytes.end == mark.bytes.start) else {
+    let Some(before) =
+        at.checked_sub(1).map(|at| &tokens[at]).filter(|word| word.bytes.end == mark.bytes.start)
+    else {
         return true;
     };
     let next = tokens.get(at + 1).filter(|next| next.token == Token::Word);

@@ -46,8 +46,15 @@ impl Word {
 }
 
 /// Endings that are words of their own.
-const ENDINGS: &[(&str, &str)] =
-    &[("n't", "not"), ("'m", "am"), ("'re", "are"), ("'ve", "have"), ("'ll", "will"), ("'d", "would"), ("'s", "'s")];
+const ENDINGS: &[(&str, &str)] = &[
+    ("n't", "not"),
+    ("'m", "am"),
+    ("'re", "are"),
+    ("'ve", "have"),
+    ("'ll", "will"),
+    ("'d", "would"),
+    ("'s", "'s"),
+];
 
 /// What is left of a word before "n't", where it is another.
 const BEFORE_NOT: &[(&str, &str)] = &[("ca", "can"), ("wo", "will"), ("sha", "shall")];
@@ -85,7 +92,12 @@ pub(super) fn words(text: &str, part: Range<usize>) -> Vec<Word> {
         let rest = &text[at..part.end];
         let Some(first) = rest.chars().next() else { break };
         if let Some(bytes) = quotation(rest) {
-            words.push(Word { token: Token::Quotation, text: String::new(), bytes: at..at + bytes, capital: true });
+            words.push(Word {
+                token: Token::Quotation,
+                text: String::new(),
+                bytes: at..at + bytes,
+                capital: true,
+            });
             at += bytes;
         } else if first.is_whitespace() {
             at += first.len_utf8();
@@ -133,7 +145,10 @@ fn word(text: &str) -> Option<usize> {
             && (character != ':' || text[..at].ends_with(|c: char| c.is_ascii_digit()))
         {
             end = at + character.len_utf8();
-        } else if matches!(character, '+' | '$' | '€' | '£') && at == 0 && after.is_some_and(|c| c.is_ascii_digit()) {
+        } else if matches!(character, '+' | '$' | '€' | '£')
+            && at == 0
+            && after.is_some_and(|c| c.is_ascii_digit())
+        {
             end = at + character.len_utf8();
         } else {
             break;
@@ -169,7 +184,8 @@ fn push(words: &mut Vec<Word>, written: &str, at: usize) {
             add(beginning, at..at + head, capital);
             return push(words, &written[head..], at + head);
         }
-        if let Some((ending, word)) = ENDINGS.iter().find(|(ending, _)| small.ends_with(ending) && small.len() > ending.len())
+        if let Some((ending, word)) =
+            ENDINGS.iter().find(|(ending, _)| small.ends_with(ending) && small.len() > ending.len())
         {
             let before = &small[..small.len() - ending.len()];
             let before = BEFORE_NOT.iter().find(|(cut, _)| *cut == before).map_or(before, |(_, whole)| whole);

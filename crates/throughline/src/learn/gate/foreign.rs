@@ -16,19 +16,63 @@ const TITLE_WORDS_MAX: usize = 4;
 const HEADERS_MIN: usize = 2;
 
 const HEADERS: &[&str] = &[
-    "from:", "to:", "subject:", "date:", "cc:", "sent:", "reply-to:", "von:", "an:", "betreff:", "gesendet:", "de:",
-    "à:", "objet:", "envoyé:", "para:", "asunto:", "enviado:",
+    "from:",
+    "to:",
+    "subject:",
+    "date:",
+    "cc:",
+    "sent:",
+    "reply-to:",
+    "von:",
+    "an:",
+    "betreff:",
+    "gesendet:",
+    "de:",
+    "à:",
+    "objet:",
+    "envoyé:",
+    "para:",
+    "asunto:",
+    "enviado:",
 ];
 
 /// What the first line of a stack trace or of a program's report holds.
-const TRACES: &[&str] =
-    &["traceback (most recent call last)", "panicked at", "exception in thread", "stack trace:", "stacktrace:"];
+const TRACES: &[&str] = &[
+    "traceback (most recent call last)",
+    "panicked at",
+    "exception in thread",
+    "stack trace:",
+    "stacktrace:",
+];
 
 /// What only lines of code begin with.
 const CODE_STARTS: &[&str] = &[
-    "import ", "def ", "fn ", "let ", "const ", "return ", "#include", "public ", "private ", "class ", "select ",
-    "insert into ", "update ", "delete from ", "create table ", "function ", "var ", "package ", "using ", "$ ", "#!/",
-    "//", "/*", "</", "<?", "<!",
+    "import ",
+    "def ",
+    "fn ",
+    "let ",
+    "const ",
+    "return ",
+    "#include",
+    "public ",
+    "private ",
+    "class ",
+    "select ",
+    "insert into ",
+    "update ",
+    "delete from ",
+    "create table ",
+    "function ",
+    "var ",
+    "package ",
+    "using ",
+    "$ ",
+    "#!/",
+    "//",
+    "/*",
+    "</",
+    "<?",
+    "<!",
 ];
 
 /// What stands in a line of code and nowhere else.
@@ -62,7 +106,9 @@ pub(super) fn own_parts(text: &str) -> Vec<Range<usize>> {
 /// Whether a quotation, marks included, is more than a title: what somebody else said.
 pub(super) fn is_somebody_elses(quotation: &str) -> bool {
     quotation.split_whitespace().count() > TITLE_WORDS_MAX
-        || quotation.trim_end_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '!' | '?')).ends_with('.')
+        || quotation
+            .trim_end_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '!' | '?'))
+            .ends_with('.')
         || words(quotation.trim_matches(|c: char| !c.is_alphanumeric()), 0..0).len() > TITLE_WORDS_MAX
         || is_first_person(quotation)
 }
@@ -89,7 +135,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn headers(&mut self, rest: &str) {
         let lines = rest.lines().map(|line| line.trim_start_matches(['>', ' ', '*']).to_lowercase());
-        let is_header = |line: &String| HEADERS.iter().any(|header| line.replace(" :", ":").starts_with(header));
+        let is_header =
+            |line: &String| HEADERS.iter().any(|header| line.replace(" :", ":").starts_with(header));
         self.rest_is_foreign |= lines.take_while(is_header).count() >= HEADERS_MIN;
     }
 
@@ -132,11 +179,15 @@ impl Reader<'_> {
 }
 
 fn is_code(line: &str, small: &str) -> bool {
-    let opens = line.starts_with(['{', '[', '}', ']']) && !line.starts_with("[image") || line.starts_with("\"") && line.contains("\":");
+    let opens = line.starts_with(['{', '[', '}', ']']) && !line.starts_with("[image")
+        || line.starts_with("\"") && line.contains("\":");
     let ends = line.ends_with([';', '{', '}']) && line.contains(['(', '=', '{', '}', '"']);
     let begins = CODE_STARTS.iter().any(|start| small.starts_with(start))
         && line.contains(['(', '=', ';', '{', '<', '*', '"', '/', '`']);
-    opens || ends || begins || CODE_MARKS.iter().any(|mark| line.contains(mark)) && !line.ends_with(['.', '!', '?'])
+    opens
+        || ends
+        || begins
+        || CODE_MARKS.iter().any(|mark| line.contains(mark)) && !line.ends_with(['.', '!', '?'])
 }
 
 /// A line that begins with a moment or a level.

@@ -99,7 +99,7 @@ fn english() -> Written {
             "i was wondering|hoping|asking",
             "i am [so|very|really|just|not|a|all|too|still|quite|pretty] [bit|little] back|here|sorry|glad|happy|unhappy|sad|tired|hungry|thirsty|bored|confused|sure|afraid|done|ready|waiting|lost|stuck|curious|looking|asking|trying|wondering|excited|worried|impressed|disappointed|frustrated|annoyed|late|fine|good|ok|okay|well|interested|cooking|writing|working|having|getting",
             "i am at|in|on a|the|my|it|bed|work|home [hurry|airport]",
-            "i feel|felt|slept|love your|it|that|this|how",
+            "i feel|felt|slept",
             "i love|like|hate your|it|that|this|how|the",
             "i love|like|hate my .. $",
             "that is|was",
@@ -211,12 +211,15 @@ fn english() -> Written {
 fn german() -> Written {
     Written {
         me: &[
-            "ich", "mein", "meine", "meinen", "meinem", "meiner", "mich", "mir", "wir", "unser", "unsere", "uns",
-            "unseren", "unserem",
+            "ich", "mein", "meine", "meinen", "meinem", "meiner", "mich", "mir", "wir", "unser", "unsere",
+            "uns", "unseren", "unserem",
         ],
         kin: &["mama", "papa", "oma", "opa"],
         going_on: &["er", "sie", "es", "ihr", "sein", "seine", "ihre"],
-        leads: &["hallo|hi|guten|also|ja|nein|okay|und|aber|übrigens|danke|eigentlich", "guten morgen|tag|abend"],
+        leads: &[
+            "hallo|hi|guten|also|ja|nein|okay|und|aber|übrigens|danke|eigentlich",
+            "guten morgen|tag|abend",
+        ],
         passing: &[
             "ich verstehe|weiß|glaube|denke|hoffe|meine|fühle|frage [das|nicht]",
             "ich bin [so|sehr|ein] [bisschen] müde|hungrig|sicher|froh|traurig|fertig|bereit|verwirrt|zurück|da",
@@ -301,13 +304,40 @@ fn french() -> Written {
 fn spanish() -> Written {
     Written {
         me: &[
-            "yo", "mi", "mis", "me", "nosotros", "nosotras", "nuestro", "nuestra", "nos", "soy", "vivo", "tengo",
-            "trabajo", "prefiero", "odio", "estudio", "hablo", "juego", "nací", "vivimos", "tenemos", "somos",
-            "empiezo", "uso", "trabajamos", "cumplo",
+            "yo",
+            "mi",
+            "mis",
+            "me",
+            "nosotros",
+            "nosotras",
+            "nuestro",
+            "nuestra",
+            "nos",
+            "soy",
+            "vivo",
+            "tengo",
+            "trabajo",
+            "prefiero",
+            "odio",
+            "estudio",
+            "hablo",
+            "juego",
+            "nací",
+            "vivimos",
+            "tenemos",
+            "somos",
+            "empiezo",
+            "uso",
+            "trabajamos",
+            "cumplo",
         ],
         kin: &["mamá", "papá", "abuela", "abuelo"],
         going_on: &["él", "ella", "ellos", "ellas", "su", "sus"],
-        leads: &["hola|buenos|buenas|bueno|pues|sí|no|y|pero|gracias|también|además", "por cierto", "en realidad"],
+        leads: &[
+            "hola|buenos|buenas|bueno|pues|sí|no|y|pero|gracias|también|además",
+            "por cierto",
+            "en realidad",
+        ],
         passing: &[
             "no entiendo|sé|veo|importa",
             "me puedes|podrías|ayudas|ayuda|alegro|duele|parece|siento|gustaría",
@@ -356,14 +386,10 @@ fn others() -> Written {
             // Portuguese
             "eu", "meu", "minha", "meus", "minhas", "moro", "sou", "tenho", "moramos", "gosto", "prefiro",
             // Dutch
-            "ik", "mijn", "wij", "onze", "ons",
-            // Polish
-            "mam", "jestem", "mieszkam", "moja", "mój", "moje", "lubię",
-            // Russian
-            "я", "мой", "моя", "моё", "мои", "меня", "мне", "мы", "наш", "наша",
-            // Turkish
-            "ben", "benim", "bizim",
-            // Arabic
+            "ik", "mijn", "wij", "onze", "ons", // Polish
+            "mam", "jestem", "mieszkam", "moja", "mój", "moje", "lubię", // Russian
+            "я", "мой", "моя", "моё", "мои", "меня", "мне", "мы", "наш", "наша", // Turkish
+            "ben", "benim", "bizim", // Arabic
             "أنا", "اسمي", "أسكن", "أعيش", "أعمل",
         ],
         me_within: &["我", "私", "僕", "俺", "저는", "제가", "나는", "내가", "우리"],

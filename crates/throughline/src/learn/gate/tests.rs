@@ -24,7 +24,9 @@ fn one_statement_among_small_talk_is_found() {
 
 #[test]
 fn small_talk_questions_and_requests_are_dropped() {
-    for text in ["Thanks!", "How are you?", "Can you help me?", "I need a summary.", "I see.", "Do I live in Rome?"] {
+    for text in
+        ["Thanks!", "How are you?", "Can you help me?", "I need a summary.", "I see.", "Do I live in Rome?"]
+    {
         check(text, &[]);
     }
 }
@@ -101,7 +103,9 @@ fn the_gate_keeps_what_matters_and_little_else() {
     for half in [Half::Tuning, Half::Reported] {
         let (right, wrong, missed) = score(half);
         let (precision, recall) = (percent(right, right + wrong), percent(right, right + missed));
-        println!("gate, {half:?}: precision {precision:.1} %, recall {recall:.1} % ({right} kept rightly, {wrong} wrongly, {missed} dropped wrongly)");
+        println!(
+            "gate, {half:?}: precision {precision:.1} %, recall {recall:.1} % ({right} kept rightly, {wrong} wrongly, {missed} dropped wrongly)"
+        );
         assert!(precision >= 85.0 && recall >= 85.0, "{half:?}: {precision} {recall}");
     }
 }

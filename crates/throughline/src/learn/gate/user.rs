@@ -24,9 +24,11 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn wants(&mut self, words: &[Word], sentence: &str, question: bool, quotes: bool) -> bool {
         let start = statement_start(words);
-        let at_start =
-            |pick: fn(&super::tables::Table) -> &Vec<Pattern>| TABLES.iter().any(|table| any_at(pick(table), words, start));
-        self.staged |= TABLES.iter().any(|table| table.staging.iter().any(|pattern| pattern.stands_in(words)));
+        let at_start = |pick: fn(&super::tables::Table) -> &Vec<Pattern>| {
+            TABLES.iter().any(|table| any_at(pick(table), words, start))
+        };
+        self.staged |=
+            TABLES.iter().any(|table| table.staging.iter().any(|pattern| pattern.stands_in(words)));
         let jokes = TABLES.iter().any(|table| table.jokes.iter().any(|pattern| pattern.stands_in(words)))
             || words.windows(2).any(|pair| pair[0].token == Token::Mark('/') && pair[1].is("s"));
         let said = words.iter().filter(|word| word.token == Token::Word).count();
@@ -38,7 +40,8 @@ impl Judge {
             && (said >= STATEMENT_WORDS_MIN || words.iter().any(|word| is_unspaced_sentence(&word.text)))
             && !at_start(|table| &table.void)
             && (at_start(|table| &table.standing)
-                || !at_start(|table| &table.passing) && (self.goes_on(words, start) || speaks_of_own(words) || dated));
+                || !at_start(|table| &table.passing)
+                    && (self.goes_on(words, start) || speaks_of_own(words) || dated));
         self.wanted_before = wanted;
         wanted
     }
@@ -60,9 +63,7 @@ fn statement_start(words: &[Word]) -> usize {
             continue;
         }
         for table in TABLES.iter() {
-            if let Some(lead) =
-                table.leads.iter().find_map(|lead| lead.matches(words, at, &NoCapture))
-            {
+            if let Some(lead) = table.leads.iter().find_map(|lead| lead.matches(words, at, &NoCapture)) {
                 at = lead.end;
                 continue 'lead;
             }
@@ -85,5 +86,8 @@ fn is_han_me(within: &[&str], word: &str) -> bool {
 }
 
 fn is_unspaced_sentence(word: &str) -> bool {
-    word.chars().count() > 3 && word.chars().any(|c| matches!(c, '\u{3041}'..='\u{30FF}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}'))
+    word.chars().count() > 3
+        && word
+            .chars()
+            .any(|c| matches!(c, '\u{3041}'..='\u{30FF}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}'))
 }
