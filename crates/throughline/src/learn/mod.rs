@@ -13,10 +13,15 @@ mod local;
 mod pattern;
 mod proposal;
 mod sentences;
+mod verify;
 mod words;
 
 pub use gate::{GATE_SENTENCE_BYTES_MAX, GATE_TEXT_BYTES_MAX, gate};
 pub use local::{LOCAL_PROPOSALS_MAX, LocalExtractor};
 pub use proposal::{
     Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Refusal, Refused, Usage,
+};
+pub use verify::{
+    CLAIM_QUOTE_BYTES_MAX, CLAIM_SLOT_BYTES_MAX, CLAIM_TEXT_BYTES_MAX, CLAIM_VALUE_BYTES_MAX, Verified,
+    verify,
 };

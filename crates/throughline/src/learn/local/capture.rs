@@ -26,6 +26,8 @@ const THING_WORDS_MAX: usize = 8;
 const PHRASE_WORDS_MAX: usize = 24;
 /// Words before what a table lists: "senior software" before "engineer".
 const BEFORE_LISTED_MAX: usize = 3;
+/// Most words of a date.
+const DATE_WORDS_MAX: usize = 4;
 /// Fewest digits of a telephone number.
 const PHONE_DIGITS_MIN: usize = 6;
 
@@ -84,6 +86,15 @@ impl Capture for Reader<'_> {
 /// A mark, the end, or a word that begins something else.
 fn is_end(words: &[Word], at: usize) -> bool {
     words.get(at).is_none_or(Word::is_mark)
+}
+
+/// With its capital: "May" is a month, "may" is none.
+fn written(word: &Word) -> String {
+    let mut characters = word.text.chars();
+    match characters.next() {
+        Some(first) if word.capital => first.to_uppercase().chain(characters).collect(),
+        _ => word.text.clone(),
+    }
 }
 
 fn clock(words: &[Word], at: usize) -> Vec<usize> {
@@ -155,7 +166,7 @@ impl Reader<'_> {
     }
 
     fn proper(&self, class: &str, words: &[Word], at: usize) -> Vec<usize> {
-        let the = usize::from(words[at].is_one_of(self.language.articles));
+        let the = usize::from(!words[at].capital && words[at].is_one_of(self.language.articles));
         let begins = words.get(at + the).is_some_and(|word| word.capital);
         if begins {
             return self.capitals(words, at + the);
@@ -230,19 +241,17 @@ impl Reader<'_> {
     }
 
     fn date(&self, words: &[Word], at: usize) -> Vec<usize> {
-        let taken = words[at..].iter().take(4).take_while(|word| {
-            word.token == Token::Word
-                && (word.is_number() || mentions_time(&word.text) || word.is_one_of(self.language.particles))
-                || word.token == Token::Mark('.')
-        });
-        let mut end = at + taken.count();
-        while end > at && !words[end - 1].is_number() && !mentions_time(&words[end - 1].text) {
+        let timely = |word: &Word| mentions_time(&written(word));
+        let dated = |word: &Word| word.is_number() || timely(word);
+        let passes = |word: &&Word| {
+            dated(word) || word.is_one_of(self.language.particles) || word.token == Token::Mark('.')
+        };
+        let mut end = at + words[at..].iter().take(DATE_WORDS_MAX).take_while(passes).count();
+        while end > at && !dated(&words[end - 1]) {
             end -= 1;
         }
-        let months = words[at..end]
-            .iter()
-            .any(|word| mentions_time(&word.text) || word.text.contains(['/', '.', '-']));
-        if end > at && months { vec![end] } else { Vec::new() }
+        let names_day = words[at..end].iter().any(|word| timely(word) || word.text.contains(['/', '.', '-']));
+        if end > at && names_day { vec![end] } else { Vec::new() }
     }
 
     /// A relation with what belongs to it.

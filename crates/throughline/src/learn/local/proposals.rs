@@ -49,7 +49,8 @@ impl<'a> Sentence<'a> {
             let matched = |rule: &'a Rule| {
                 let matched = rule.pattern.matches(self.words, start.at, &reader)?;
                 let said = self.said(rule, start, &matched);
-                (!said.is_empty()).then_some((matched.end, said))
+                let end = if rule.is_slotless() { self.words.len() } else { matched.end };
+                (!said.is_empty()).then_some((end, said))
             };
             if let Some((end, said)) = self.language.rules.iter().find_map(matched) {
                 from = end.max(start.at + 1);
@@ -65,10 +66,9 @@ impl<'a> Sentence<'a> {
     }
 
     fn said(&self, rule: &Rule, start: Start, matched: &Matched) -> Vec<Proposal> {
-        let slotless = rule.says.iter().all(|says| matches!(says.slot, Slot::None));
         let list = self.list(matched);
         let clause = clause::end(self.language, self.words, list.last().map_or(matched.end, |item| item.end));
-        let end = if slotless { self.words.len() } else { clause.max(matched.end) };
+        let end = if rule.is_slotless() { self.words.len() } else { clause.max(matched.end) };
         let first = if start.at > 0 && self.leads_with_time(start.at) { 0 } else { start.at };
         let quote = self.text(first..end);
         let mut proposals = Vec::new();
@@ -157,7 +157,9 @@ impl<'a> Sentence<'a> {
     }
 
     fn without_article(&self, range: Range<usize>) -> Range<usize> {
-        let article = range.len() > 1 && self.words[range.start].is_one_of(self.language.articles);
+        let article = range.len() > 1
+            && !self.words[range.start].capital
+            && self.words[range.start].is_one_of(self.language.articles);
         range.start + usize::from(article)..range.end
     }
 

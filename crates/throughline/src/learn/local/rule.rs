@@ -156,6 +156,11 @@ pub(super) struct Rule {
 }
 
 impl Rule {
+    /// Whether it keeps the words themselves: then the whole rest of the sentence, with the reasons given.
+    pub(super) fn is_slotless(&self) -> bool {
+        self.says.iter().all(|says| matches!(says.slot, Slot::None))
+    }
+
     pub(super) fn table(rows: &[Row]) -> Vec<Self> {
         rows.iter().map(|(pattern, says)| Self { pattern: Pattern::new(pattern), says }).collect()
     }

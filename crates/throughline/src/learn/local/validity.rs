@@ -19,6 +19,9 @@ const WEEK_DAYS: i32 = 7;
 /// Most units of "for the next N weeks".
 const LASTING_MAX: i32 = 1_000;
 
+/// Words behind "since" that may name the day.
+const DATE_WORDS_MAX: usize = 4;
+
 /// Since when, until when; none if the words do not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Valid {
@@ -37,7 +40,6 @@ pub(super) fn of(
 ) -> Valid {
     let today = said.to_zoned(zone.clone()).date();
     let day = Days { today, zone };
-    let small = statement.to_lowercase();
     match when {
         _ if is_date => Valid::default(),
         When::Past => Valid { from: None, to: Some(said) },
@@ -47,10 +49,10 @@ pub(super) fn of(
         },
         When::Now | When::Change => {
             let to = day
-                .until(&small, language)
-                .or_else(|| day.lasting(&small, language))
-                .or_else(|| day.this(&small, language));
-            let from = day.since(&small, language).or_else(|| {
+                .until(statement, language)
+                .or_else(|| day.lasting(statement, language))
+                .or_else(|| day.this(statement, language));
+            let from = day.since(statement, language).or_else(|| {
                 let changed = (when == When::Change && to.is_none()).then(|| day.named(statement)).flatten();
                 changed.map(|range| range.first)
             });
@@ -99,8 +101,8 @@ impl Days<'_> {
     }
 
     /// "until Friday", "bis Freitag".
-    fn until(&self, small: &str, language: &Language) -> Option<Date> {
-        let (marker, rest) = after(small, language.until)?;
+    fn until(&self, statement: &str, language: &Language) -> Option<Date> {
+        let (marker, rest) = after(statement, language.until)?;
         let last = ranges(&format!("{marker} {rest}"), self.today, &[self.today.year()])
             .first()
             .or(ranges(rest, self.today, &[self.today.year()]).first())?
@@ -117,9 +119,9 @@ impl Days<'_> {
     }
 
     /// "since May", "seit 2019": never a day to come, except behind "starting".
-    fn since(&self, small: &str, language: &Language) -> Option<Date> {
-        let (marker, rest) = after(small, language.since)?;
-        let rest = clause(rest);
+    fn since(&self, statement: &str, language: &Language) -> Option<Date> {
+        let (marker, rest) = after(statement, language.since)?;
+        let rest = &beginning(clause(rest));
         let range = match ranges(&format!("since {rest}"), self.today, &[self.today.year()]).first() {
             Some(range) => *range,
             None => return None,
@@ -131,9 +133,9 @@ impl Days<'_> {
     }
 
     /// "for the next two weeks".
-    fn lasting(&self, small: &str, language: &Language) -> Option<Date> {
+    fn lasting(&self, statement: &str, language: &Language) -> Option<Date> {
         for marker in language.lasting.iter().filter(|marker| marker.contains(' ')) {
-            let Some((_, rest)) = after(small, &[marker]) else { continue };
+            let Some((_, rest)) = after(statement, &[marker]) else { continue };
             let mut words =
                 rest.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
             let mut word = words.next()?;
@@ -149,8 +151,8 @@ impl Days<'_> {
     }
 
     /// "this week": until its end.
-    fn this(&self, small: &str, language: &Language) -> Option<Date> {
-        let phrase = language.this.iter().find(|phrase| after(small, &[phrase]).is_some())?;
+    fn this(&self, statement: &str, language: &Language) -> Option<Date> {
+        let phrase = language.this.iter().find(|phrase| after(statement, &[phrase]).is_some())?;
         let range = *ranges(phrase, self.today, &[self.today.year()]).first()?;
         (range.last >= self.today).then_some(range.last)
     }
@@ -195,22 +197,29 @@ const PAST: &[&str] = &[
 ];
 
 /// Words behind which a day has yet to come.
-const FORWARD: &[&str] =
-    &["starting", "beginning", "as of", "ab", "à partir de", "a partir de", "from", "dès"];
+const FORWARD: &[&str] = &["starting", "beginning", "as of", "ab", "à partir de", "a partir de", "dès"];
 
 /// The first of the markers that stands in the text as words, and what follows it.
-fn after<'t>(small: &'t str, markers: &[&'static str]) -> Option<(&'static str, &'t str)> {
+fn after<'t>(text: &'t str, markers: &[&'static str]) -> Option<(&'static str, &'t str)> {
+    // Small letters of ASCII alone keep every byte in its place.
+    let small = text.to_ascii_lowercase();
+    let free = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
     markers.iter().find_map(|marker| {
-        let at = small.match_indices(marker).map(|(at, _)| at).find(|&at| {
-            let free = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-            free(small[..at].chars().next_back()) && free(small[at + marker.len()..].chars().next())
-        })?;
-        Some((*marker, small[at + marker.len()..].trim_start()))
+        let stands = |at: &usize| {
+            free(small[..*at].chars().next_back()) && free(small[at + marker.len()..].chars().next())
+        };
+        let at = small.match_indices(marker).map(|(at, _)| at).find(stands)?;
+        Some((*marker, text[at + marker.len()..].trim_start()))
     })
 }
 
 fn clause(text: &str) -> &str {
     &text[..text.find([',', ';', '.', '!', '(']).unwrap_or(text.len())]
+}
+
+/// A day named later belongs to something else: "since the party where we met in May".
+fn beginning(text: &str) -> String {
+    text.split_whitespace().take(DATE_WORDS_MAX).collect::<Vec<_>>().join(" ")
 }
 
 fn number(word: &str, language: &Language) -> Option<i32> {
@@ -233,8 +242,7 @@ mod tests {
         let language = LANGUAGES
             .iter()
             .find(|language| {
-                after(&statement.to_lowercase(), language.until).is_some()
-                    || after(&statement.to_lowercase(), language.this).is_some()
+                after(statement, language.until).is_some() || after(statement, language.this).is_some()
             })
             .unwrap_or(&LANGUAGES[0]);
         let valid = of(statement, when, false, language, said, &zone);

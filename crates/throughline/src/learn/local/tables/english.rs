@@ -333,7 +333,7 @@ pub(super) fn words() -> Written {
         classes: CLASSES,
         greetings: &["hi", "hello", "hey", "good", "greetings"],
         until: &["until", "till", "til", "through"],
-        since: &["since", "starting", "from", "as of", "beginning"],
+        since: &["since", "starting", "as of", "beginning"],
         lasting: &["for the next", "over the next", "for", "during the next"],
         units: &[
             ("day", 1),
