@@ -10,15 +10,20 @@ mod dry_run;
 mod gate;
 #[cfg(test)]
 mod labelled;
+mod local;
 mod pattern;
 mod proposal;
 mod sentences;
+mod verify;
 mod words;
 
 pub use dry_run::{DryRun, dry_run};
 pub use gate::{GATE_SENTENCE_BYTES_MAX, GATE_TEXT_BYTES_MAX, gate};
+pub use local::{LOCAL_PROPOSALS_MAX, LocalExtractor};
 pub use proposal::{
     Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Refusal, Refused, Usage,
 };
-mod stub;
-pub use stub::{LocalExtractor, verify};
+pub use verify::{
+    CLAIM_QUOTE_BYTES_MAX, CLAIM_SLOT_BYTES_MAX, CLAIM_TEXT_BYTES_MAX, CLAIM_VALUE_BYTES_MAX, Verified,
+    verify,
+};

@@ -7,6 +7,7 @@
 //! | `[now|still]` | one of these, or nothing |
 //! | `..` | up to [`GAP_WORDS_MAX`] words within a clause |
 //! | `<place>` | what the reader of this class takes: see [`Capture`] |
+//! | `,` | one punctuation mark, or nothing |
 //! | `$` | the end of the clause |
 //!
 //! A pattern is looked for at one place and never searches; each part is tried a bounded number of times.
@@ -41,6 +42,7 @@ enum Part {
     Words(Vec<&'static str>),
     Maybe(Vec<&'static str>),
     Gap,
+    Mark,
     Capture(&'static str),
     End,
 }
@@ -62,6 +64,7 @@ impl Pattern {
     pub(super) fn new(written: &'static str) -> Self {
         let parts = written.split_whitespace().map(|part| match part {
             ".." => Part::Gap,
+            "," => Part::Mark,
             "$" => Part::End,
             _ => match (part.strip_prefix('<'), part.strip_prefix('[')) {
                 (Some(class), _) => Part::Capture(class.trim_end_matches('>')),
@@ -126,6 +129,10 @@ fn step(
                 .take_while(|word| word.token == Token::Word)
                 .count();
             (0..=most).find_map(|skipped| step(rest, words, at + skipped, capture, captures, steps))
+        }
+        Part::Mark => {
+            let mark = usize::from(word.is_some_and(Word::is_mark));
+            step(rest, words, at + mark, capture, captures, steps)
         }
         Part::End => {
             if word.is_some_and(|word| !word.is_mark()) {

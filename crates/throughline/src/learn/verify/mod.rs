@@ -1,0 +1,169 @@
+//! The evidence lock: a proposal becomes a claim only if a turn's own words carry it.
+//!
+//! Whoever proposes, a model or a table of patterns, is believed nothing. The quote must stand in its turn, in a part that the
+//! gate let through ([`quote`]); who said it decides on whose word it rests; what the value says must stand in those words
+//! ([`support`]); what reads like an instruction to the model is kept apart ([`instructions`]); what was forgotten stays so.
+//! Pure: the same proposals of the same turns give the same claims, with the same names.
+
+mod instructions;
+mod quote;
+mod support;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+
+use super::proposal::{Batch, BatchTurn, Proposal, Refusal, Refused};
+use crate::model::{Authority, Claim, Evidence, Generation, MemoryId, Polarity, Role, SlotKey};
+use crate::text::wording::wording;
+
+/// Longest text of a memory.
+pub const CLAIM_TEXT_BYTES_MAX: usize = 1024;
+/// Longest value.
+pub const CLAIM_VALUE_BYTES_MAX: usize = 512;
+/// Longest quote.
+pub const CLAIM_QUOTE_BYTES_MAX: usize = 2048;
+/// Longest subject or property of a slot.
+pub const CLAIM_SLOT_BYTES_MAX: usize = 64;
+
+/// What became of a batch's proposals.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Verified {
+    /// What is accepted, in the order it was proposed, each once.
+    pub claims: Vec<Claim>,
+    /// What is not, and why.
+    pub refused: Vec<Refused>,
+}
+
+/// Proposals → claims or refusals.
+///
+/// `generation` is the scope's: with a turn's number it names the turn for ever, so that the same statement learned twice
+/// is one claim. `forgotten` says whether a value or text comes to words that were forgotten.
+pub fn verify(
+    batch: &Batch<'_>,
+    proposals: Vec<Proposal>,
+    generation: Generation,
+    forgotten: &dyn Fn(&str) -> bool,
+) -> Verified {
+    let mut verified = Verified::default();
+    let mut seen = HashSet::new();
+    for proposal in proposals {
+        match claim(batch, &proposal, generation, forgotten) {
+            Ok(claim) if seen.insert(claim.id) => verified.claims.push(claim),
+            Ok(_) => {}
+            Err(why) => verified.refused.push(Refused { proposal, why }),
+        }
+    }
+    verified
+}
+
+fn claim(
+    batch: &Batch<'_>,
+    proposal: &Proposal,
+    generation: Generation,
+    forgotten: &dyn Fn(&str) -> bool,
+) -> Result<Claim, Refusal> {
+    let turn = batch.turns.iter().find(|turn| turn.seq == proposal.turn).ok_or(Refusal::NoSuchTurn)?;
+    let authority = authority(turn, proposal)?;
+    sizes(proposal)?;
+    let quote = quote::locate(turn, &proposal.quote)?;
+    let quoted = &turn.text[quote.clone()];
+    if !support::carries(batch, turn, quoted, proposal) {
+        return Err(Refusal::Unsupported);
+    }
+    // A text that says more than was said gives way to the words themselves.
+    let text = if support::says_no_more(batch, turn, &proposal.text) { &proposal.text } else { quoted };
+    if [proposal.value.as_str(), text, quoted].into_iter().any(forgotten) {
+        return Err(Refusal::Forgotten);
+    }
+    // Judged by the whole sentence around: a quote may leave out what makes it an instruction.
+    let around = quote::sentences_around(turn, &quote);
+    let slot_words = proposal.slot.as_ref().map_or("", |slot| slot.subject.as_str());
+    let quarantined =
+        [around, text, proposal.value.as_str(), slot_words].into_iter().any(instructions::addresses_model);
+    let (slot, text) = match authority {
+        Authority::User => (proposal.slot.clone(), text.to_owned()),
+        Authority::Tool => (proposal.slot.clone(), format!("A tool answered: {text}")),
+        // What the model says about the user is no property of the user.
+        _ => (None, format!("The assistant said: {text}")),
+    };
+    let value = match (&slot, proposal.value.trim()) {
+        (None, _) => text.clone(),
+        (Some(_), value) => value.to_owned(),
+    };
+    let valid_from = proposal.valid_from.unwrap_or(turn.time);
+    Ok(Claim {
+        id: name(generation, turn.seq, slot.as_ref(), &value, proposal.polarity),
+        kind: proposal.kind,
+        slot,
+        value,
+        text,
+        polarity: proposal.polarity,
+        explicit: proposal.explicit,
+        authority,
+        quarantined,
+        importance: if proposal.importance.is_finite() { proposal.importance.clamp(0.0, 1.0) } else { 0.0 },
+        said: turn.time,
+        valid_from: proposal.valid_to.map_or(valid_from, |end| valid_from.min(end)),
+        valid_to: proposal.valid_to,
+        evidence: Some(Evidence { turn: turn.seq, quote: quoted.to_owned() }),
+    })
+}
+
+/// On whose word it rests. Of a tool nothing is learned about the user.
+fn authority(turn: &BatchTurn, proposal: &Proposal) -> Result<Authority, Refusal> {
+    let about_user = proposal.slot.as_ref().is_some_and(|slot| slot.subject == "user");
+    match turn.role {
+        Role::User => Ok(Authority::User),
+        Role::Assistant => Ok(Authority::Assistant),
+        Role::Tool if !about_user => Ok(Authority::Tool),
+        Role::Tool | Role::System => Err(Refusal::WrongSpeaker),
+    }
+}
+
+fn sizes(proposal: &Proposal) -> Result<(), Refusal> {
+    let may_be_empty = proposal.polarity == Polarity::Denies && proposal.slot.is_some();
+    let text = !proposal.text.trim().is_empty() && proposal.text.len() <= CLAIM_TEXT_BYTES_MAX;
+    let value = (may_be_empty || !proposal.value.trim().is_empty() || proposal.slot.is_none())
+        && proposal.value.len()
+            <= CLAIM_VALUE_BYTES_MAX.max(if proposal.slot.is_none() { CLAIM_TEXT_BYTES_MAX } else { 0 });
+    let quote = !proposal.quote.trim().is_empty() && proposal.quote.len() <= CLAIM_QUOTE_BYTES_MAX;
+    let slot = proposal.slot.as_ref().is_none_or(|slot| {
+        [&slot.subject, &slot.name]
+            .iter()
+            .all(|part| !part.trim().is_empty() && part.len() <= CLAIM_SLOT_BYTES_MAX)
+    });
+    if text && value && quote && slot { Ok(()) } else { Err(Refusal::Size) }
+}
+
+/// A UUID from what is said and where, so that the same statement learned twice is one claim.
+fn name(
+    generation: Generation,
+    turn: u64,
+    slot: Option<&SlotKey>,
+    value: &str,
+    polarity: Polarity,
+) -> MemoryId {
+    let mut hasher = blake3::Hasher::new_derive_key("throughline 2026-11 claim");
+    hasher.update(&generation.0.to_le_bytes());
+    hasher.update(&turn.to_le_bytes());
+    hasher.update(&[match polarity {
+        Polarity::Affirms => 0,
+        Polarity::Denies => 1,
+    }]);
+    for part in slot.map_or(["", ""], |slot| [&slot.subject, &slot.name]) {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let words = wording(value);
+    if words.is_empty() {
+        // Signs alone, such as an emoji: as they are.
+        hasher.update(value.as_bytes());
+    }
+    for word in words {
+        hasher.update(&word.0.to_le_bytes());
+    }
+    let mut bytes = [0; 16];
+    hasher.finalize_xof().fill(&mut bytes);
+    MemoryId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+}
