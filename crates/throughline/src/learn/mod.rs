@@ -6,8 +6,10 @@
 //!
 //! What the claims come to is not decided when they are learned but whenever they are read: see [`truth`](crate::truth).
 
+mod llm;
 mod proposal;
 
+pub use llm::{LlmExtractor, LlmSettings};
 pub use proposal::{
     Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Refusal, Refused, Usage,
 };

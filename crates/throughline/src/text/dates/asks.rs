@@ -211,6 +211,21 @@ fn is_time(reader: &Reader<'_>, at: usize) -> bool {
     is_clock || is_span || is_week || is_next || token.means(Meaning::TimeOfDay) || token.word == "ago"
 }
 
+/// Whether a text names a weekday without a direction, a date or a week ("on Friday"): in a question that is the last one, in
+/// a plan the next.
+///
+/// Only the last 4 KiB of a longer text are looked at.
+pub fn leaves_week_open(text: &str) -> bool {
+    let tokens = tokens(text);
+    let reader = Reader::new(&tokens, Date::constant(2024, 5, 15), &[2024]);
+    let directed = |at: usize| reader.sign(at).is_some() || reader.sign_after(at).is_some();
+    let dated = tokens.iter().any(|token| token.number.is_some());
+    (0..tokens.len()).any(|at| {
+        let beside = at.checked_sub(1).is_some_and(directed) || directed(at + 1);
+        reader.token(at).weekday().is_some() && !beside && !dated
+    })
+}
+
 /// Whether a question asks for a time: when, what date, which year, how long, since when.
 ///
 /// Only the last 4 KiB of a longer question are looked at.
@@ -265,6 +280,24 @@ fn asks_by_when(tokens: &[Token], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_weekday_alone_does_not_say_of_which_week() {
+        for text in ["on Friday", "Freitag", "am Montag", "el lunes", "Monday and Tuesday"] {
+            assert!(leaves_week_open(text), "{text}");
+        }
+        for text in [
+            "last Friday",
+            "next Monday",
+            "nächsten Montag",
+            "Monday last week",
+            "Friday, 10 May",
+            "yesterday",
+            "",
+        ] {
+            assert!(!leaves_week_open(text), "{text}");
+        }
+    }
 
     #[test]
     fn questions_for_a_time_are_recognised() {

@@ -21,7 +21,7 @@ mod tests;
 
 use jiff::civil::Date;
 
-pub use asks::{asks_when, mentions_time};
+pub use asks::{asks_when, leaves_week_open, mentions_time};
 pub use calendar::DateRange;
 
 use named::Level;
