@@ -10,6 +10,8 @@ mod embedding;
 mod failure;
 mod import;
 mod keeper;
+#[cfg_attr(not(test), expect(dead_code, reason = "no worker asks it yet"))]
+mod learning;
 mod shapes;
 mod terminal;
 mod wire;

@@ -29,7 +29,7 @@ async fn ask_within(llm: &Arc<HttpLlm>, deadline: Duration) -> Result<LlmAnswer,
 }
 
 async fn ask(llm: &Arc<HttpLlm>) -> Result<LlmAnswer, LlmError> {
-    ask_within(llm, Duration::from_secs(60)).await
+    ask_within(llm, Duration::from_mins(1)).await
 }
 
 fn good() -> Script {
@@ -224,7 +224,7 @@ fn it_may_be_asked_and_dropped_inside_a_runtime_and_outside() {
         user: "U",
         schema: &schema,
         answer_tokens_max: 5,
-        deadline: Duration::from_secs(60),
+        deadline: Duration::from_mins(1),
     };
     llm(&upstream).ask(&request).unwrap();
     let inside = llm(&upstream);
