@@ -63,12 +63,13 @@ mod tests {
             [(of, url.as_str()), ("learning.model", "small")].iter().chain(more).copied().collect();
         let extractor = extractor(&config(&settings)).unwrap().unwrap();
         let text = "I like tea".to_owned();
+        let whole = 0..text.len();
         let turn = BatchTurn {
             seq: 1,
             role: Role::User,
             name: None,
             time: Timestamp::UNIX_EPOCH,
-            wanted: vec![0..text.len()],
+            wanted: vec![whole],
             text,
         };
         let zone = jiff::tz::TimeZone::UTC;

@@ -2,7 +2,7 @@
 //!
 //! For our own questions only, never for a client's: these are asked again when that may help. What helps differs:
 //! - what may pass (no connection, a broken reply, 408, 429, 5xx) is waited out, as long as the deadline allows;
-//! - what the endpoint does not understand (400, 422, 501, a 500 that stays) is asked in another [`dialect`]; the one that
+//! - what the endpoint does not understand (400, 404, 422, 501, a 500 that stays) is asked in another [`dialect`]; the one that
 //!   worked is remembered;
 //! - an endpoint that fails again and again is left alone for a while ([`breaker`]).
 //!
@@ -226,7 +226,9 @@ fn next(error: &ChatError) -> Next {
         return Next::Wait(None);
     };
     match *status {
+        // 404: some that pass questions on have nobody behind them who knows the form.
         StatusCode::BAD_REQUEST
+        | StatusCode::NOT_FOUND
         | StatusCode::UNSUPPORTED_MEDIA_TYPE
         | StatusCode::UNPROCESSABLE_ENTITY
         | StatusCode::NOT_IMPLEMENTED => Next::Reword,

@@ -16,19 +16,34 @@ const SLOT_CHARS_MAX: usize = 40;
 /// Characters of a subject.
 const SUBJECT_CHARS_MAX: usize = 60;
 
-/// Words for the user.
-const USER: [&str; 8] = ["", "user", "the user", "i", "me", "self", "speaker", "nutzer"];
+/// Words for the user. A model that writes in the language of the line may name the subject in it too.
+const USER: [&str; 16] = [
+    "",
+    "user",
+    "the user",
+    "i",
+    "me",
+    "self",
+    "speaker",
+    "nutzer",
+    "der nutzer",
+    "usuario",
+    "utilisateur",
+    "utente",
+    "usuário",
+    "gebruiker",
+    "пользователь",
+    "用户",
+];
 
-/// Other names of slots that hold one value: two names for one place would both stay true.
-const SLOT_NAMES: [(&str, &str); 25] = [
+/// Other names of slots that hold one value: two names for one place would both stay true. Only sure ones: a wrong one would let
+/// one value end another's time.
+const SLOT_NAMES: [(&str, &str); 21] = [
     ("residence", "home"),
-    ("location", "home"),
     ("city", "home"),
     ("lives_in", "home"),
     ("home_city", "home"),
     ("place_of_residence", "home"),
-    ("hometown_city", "hometown"),
-    ("birthplace", "hometown"),
     ("occupation", "job"),
     ("profession", "job"),
     ("job_title", "job"),
@@ -45,7 +60,6 @@ const SLOT_NAMES: [(&str, &str); 25] = [
     ("email_address", "email"),
     ("phone_number", "phone"),
     ("time_zone", "timezone"),
-    ("dietary_preference", "diet"),
 ];
 
 /// The proposals of an answer to a prompt, in the order of the turns.
