@@ -1,9 +1,10 @@
 //! The way to the model: forward a request to an OpenAI-compatible API, hand its reply on untouched, and watch it pass.
 //!
-//! Three parts that know little of each other:
+//! Four parts that know little of each other:
 //! - [`Upstream`] sends bytes and returns an [`UpstreamResponse`] whose body is the provider's, frame for frame;
 //! - [`ObservedBody`] wraps any response body, returns the very same frames, and when the reply is over (in whatever
 //!   way) hands out exactly one [`Exchange`]: what the assistant said, as far as it got;
+//! - [`HttpLlm`] asks questions of our own, for learning;
 //! - [`RawObject`] and [`RawArray`] take a JSON request apart and put it together again without touching a byte of what
 //!   nobody asked to change.
 //!
@@ -19,9 +20,10 @@
 //! # Ok(()) }
 //! ```
 //!
-//! This crate must never change a frame that passes, send a request again that may have reached the provider, or know
-//! anything about memory.
+//! This crate must never change a frame that passes, send a client's request again that may have reached the provider, or
+//! know anything about memory.
 
+mod ask;
 mod assemble;
 mod base_url;
 mod body;
@@ -36,6 +38,7 @@ mod observe;
 mod secret;
 mod upstream;
 
+pub use ask::{HttpLlm, HttpLlmConfig};
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use body::UpstreamBody;
 pub use chat::ChatError;

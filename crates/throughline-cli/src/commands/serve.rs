@@ -16,7 +16,7 @@ use crate::embedding::{self, LOCAL};
 use crate::failure::{Failure, Hinting};
 use crate::keeper::{Keeper, Task};
 use crate::terminal::{Terminal, Tone};
-use crate::wire;
+use crate::{learning, wire};
 
 /// The exit code of a program that was told twice to stop.
 const EXIT_ON_SECOND_SIGNAL: i32 = 130;
@@ -52,7 +52,7 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         // The app starts tasks of its own as it is made.
         let in_runtime = runtime.enter();
-        let app = App::new(memory.clone(), server_config(config, auth)?);
+        let app = App::with_learner(memory.clone(), learning::learner(config)?, server_config(config, auth)?);
         drop(in_runtime);
         let status = app.model_status();
         runtime.block_on(async {
@@ -86,7 +86,7 @@ fn server_config(config: &Config, auth: AuthMode) -> Result<ServerConfig> {
         memory_deadline_ms: config.memory_deadline_ms.0,
         query_embed_ms_max: config.query_embed_ms_max.0,
         shutdown_grace_ms_max: config.shutdown_grace_ms_max.0,
-        learning: true,
+        learning: config.learning,
     })
 }
 

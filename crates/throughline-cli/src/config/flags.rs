@@ -80,11 +80,11 @@ flags! {
     /// For commands that open a memory.
     MemoryFlags: Memory;
     /// For the chat in the terminal.
-    ChatFlags: Memory, Upstream, Chat;
+    ChatFlags: Memory, Upstream, Learning, Chat;
     /// For the server.
-    ServeFlags: Memory, Upstream, Server;
+    ServeFlags: Memory, Upstream, Server, Learning;
     /// For showing all settings.
-    AllFlags: Memory, Upstream, Server, Chat;
+    AllFlags: Memory, Upstream, Server, Learning, Chat;
 }
 
 fn flag_of(setting: &Setting, flag: &'static str) -> Arg {

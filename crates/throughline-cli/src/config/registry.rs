@@ -21,6 +21,8 @@ pub(crate) enum Group {
     Upstream,
     /// The server.
     Server,
+    /// What is learned from turns.
+    Learning,
     /// The chat in the terminal.
     Chat,
 }
@@ -176,6 +178,27 @@ settings! {
     memory_deadline_ms: Count<1, 60_000> = Server "server.memory_deadline_ms", Default::Text("1000");
     /// How long a stop waits for what is in flight, in milliseconds.
     shutdown_grace_ms_max: Count<0, 3_600_000> = Server "server.shutdown_grace_ms_max", Default::Text("10000");
+
+    /// Whether turns become memories: facts, preferences, goals, decisions, events, lessons. Without it turns are still recalled as they were said.
+    learning: bool = Learning "learning.enabled", Default::Text("true");
+    /// The chat model that proposes memories, as its API calls it. Without one the extractor in this process does: patterns for what is said outright.
+    learning_model: Option<String> = Learning "learning.model", Default::Unset;
+    /// The OpenAI-compatible API of that model. Without it `upstream.url` is asked.
+    learning_base_url: Option<BaseUrl> = Learning "learning.base_url", Default::Unset;
+    /// The key for that API. Where the upstream itself is asked, `upstream.key` does as well; that never goes to another address.
+    learning_api_key: Option<Secret> = Learning "learning.api_key", Default::Unset;
+    /// How long nothing is said in a session before it is learned from, in milliseconds.
+    learning_quiet_ms: Count<0, 86_400_000> = Learning "learning.quiet_ms", Default::Text("10000");
+    /// From so many turns on a session is learned from although it goes on.
+    learning_turns_max: Count<1, 1_000> = Learning "learning.turns_max", Default::Text("12");
+    /// The most tokens of the learning model that a tenant spends a day; after them the local extractor learns. No bound if not set. Each server process counts for itself.
+    learning_tokens_a_day_max: Option<Count<1, 1_000_000_000_000>> = Learning "learning.tokens_a_day_max", Default::Unset;
+    /// The most tokens of a prompt of the learning model, instructions and conversation together; a longer conversation is asked about in several. The model's window must hold this and an answer.
+    learning_prompt_tokens_max: Count<2_000, 200_000> = Learning "learning.prompt_tokens_max", Default::Text("5000");
+    /// The most tokens of an answer of the learning model; reasoning counts. Of an answer that is cut off the whole facts are used.
+    learning_answer_tokens_max: Count<64, 100_000> = Learning "learning.answer_tokens_max", Default::Text("2048");
+    /// How long an answer of the learning model may take, in milliseconds, further attempts included. No client waits for it.
+    learning_deadline_ms: Count<1_000, 3_600_000> = Learning "learning.deadline_ms", Default::Text("120000");
 
     /// The model `throughline chat` asks; needed if the upstream has several.
     chat_model: Option<String> = Chat "chat.model", Default::Unset, flag "model";

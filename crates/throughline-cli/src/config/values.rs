@@ -74,6 +74,18 @@ impl<const MIN: u64, const MAX: u64> Value for Count<MIN, MAX> {
     }
 }
 
+impl Value for bool {
+    const FORM: &'static str = "true|false";
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| format!("`{text}` is neither `true` nor `false`"))
+    }
+
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Value for String {
     const FORM: &'static str = "TEXT";
 
@@ -254,6 +266,12 @@ mod tests {
         assert_eq!(Count::<1, 2000>::read("1_000"), Ok(Count(1000)));
         assert_eq!(Count::<1, 10>::read("11").unwrap_err(), "11 is not between 1 and 10");
         assert_eq!(Count::<1, 10>::read("-1").unwrap_err(), "`-1` is not a whole number");
+    }
+
+    #[test]
+    fn a_switch_is_true_or_false() {
+        assert_eq!(bool::read("false"), Ok(false));
+        assert_eq!(bool::read("off").unwrap_err(), "`off` is neither `true` nor `false`");
     }
 
     #[test]

@@ -4,9 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod ask;
 mod cancel;
 mod faults;
 mod forward;
+mod learning;
 mod stream;
 
 use std::sync::mpsc;

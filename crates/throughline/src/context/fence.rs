@@ -116,7 +116,7 @@ fn tags(text: &str) -> impl Iterator<Item = Tag> + '_ {
 
 /// Text from outside as it may stand in a fence: no `<` that begins anything like one of our tags, however it is
 /// spaced or spelled; every kind of line break a line feed; other control characters spaces.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {

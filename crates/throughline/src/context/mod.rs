@@ -16,6 +16,7 @@ mod tests;
 
 pub use budget::{BudgetError, ContextBudget, TOTAL_TOKENS_DEFAULT, TOTAL_TOKENS_MAX};
 pub use compose::{ComposeInput, Composed, compose};
+pub(crate) use fence::escape;
 pub use fence::{FenceKey, append, strip};
 pub use messages::{Placement, PrefixRole, place};
 pub use prefix::Omission;

@@ -2,9 +2,9 @@
 
 use jiff::tz::TimeZone;
 
-use crate::model::Claim;
+use crate::model::{Claim, Generation};
 
-use super::{Batch, BatchTurn, ExtractError, Extraction, Extractor, Refused, Usage, gate, verify};
+use super::{Batch, BatchTurn, ExtractError, Extraction, Extractor, Refused, Usage, Verified, gate, verify};
 
 /// What would be learned.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -29,6 +29,7 @@ pub fn dry_run(
         return Ok(DryRun::default());
     }
     let Extraction { proposals, usage } = extractor.extract(&Batch { turns: &turns, known: &[], zone })?;
-    let (claims, refused) = verify(&turns, proposals, 0, &|_| false);
+    let batch = Batch { turns: &turns, known: &[], zone };
+    let Verified { claims, refused } = verify(&batch, proposals, Generation(0), &|_| false);
     Ok(DryRun { claims, refused, usage })
 }

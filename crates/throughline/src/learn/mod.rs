@@ -10,6 +10,7 @@ mod dry_run;
 mod gate;
 #[cfg(test)]
 mod labelled;
+mod llm;
 mod local;
 mod pattern;
 mod proposal;
@@ -19,6 +20,7 @@ mod words;
 
 pub use dry_run::{DryRun, dry_run};
 pub use gate::{GATE_SENTENCE_BYTES_MAX, GATE_TEXT_BYTES_MAX, gate};
+pub use llm::{LlmExtractor, LlmSettings};
 pub use local::{LOCAL_PROPOSALS_MAX, LocalExtractor};
 pub use proposal::{
     Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Refusal, Refused, Usage,

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::learn::{
-    Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Refused, Usage, gate, verify,
+    Batch, BatchTurn, ExtractError, Extraction, Extractor, Refused, Usage, Verified, gate, verify,
 };
 use crate::model::{Act, Author, Claim, MemoryRecord, Role, Scope, TenantId, Timestamp, Turn, UserKey};
 use crate::ports::{ClaimedJob, Job, JobClaim, JobDone, JobState, StoreError, TurnsPage};
@@ -201,25 +201,16 @@ impl Memory {
             }
         };
         learned.usage = learned.usage + extraction.usage;
-        let (claims, refused) = self.verified(scope, &batch, extraction.proposals)?;
-        learned.claims = claims.clone();
+        let forgotten = self.forgotten(scope)?;
+        let Verified { claims, refused } =
+            verify(&view, extraction.proposals, self.generation(scope)?, &|text| forgotten.says(text));
         learned.refused = refused;
         self.finish(scope, &done, &claims, &mut learned)?;
+        learned.claims = claims;
         if let (Some(reason), true) = (done.dead, learned.outcome != Outcome::Lost) {
             learned.outcome = Outcome::Degraded { reason };
         }
         Ok(learned)
-    }
-
-    fn verified(
-        &self,
-        scope: &Scope,
-        batch: &[BatchTurn],
-        proposals: Vec<Proposal>,
-    ) -> Result<(Vec<Claim>, Vec<Refused>), MemoryError> {
-        let forgotten = self.forgotten(scope)?;
-        let generation = self.store.revision(scope)?.map_or(0, |revision| revision.generation.0);
-        Ok(verify(batch, proposals, generation, &|text| forgotten.says(text)))
     }
 
     /// Writes the claims and ends the job, in one step.

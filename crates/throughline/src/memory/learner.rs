@@ -12,7 +12,6 @@ use super::{Memory, MemoryError};
 /// Learns for all tenants of a process.
 pub struct Learner {
     model: Option<Arc<dyn Extractor>>,
-    local: LocalExtractor,
     settings: LearnSettings,
     /// Tokens a tenant may spend a day; none for no bound.
     tokens_a_day_max: Option<u64>,
@@ -33,7 +32,7 @@ impl Learner {
         settings: LearnSettings,
         tokens_a_day_max: Option<u64>,
     ) -> Self {
-        Self { model, local: LocalExtractor::default(), settings, tokens_a_day_max, spent: Mutex::default() }
+        Self { model, settings, tokens_a_day_max, spent: Mutex::default() }
     }
 
     /// Takes a job that is due and learns from it; of a user alone, whether due or not, if one is given. None if there is
@@ -41,7 +40,7 @@ impl Learner {
     pub fn step(&self, memory: &Memory, only: Option<&UserKey>) -> Result<Option<Learned>, MemoryError> {
         let choose = |tenant: &TenantId| Extractors {
             model: self.model.as_deref().filter(|_| self.may_spend(tenant, memory.now())),
-            local: &self.local,
+            local: &LocalExtractor,
         };
         let learned = memory.learn_next(&choose, &self.settings, only)?;
         if let Some(learned) = &learned {
@@ -53,7 +52,7 @@ impl Learner {
 
     /// Who would extract now, for a dry run.
     pub fn extractor(&self) -> &dyn Extractor {
-        self.model.as_deref().unwrap_or(&self.local)
+        self.model.as_deref().unwrap_or(&LocalExtractor)
     }
 
     fn may_spend(&self, tenant: &TenantId, now: Timestamp) -> bool {

@@ -13,7 +13,7 @@ pub enum Cardinality {
 
 /// Properties of a person, animal or thing that hold one value at a time. Every other slot may hold several: nothing is lost
 /// by keeping both, while taking the one for the other's successor would be a false supersession.
-const SINGLE: &[&str] = &[
+pub(crate) const SINGLE: &[&str] = &[
     "name",
     "nickname",
     "age",

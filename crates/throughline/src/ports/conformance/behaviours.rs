@@ -45,6 +45,7 @@ pub(super) fn draft(role: Role, text: &str, passages: usize, read_by: &[ModelNum
         time: at(0),
         metadata: None,
         passages: (0..passages).map(passage).collect(),
+        said: None,
     }
 }
 

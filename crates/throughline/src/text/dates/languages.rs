@@ -94,6 +94,7 @@ const ENGLISH: &[(&str, Meaning)] = &[
     ("late|end of", M::Part(Part::Late)),
     ("every|each|any", M::Every),
     ("am|pm|o clock", M::Clock),
+    ("noon|midnight", M::TimeOfDay),
 ];
 
 const GERMAN: &[(&str, Meaning)] = &[

@@ -9,6 +9,7 @@ mod calendar;
 mod explicit;
 mod languages;
 mod lexer;
+mod mentions;
 mod named;
 mod names;
 mod phrases;
@@ -21,6 +22,7 @@ mod tests;
 use jiff::civil::Date;
 
 pub use calendar::DateRange;
+pub use mentions::{leaves_week_open, mentions_time};
 
 use named::Level;
 use phrases::Reader;

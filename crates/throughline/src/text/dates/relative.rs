@@ -311,7 +311,7 @@ impl Reader<'_> {
     }
 
     /// Last: -1, this: 0, next: 1; as words before their noun.
-    fn sign(&self, at: usize) -> Option<i16> {
+    pub(super) fn sign(&self, at: usize) -> Option<i16> {
         let token = self.token(at);
         [(Meaning::Last, -1), (Meaning::This, 0), (Meaning::Next, 1)]
             .into_iter()
@@ -319,7 +319,7 @@ impl Reader<'_> {
     }
 
     /// The same as words after it.
-    fn sign_after(&self, at: usize) -> Option<i16> {
+    pub(super) fn sign_after(&self, at: usize) -> Option<i16> {
         let token = self.token(at);
         [(Meaning::LastAfter, -1), (Meaning::NextAfter, 1)]
             .into_iter()

@@ -79,6 +79,8 @@ pub(super) enum Meaning {
     DayMark,
     /// "pm", "o'clock": the number before it is a time of day.
     Clock,
+    /// A time of day that needs no number.
+    TimeOfDay,
 }
 
 /// Longest entry in words, and in characters for scripts without spaces.

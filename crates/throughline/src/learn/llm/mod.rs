@@ -1,0 +1,109 @@
+//! The extractor that asks a language model. The model proposes with exact quotes; nothing it says is believed here.
+//!
+//! ```text
+//! batch ─▶ prompt ─▶ Llm ─▶ parse ─▶ propose
+//!                     ▲       │ cannot be read: once more, with the reason
+//!                     └───────┘
+//! ```
+//!
+//! "No facts" is an answer; an answer that cannot be read is none, and after one repair it is an error. Dates are copied by
+//! the model and resolved by code. Nothing here retries a provider that fails: that is the [`Llm`]'s.
+
+mod locate;
+mod parse;
+mod prompt;
+mod propose;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod when;
+
+use std::time::Duration;
+
+use crate::ports::{Llm, LlmRequest};
+
+use super::proposal::{Batch, ExtractError, Extraction, Extractor, Proposal, Usage};
+use parse::Item;
+use prompt::Prompt;
+
+/// How a model is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LlmSettings {
+    /// The most tokens of one prompt, instructions included: about, since every model counts with its own vocabulary.
+    pub prompt_tokens_max: usize,
+    /// The most tokens of one answer.
+    pub answer_tokens_max: u32,
+    /// The most time one answer may take, retries included.
+    pub deadline: Duration,
+}
+
+/// Fits local models with a context of 8,192 tokens.
+impl Default for LlmSettings {
+    fn default() -> Self {
+        Self { prompt_tokens_max: 5_000, answer_tokens_max: 2_048, deadline: Duration::from_mins(2) }
+    }
+}
+
+/// An [`Extractor`] that asks a language model.
+#[derive(Debug)]
+pub struct LlmExtractor<L> {
+    llm: L,
+    settings: LlmSettings,
+}
+
+impl<L: Llm> LlmExtractor<L> {
+    /// Asks this model.
+    pub fn new(llm: L, settings: LlmSettings) -> Self {
+        Self { llm, settings }
+    }
+
+    /// The facts of an answer to a prompt. One that cannot be read is asked for once more.
+    fn ask(&self, prompt: &Prompt, usage: &mut Usage) -> Result<Vec<Item>, ExtractError> {
+        let reason = match self.attempt(&prompt.user, usage)? {
+            Ok(items) => return Ok(items),
+            Err(reason) => reason,
+        };
+        let again = format!(
+            "{}\n\nYour last answer could not be used: {reason}. Answer again, shorter if it was long, with one JSON object \
+             {{\"facts\": […]}} and nothing else.",
+            prompt.user
+        );
+        self.attempt(&again, usage)?
+            .map_err(|reason| ExtractError::Unusable { reason: reason.to_owned(), usage: *usage })
+    }
+
+    /// One call: what it failed with, else the facts or why there are none to be read.
+    fn attempt(
+        &self,
+        user: &str,
+        usage: &mut Usage,
+    ) -> Result<Result<Vec<Item>, &'static str>, ExtractError> {
+        let answer = self.llm.ask(&LlmRequest {
+            system: &prompt::SYSTEM,
+            user,
+            schema: &schema::SCHEMA,
+            answer_tokens_max: self.settings.answer_tokens_max,
+            deadline: self.settings.deadline,
+        })?;
+        usage.calls += 1;
+        usage.prompt_tokens += answer.prompt_tokens;
+        usage.answer_tokens += answer.answer_tokens;
+        Ok(parse::parse(&answer.text))
+    }
+}
+
+impl<L: Llm> Extractor for LlmExtractor<L> {
+    fn name(&self) -> &str {
+        self.llm.name()
+    }
+
+    fn extract(&self, batch: &Batch<'_>) -> Result<Extraction, ExtractError> {
+        let mut usage = Usage::default();
+        let mut proposals: Vec<Proposal> = Vec::new();
+        for prompt in prompt::prompts(batch, self.settings.prompt_tokens_max) {
+            let items = self.ask(&prompt, &mut usage)?;
+            proposals.extend(propose::proposals(batch, &prompt, items));
+        }
+        Ok(Extraction { proposals, usage })
+    }
+}
