@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use throughline::model::{Content, Profile, Receipt, ReceiptId, Scope, Tombstone};
+use throughline::model::{Content, Profile, Receipt, ReceiptId, Scope, Tombstone, ZoneOffsets};
 use throughline::ports::{
     Append, Forget, JobClaim, JobDone, JobStore as _, LedgerAppend, LedgerStore as _, PassageDraft,
     ReadStore as _, RedactedTurn, WriteStore as _,
@@ -41,6 +41,7 @@ fn long(user: usize, round: usize) -> String {
 
 fn receipt(user: usize, round: usize) -> Receipt {
     Receipt {
+        zone: ZoneOffsets::utc(),
         id: ReceiptId(uuid::Uuid::from_u128((user * 100 + round) as u128)),
         session: None,
         time: now(),

@@ -5,6 +5,7 @@ mod context;
 mod conversations;
 mod forgetting;
 mod languages;
+mod learning;
 mod memories;
 mod model_switch;
 mod profile;

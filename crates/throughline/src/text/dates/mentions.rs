@@ -60,7 +60,9 @@ mod tests {
 
     #[test]
     fn times_are_mentioned_in_dates_spans_and_hours() {
-        for text in ["on 3 May", "three years ago", "at 5 pm", "tomorrow", "for a year", "every Monday", "at noon"] {
+        for text in
+            ["on 3 May", "three years ago", "at 5 pm", "tomorrow", "for a year", "every Monday", "at noon"]
+        {
             assert!(mentions_time(text), "{text}");
         }
         for text in ["Rome was not built in a day", "I like tea", "room 5", ""] {

@@ -1,0 +1,230 @@
+//! From turns to memories: what is learned, what is not, and what no failure may do to it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use throughline::learn::{Batch, ExtractError, Extraction, Extractor, LocalExtractor, Proposal, Usage};
+use throughline::memory::{
+    ContextRequest, LearnSettings, Learned, Learner, MemoriesRequest, Observation, Outcome, TurnToObserve,
+};
+use throughline::model::{Authority, MemoryKind, MemoryState, Polarity, Role, Scope, SlotKey};
+use throughline::ports::{JobState, LlmError};
+
+use crate::support::{World, scope, session};
+
+/// Says what it is told to, one answer after the other; the last one again and again.
+struct Scripted(Mutex<Vec<Result<Vec<Proposal>, ExtractError>>>);
+
+impl Scripted {
+    fn learner(answers: Vec<Result<Vec<Proposal>, ExtractError>>) -> Learner {
+        let settings = LearnSettings { attempts_max: 2, ..LearnSettings::default() };
+        Learner::new(Some(Arc::new(Self(Mutex::new(answers)))), settings, None)
+    }
+}
+
+impl Extractor for Scripted {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+
+    fn extract(&self, _: &Batch<'_>) -> Result<Extraction, ExtractError> {
+        let mut answers = self.0.lock().unwrap();
+        let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() };
+        answer.map(|proposals| Extraction { proposals, usage: Usage { calls: 1, ..Usage::default() } })
+    }
+}
+
+fn failing() -> ExtractError {
+    ExtractError::Provider(LlmError::Failed("503".into()))
+}
+
+fn local() -> Learner {
+    Learner::new(None, LearnSettings::default(), None)
+}
+
+fn learn(world: &World, learner: &Learner, scope: &Scope) -> Vec<Learned> {
+    let mut all = Vec::new();
+    while let Some(learned) = learner.step(&world.memory, Some(&scope.user)).unwrap() {
+        let stop = matches!(learned.outcome, Outcome::Failed { .. });
+        all.push(learned);
+        if stop {
+            break;
+        }
+    }
+    all
+}
+
+fn holding(world: &World, scope: &Scope) -> Vec<(String, String)> {
+    let request = MemoriesRequest { state: Some(MemoryState::Active), ..MemoriesRequest::default() };
+    let memories = world.memory.memories(scope, &request).unwrap().into_iter();
+    let slot = |slot: Option<SlotKey>| slot.map_or_else(String::new, |slot| slot.to_string());
+    memories.map(|memory| (slot(memory.slot), memory.value)).collect()
+}
+
+fn proposal(turn: u64, quote: &str, slot: &str, value: &str) -> Proposal {
+    Proposal {
+        turn,
+        quote: quote.into(),
+        kind: MemoryKind::Fact,
+        slot: Some(SlotKey::of_user(slot)),
+        value: value.into(),
+        text: quote.into(),
+        polarity: Polarity::Affirms,
+        explicit: true,
+        importance: 0.5,
+        valid_from: None,
+        valid_to: None,
+    }
+}
+
+#[test]
+fn who_moves_is_known_to_live_in_the_new_place_and_to_have_lived_in_the_old() {
+    let (world, ana) = (World::new(), scope("ana"));
+    world.tell(&ana, "monday", &["I live in Paris.", "Thanks, that helps!"]);
+    learn(&world, &local(), &ana);
+    assert_eq!(holding(&world, &ana), [("user.home".to_owned(), "Paris".to_owned())]);
+    world.wait(Duration::from_secs(86_400 * 30));
+    world.tell(&ana, "april", &["I moved to Lyon."]);
+    learn(&world, &local(), &ana);
+    assert_eq!(holding(&world, &ana), [("user.home".to_owned(), "Lyon".to_owned())]);
+    let all = world.memory.memories(&ana, &MemoriesRequest::default()).unwrap();
+    let paris = all.iter().find(|memory| memory.value == "Paris").unwrap();
+    assert_eq!((paris.state, paris.authority), (MemoryState::Superseded, Authority::User));
+    assert_eq!(paris.evidence[0].quote, "I live in Paris");
+    assert!(world.memory.profile(&ana).unwrap().summary.unwrap().contains("Lyon"));
+}
+
+#[test]
+fn a_session_is_learned_from_when_it_has_gone_quiet_or_grown_long() {
+    let (world, ana, learner) = (World::new(), scope("ana"), local());
+    world.tell(&ana, "s", &["I live in Paris."]);
+    assert!(learner.step(&world.memory, None).unwrap().is_none(), "it may go on");
+    world.wait(LearnSettings::default().quiet);
+    assert_eq!(learner.step(&world.memory, None).unwrap().unwrap().outcome, Outcome::Learned);
+    world.tell(&ana, "t", &["ok"; 12]);
+    assert_eq!(learner.step(&world.memory, None).unwrap().unwrap().outcome, Outcome::Nothing);
+    assert!(learner.step(&world.memory, None).unwrap().is_none());
+}
+
+#[test]
+fn what_the_context_brought_back_teaches_nothing() {
+    let (world, ana) = (World::new(), scope("ana"));
+    world.tell(&ana, "monday", &["I live in Paris."]);
+    learn(&world, &local(), &ana);
+    let context = world.memory.context(&ana, &ContextRequest::asking("Where do I live?")).unwrap();
+    let echoed = format!("Where do I live?{}", context.block.unwrap());
+    world.tell(&ana, "tuesday", &[&echoed]);
+    let learned = learn(&world, &local(), &ana);
+    assert!(learned.iter().all(|learned| learned.claims.is_empty()), "{learned:?}");
+}
+
+#[test]
+fn what_the_assistant_says_is_never_a_fact_of_the_users() {
+    let (world, ana) = (World::new(), scope("ana"));
+    let said = vec![
+        TurnToObserve::new(Role::User, "Tell me about Rome."),
+        TurnToObserve::new(Role::Assistant, "You live in Rome."),
+    ];
+    world.memory.observe(&ana, Observation::new(session("s"), said)).unwrap();
+    let learner = Scripted::learner(vec![Ok(vec![
+        proposal(2, "You live in Rome.", "home", "Rome"),
+        proposal(1, "You live in Rome.", "home", "Rome"),
+        proposal(1, "I live in Rome.", "home", "Rome"),
+    ])]);
+    learn(&world, &learner, &ana);
+    let memories = world.memory.memories(&ana, &MemoriesRequest::default()).unwrap();
+    assert!(memories.iter().all(|memory| memory.authority == Authority::Assistant), "{memories:?}");
+}
+
+#[test]
+fn a_failing_provider_is_tried_again_and_in_the_end_the_local_extractor_learns() {
+    let (world, ana) = (World::new(), scope("ana"));
+    world.tell(&ana, "s", &["I live in Paris."]);
+    let learner = Scripted::learner(vec![Err(failing())]);
+    for _ in 0..2 {
+        let outcome = learn(&world, &learner, &ana).pop().unwrap().outcome;
+        assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+        world.wait(Duration::from_secs(3_600));
+    }
+    let outcome = learn(&world, &learner, &ana).pop().unwrap().outcome;
+    assert!(matches!(outcome, Outcome::Degraded { .. }), "{outcome:?}");
+    assert_eq!(holding(&world, &ana), [("user.home".to_owned(), "Paris".to_owned())]);
+    let jobs = world.memory.store().jobs(ana.tenant(), 0, 10).unwrap();
+    assert_eq!((jobs.len(), jobs[0].state), (1, JobState::Dead));
+}
+
+#[test]
+fn a_dead_job_that_is_replayed_asks_the_model_again_and_adds_nothing_twice() {
+    let (world, ana) = (World::new(), scope("ana"));
+    world.tell(&ana, "s", &["I live in Paris.", "I work as a nurse in Lille, I have for years."]);
+    let unusable = ExtractError::Unusable { reason: "no JSON".into(), usage: Usage::default() };
+    let again = vec![proposal(1, "I live in Paris.", "home", "Paris")];
+    let learner = Scripted::learner(vec![Err(unusable), Ok(again)]);
+    let outcome = learn(&world, &learner, &ana).pop().unwrap().outcome;
+    assert_eq!(outcome, Outcome::Degraded { reason: "no JSON".into() });
+    let before = world.memory.memories(&ana, &MemoriesRequest::default()).unwrap();
+    let dead = world.memory.store().jobs(ana.tenant(), 0, 10).unwrap()[0].number;
+    assert!(world.memory.store().replay_job(ana.tenant(), dead, world.memory.now()).unwrap());
+    let outcome = learn(&world, &learner, &ana).pop().unwrap().outcome;
+    assert_eq!(outcome, Outcome::Learned);
+    assert_eq!(world.memory.memories(&ana, &MemoriesRequest::default()).unwrap(), before);
+    assert_eq!(world.memory.store().jobs(ana.tenant(), 0, 10).unwrap(), []);
+}
+
+#[test]
+fn noise_of_a_model_loses_nothing_true_and_makes_nothing_false_active() {
+    let (world, ana) = (World::new(), scope("ana"));
+    world.tell(&ana, "s", &["I live in Paris."]);
+    learn(&world, &local(), &ana);
+    world.tell(&ana, "t", &["My sister Ida asked whether I want to visit Oslo in May."]);
+    let deny = Proposal { polarity: Polarity::Denies, ..proposal(1, "I live in Paris.", "home", "Paris") };
+    let noise = vec![
+        deny,
+        proposal(2, "I live in Oslo", "home", "Oslo"),
+        proposal(2, "Ida", "name", "Bob"),
+        proposal(7, "Paris", "home", "Rome"),
+        Proposal { value: String::new(), ..proposal(2, "Ida", "name", "") },
+    ];
+    learn(&world, &Scripted::learner(vec![Ok(noise)]), &ana);
+    let holding = holding(&world, &ana);
+    assert!(holding.contains(&("user.home".to_owned(), "Paris".to_owned())), "{holding:?}");
+    assert!(
+        holding.iter().all(|(_, value)| !["Oslo", "Bob", "Rome"].contains(&value.as_str())),
+        "{holding:?}"
+    );
+}
+
+#[test]
+fn a_forgotten_value_is_not_learned_again_from_the_same_chat() {
+    let (world, ana) = (World::new(), scope("ana"));
+    world.tell(&ana, "s", &["I live in Paris."]);
+    learn(&world, &local(), &ana);
+    let id = world.memory.memories(&ana, &MemoriesRequest::default()).unwrap()[0].id;
+    world.memory.forget_memory(ana.tenant(), id).unwrap().unwrap();
+    world.tell(&ana, "again", &["I live in Paris."]);
+    learn(&world, &local(), &ana);
+    assert_eq!(holding(&world, &ana), []);
+    assert_eq!(world.memory.profile(&ana).unwrap().summary, None);
+}
+
+#[test]
+fn learning_in_any_order_comes_to_the_same() {
+    let outcome = |order: [&str; 2]| {
+        let (world, ana) = (World::new(), scope("ana"));
+        for name in order {
+            let (text, day) = if name == "old" { ("I live in Paris.", 1) } else { ("I live in Lyon.", 9) };
+            let mut turn = TurnToObserve::new(Role::User, text);
+            turn.time = Some(format!("2026-02-0{day}T10:00:00Z").parse().unwrap());
+            world.memory.observe(&ana, Observation::new(session(name), vec![turn])).unwrap();
+            learn(&world, &local(), &ana);
+        }
+        holding(&world, &ana)
+    };
+    assert_eq!(outcome(["old", "new"]), [("user.home".to_owned(), "Lyon".to_owned())]);
+    assert_eq!(outcome(["new", "old"]), [("user.home".to_owned(), "Lyon".to_owned())]);
+}
+
+#[test]
+fn the_local_extractor_is_called_local() {
+    assert_eq!(LocalExtractor.name(), "local");
+}
