@@ -86,7 +86,7 @@ pub fn turns_of_a_session_wait_in_one_job(with_store: WithStore<'_>) {
         assert_eq!(store.outbox_count(), Ok(3));
         // By number, of the tenant alone.
         let page = store.jobs(ann.tenant(), first.number, 1).expect("jobs");
-        assert_eq!(page, [second.clone()]);
+        assert_eq!(page, std::slice::from_ref(second));
         assert_eq!(jobs(store, &scope("other", "ann")), []);
     });
 }
