@@ -90,6 +90,9 @@ pub fn decode_turn(bytes: &[u8]) -> Result<TurnBody, CodecError> {
 struct ProfileJson {
     epoch: u64,
     changed: Option<i64>,
+    /// The epoch itself if it is missing: operators wrote all profiles before there was learning.
+    #[serde(default)]
+    settled: Option<u64>,
     #[serde(default)]
     goals: Vec<String>,
     #[serde(default)]
@@ -104,17 +107,21 @@ struct ProfileJson {
 
 /// A profile as bytes.
 pub fn encode_profile(profile: &Profile) -> Vec<u8> {
-    let Profile { epoch, changed, goals, preferences, past_mistakes, summary, own } = profile.clone();
+    let Profile { epoch, changed, settled, goals, preferences, past_mistakes, summary, own } =
+        profile.clone();
+    let settled = Some(settled);
     let changed = changed.map(Timestamp::as_millisecond);
-    encode(&ProfileJson { epoch, changed, goals, preferences, past_mistakes, summary, own })
+    encode(&ProfileJson { epoch, changed, settled, goals, preferences, past_mistakes, summary, own })
 }
 
 /// A profile from its bytes.
 pub fn decode_profile(bytes: &[u8]) -> Result<Profile, CodecError> {
-    let ProfileJson { epoch, changed, goals, preferences, past_mistakes, summary, own } = decode(bytes)?;
+    let ProfileJson { epoch, changed, settled, goals, preferences, past_mistakes, summary, own } =
+        decode(bytes)?;
     Ok(Profile {
         epoch,
         changed: changed.map(time).transpose()?,
+        settled: settled.unwrap_or(epoch),
         goals,
         preferences,
         past_mistakes,
@@ -143,6 +150,9 @@ struct ReceiptJson {
     standing: Vec<ItemJson>,
     /// Those of the section `recalled`.
     items: Vec<ItemJson>,
+    /// Of items that say what is so no longer: place among all items, and since which millisecond.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ended: Vec<(usize, i64)>,
     context_hash: String,
     degraded: Option<String>,
     timings_us: Vec<(String, u64)>,
@@ -156,8 +166,13 @@ type ItemJson = (u64, u32, u32, f32, u32, Option<u8>);
 
 const SECTIONS: [Section; 5] =
     [Section::Identity, Section::Profile, Section::Recalled, Section::Summary, Section::Standing];
-const REASONS: [DropReason; 4] =
-    [DropReason::Budget, DropReason::AlreadyInRequest, DropReason::NotRelevant, DropReason::Repeated];
+const REASONS: [DropReason; 5] = [
+    DropReason::Budget,
+    DropReason::AlreadyInRequest,
+    DropReason::NotRelevant,
+    DropReason::Repeated,
+    DropReason::Quarantined,
+];
 
 /// A value's place in its table of stored numbers; every value stands in its table.
 fn code<T: PartialEq>(table: &[T], value: &T) -> u8 {
@@ -170,6 +185,12 @@ fn known<T: Copy>(table: &[T], code: u8) -> Result<T, CodecError> {
 
 fn time(millisecond: i64) -> Result<Timestamp, CodecError> {
     Timestamp::from_millisecond(millisecond).map_err(|error| CodecError::Damaged(error.to_string()))
+}
+
+/// Standing items, then recalled ones: as they are written.
+fn items_in_order(receipt: &Receipt) -> impl Iterator<Item = &ReceiptItem> {
+    let of = |section| receipt.items.iter().filter(move |item| item.section == section);
+    of(Section::Standing).chain(of(Section::Recalled))
 }
 
 fn items_of(receipt: &Receipt, section: Section) -> Vec<ItemJson> {
@@ -213,6 +234,10 @@ pub fn encode_receipt(receipt: &Receipt) -> Vec<u8> {
             .collect(),
         standing: items_of(receipt, Section::Standing),
         items: items_of(receipt, Section::Recalled),
+        ended: items_in_order(receipt)
+            .enumerate()
+            .filter_map(|(at, item)| Some((at, item.ended?.as_millisecond())))
+            .collect(),
         context_hash: receipt.context_hash.clone(),
         degraded: receipt.degraded.clone(),
         timings_us: receipt
@@ -231,9 +256,14 @@ pub fn decode_receipt(bytes: &[u8]) -> Result<Receipt, CodecError> {
     let recalled = json.items.into_iter().map(|item| (Section::Recalled, item));
     let items = standing.chain(recalled).map(|(section, (turn, from, to, score, tokens, dropped))| {
         let dropped = dropped.map(|reason| known(&REASONS, reason)).transpose()?;
-        Ok(ReceiptItem { section, turn, bytes: (from, to), score, tokens, dropped })
+        Ok(ReceiptItem { section, turn, bytes: (from, to), score, tokens, dropped, ended: None })
     });
-    let items = items.collect::<Result<_, CodecError>>()?;
+    let mut items = items.collect::<Result<Vec<_>, CodecError>>()?;
+    for (at, millisecond) in json.ended {
+        if let Some(item) = items.get_mut(at) {
+            item.ended = Some(time(millisecond)?);
+        }
+    }
     Ok(Receipt {
         id: ReceiptId(json.id),
         session: json.session.map(SessionId::new).transpose().map_err(damaged)?,
@@ -290,6 +320,7 @@ mod tests {
                 score: 1.25,
                 tokens: 0,
                 dropped: Some(DropReason::NotRelevant),
+                ended: None,
             }],
             context_hash: "cd".into(),
             degraded: Some("embed_deadline".into()),

@@ -3,6 +3,7 @@
 //! Owns no thread and no wall clock. Each method blocks; call it from a thread that may.
 
 mod backfill;
+mod beliefs;
 mod context;
 mod erase;
 mod forget;
@@ -71,6 +72,7 @@ pub struct Memory {
     /// One for each model, whether the store has use for it just now or not.
     embedders: RwLock<Vec<Arc<dyn Embedder>>>,
     shards: ShardCache,
+    beliefs: beliefs::BeliefsCache,
 }
 
 impl Memory {
@@ -83,7 +85,8 @@ impl Memory {
         let secret = store.secret()?;
         let shards = ShardCache::new(settings.shard_cache_bytes_max);
         let fence_key = FenceKey::derive(&secret);
-        Ok(Self { store, clock, settings, secret, fence_key, embedders: RwLock::default(), shards })
+        let beliefs = beliefs::BeliefsCache::new();
+        Ok(Self { store, clock, settings, secret, fence_key, embedders: RwLock::default(), shards, beliefs })
     }
 
     /// The store, for plain reads, identities and keys.

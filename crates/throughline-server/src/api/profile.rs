@@ -67,7 +67,7 @@ pub(crate) struct ProfileOut {
 
 impl From<Profile> for ProfileOut {
     fn from(profile: Profile) -> Self {
-        let Profile { epoch, changed, goals, preferences, past_mistakes, summary, own } = profile;
+        let Profile { epoch, changed, goals, preferences, past_mistakes, summary, own, .. } = profile;
         let mut slots = Map::new();
         slots.insert("goals".into(), goals.into());
         slots.insert("preferences".into(), preferences.into());

@@ -101,6 +101,7 @@ impl<'a> Part<'a> {
             score: p.score,
             tokens: 0,
             dropped: reason(p),
+            ended: p.ended,
         };
         Self { section, head, passages, items: passages.iter().map(item).collect() }
     }
@@ -186,6 +187,8 @@ impl Block<'_> {
 fn reason(passage: &RecalledPassage<'_>) -> Option<DropReason> {
     if passage.already_in_request {
         Some(DropReason::AlreadyInRequest)
+    } else if passage.quarantined {
+        Some(DropReason::Quarantined)
     } else if !passage.relevant || passage.text.trim().is_empty() {
         Some(DropReason::NotRelevant)
     } else {

@@ -49,6 +49,10 @@ pub struct RecalledPassage<'a> {
     pub already_in_request: bool,
     /// Strong enough a match to help.
     pub relevant: bool,
+    /// Since when what it says is so no longer, if that is known.
+    pub ended: Option<Timestamp>,
+    /// It reads like an instruction to the model.
+    pub quarantined: bool,
 }
 
 impl RecalledPassage<'_> {
@@ -64,7 +68,9 @@ impl RecalledPassage<'_> {
             (Role::Assistant, None) => "the assistant said".into(),
             (Role::System, None) => "the app said".into(),
         };
-        entry(&format!("{} ({age}), {said}: {}", date.strftime("%A %F"), self.text.trim()))
+        let ended = self.ended.map(|end| format!(", no longer so since {}", zone.date(end).strftime("%F")));
+        let ended = ended.unwrap_or_default();
+        entry(&format!("{} ({age}{ended}), {said}: {}", date.strftime("%A %F"), self.text.trim()))
     }
 
     /// Whether it holds all of the other's words because it is a part of the same turn.
@@ -157,11 +163,23 @@ mod tests {
             score: 1.0,
             already_in_request: false,
             relevant: true,
+            ended: None,
+            quarantined: false,
         }
     }
 
     fn line(role: Role, name: Option<&str>, text: &str) -> String {
         passage(role, name, text).line(at("2026-11-22T08:00:00Z"), &ZoneOffsets::utc())
+    }
+
+    #[test]
+    fn a_line_says_that_it_is_so_no_longer() {
+        let ended = Some(at("2026-11-21T10:00:00Z"));
+        let passage = RecalledPassage { ended, ..passage(Role::User, None, "I live in Porto.") };
+        assert_eq!(
+            passage.line(at("2026-11-22T08:00:00Z"), &ZoneOffsets::utc()),
+            "- Friday 2026-11-20 (2 days ago, no longer so since 2026-11-21), the user said: I live in Porto."
+        );
     }
 
     #[test]

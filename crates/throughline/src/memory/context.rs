@@ -1,6 +1,6 @@
 //! Building the context of a request, and building it again from its receipt.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -14,11 +14,15 @@ use crate::model::{
 };
 use crate::recall::{Degraded, RecallRequest, StandingItem, passage_text};
 
+use super::beliefs::Standing;
 use super::recall::timed;
 use super::{Memory, MemoryError};
 
 /// The longest text a context is searched for: the end of a long message says what is wanted.
 const QUERY_BYTES_MAX: usize = 4_096;
+
+/// Versions of a profile that a session may lie behind; one that lies further behind sees a newer one.
+const PROFILE_VERSIONS_BACK_MAX: usize = 64;
 
 /// What a context is built for.
 #[derive(Debug, Clone)]
@@ -112,7 +116,9 @@ impl Memory {
         timings.extend(recalled.timings);
 
         let identity = self.identity_of(scope)?;
-        let profile = self.store.profile(scope, None)?;
+        let profile = self.profile_of_thread(scope, &thread)?;
+        let beliefs = self.beliefs(scope)?;
+        let standings = beliefs.by_turn();
         let budget = match request.budget_tokens {
             Some(tokens) => self.settings.budget.scaled_to(tokens),
             None => self.settings.budget,
@@ -122,15 +128,17 @@ impl Memory {
         // What was said twice in the same words is shown once, the better of the two: a question asked every day must not
         // push its answer out.
         let mut said = HashSet::new();
-        let passages: Vec<RecalledPassage<'_>> = recalled
+        let mut passages: Vec<RecalledPassage<'_>> = recalled
             .items
             .iter()
             .map(|item| RecalledPassage {
                 already_in_request: visible(&item.turn),
                 relevant: item.is_relevant() && said.insert(item.text().trim()),
-                ..passage(&item.turn, item.bytes, item.score)
+                ..judged(passage(&item.turn, item.bytes, item.score), &standings)
             })
             .collect();
+        // What is so no longer is served last: it explains, but does not answer.
+        passages.sort_by_key(|passage| passage.ended.is_some());
         // Of a wish, the later: that is when it was last meant.
         let said_later = |item: &StandingItem| {
             let same = |other: &&StandingItem| other.text().trim() == item.text().trim();
@@ -142,11 +150,14 @@ impl Memory {
             .map(|item| RecalledPassage {
                 already_in_request: visible(&item.turn),
                 relevant: !said_later(item),
-                ..passage(&item.turn, item.bytes, item.score)
+                ..judged(passage(&item.turn, item.bytes, item.score), &standings)
             })
+            .filter(|passage| passage.ended.is_none())
             .collect();
         let found = Passages { standing: &standing, recalled: &passages };
-        let times = standing.iter().chain(&passages).map(|passage| passage.time).chain([now]);
+        let shown = || standing.iter().chain(&passages);
+        let times = shown().map(|passage| passage.time).chain(shown().filter_map(|passage| passage.ended));
+        let times = times.chain([now]);
         let zone = ZoneOffsets::at(request.zone.as_ref().unwrap_or(&self.settings.zone), times);
         let composed = timed(&mut timings, "compose", || {
             self.compose(scope.tenant(), identity.as_ref(), &profile, found, (now, &zone), &budget)
@@ -195,6 +206,8 @@ impl Memory {
                     Some(RecalledPassage {
                         already_in_request: item.dropped == Some(DropReason::AlreadyInRequest),
                         relevant: item.dropped != Some(DropReason::NotRelevant),
+                        ended: item.ended,
+                        quarantined: item.dropped == Some(DropReason::Quarantined),
                         ..passage(turn, item.bytes, item.score)
                     })
                 })
@@ -221,6 +234,25 @@ impl Memory {
         let key = &self.fence_key;
         let input = ComposeInput { identity, profile, standing, recalled, now, zone, budget, key, tenant };
         compose(&input, &|text| self.settings.token_encoding.count(text))
+    }
+
+    /// The profile as the session sees it: as it was when the session began, but for what an operator wrote since and for
+    /// what was taken back. So the beginning of the prompt stays the same while a session lasts.
+    fn profile_of_thread(&self, scope: &Scope, thread: &Thread) -> Result<Profile, MemoryError> {
+        let mut profile = self.store.profile(scope, None)?;
+        let Some(first) = thread.visible.last().filter(|_| profile.epoch > profile.settled) else {
+            return Ok(profile);
+        };
+        let Some(first) = self.store.turns(scope, &[*first])?.pop() else { return Ok(profile) };
+        let settled = profile.settled;
+        for _ in 0..PROFILE_VERSIONS_BACK_MAX {
+            let since = profile.changed.is_some_and(|changed| changed > first.recorded);
+            if !since || profile.epoch <= settled {
+                break;
+            }
+            profile = self.store.profile(scope, Some(profile.epoch - 1))?;
+        }
+        Ok(profile)
     }
 
     /// The agent's own identity, else the tenant's.
@@ -263,7 +295,29 @@ fn passage(turn: &Turn, bytes: (u32, u32), score: f32) -> RecalledPassage<'_> {
         score,
         already_in_request: false,
         relevant: true,
+        ended: None,
+        quarantined: false,
     }
+}
+
+/// The passage with what is known of what it says.
+fn judged<'a>(
+    passage: RecalledPassage<'a>,
+    standings: &HashMap<u64, Vec<(&str, Standing)>>,
+) -> RecalledPassage<'a> {
+    let mut judged = passage;
+    let mut holds = false;
+    let known = standings.get(&passage.turn).into_iter().flatten();
+    for (_, standing) in known.filter(|(quote, _)| passage.text.contains(quote)) {
+        match standing {
+            Standing::Holds => holds = true,
+            Standing::Ended(end) => judged.ended = judged.ended.max(Some(*end)),
+            Standing::Quarantined => judged.quarantined = true,
+        }
+    }
+    // A passage that says something else besides is not over as a whole.
+    judged.ended = judged.ended.filter(|_| !holds);
+    judged
 }
 
 fn last_user_text(messages: &[Said]) -> Option<String> {

@@ -49,6 +49,7 @@ impl Memory {
         let cleared = without(&forgotten, &before, &memory.text);
         let mut profile = truth::profile(&cleared, &truth::derive(&left, now), now);
         profile.changed = Some(now);
+        profile.settled = before.epoch + 1;
         let mut receipts = Vec::new();
         self.store.receipts(&scope, &mut |receipt| {
             if forgotten.says(&receipt.query) {
@@ -66,6 +67,7 @@ impl Memory {
         };
         let report = self.store.forget(&scope, forget)?;
         self.shards.forget_user(&scope.user);
+        self.beliefs.forget_user(&scope.user);
         Ok(Some(report))
     }
 

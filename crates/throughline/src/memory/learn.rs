@@ -280,7 +280,7 @@ impl Memory {
     /// What holds, the weightiest first.
     fn known(&self, scope: &Scope) -> Result<Vec<MemoryRecord>, MemoryError> {
         let now = self.now();
-        let mut known = truth::derive(&self.ledger(scope)?, now);
+        let mut known = self.beliefs(scope)?.memories.clone();
         known.retain(|memory| memory.holds_at(now));
         known.sort_by(|a, b| truth::weight(b, now).total_cmp(&truth::weight(a, now)));
         known.truncate(KNOWN_MEMORIES_MAX);

@@ -99,10 +99,9 @@ impl Memory {
         scope: &Scope,
         request: &MemoriesRequest,
     ) -> Result<Vec<MemoryRecord>, MemoryError> {
-        let entries = self.ledger(scope)?;
         let memories = match request.as_of {
-            Some(moment) => truth::believed_at(&entries, moment),
-            None => truth::derive(&entries, self.now()),
+            Some(moment) => truth::believed_at(&self.ledger(scope)?, moment),
+            None => truth::derive(&self.ledger(scope)?, self.now()),
         };
         let wanted = |memory: &MemoryRecord| {
             request.kind.is_none_or(|kind| memory.kind == kind)
@@ -301,6 +300,9 @@ impl Memory {
             let mut profile = wanted.unwrap_or_else(|| truth::profile(&before, &memories, now));
             profile.changed = Some(now);
             let changed = !profile.same_content(&before);
+            if by == Author::Operator || takes_away(&before, &profile) {
+                profile.settled = before.epoch + 1;
+            }
             if acts.is_empty() && job.is_none() && !changed {
                 return Ok(memories);
             }
@@ -349,6 +351,27 @@ impl Memory {
             evidence: None,
         })
     }
+}
+
+/// Whether something that a profile said is not in its successor.
+fn takes_away(before: &Profile, after: &Profile) -> bool {
+    let lists = [
+        (&before.goals, &after.goals),
+        (&before.preferences, &after.preferences),
+        (&before.past_mistakes, &after.past_mistakes),
+    ];
+    let gone =
+        |(before, after): (&Vec<String>, &Vec<String>)| before.iter().any(|entry| !after.contains(entry));
+    let parts = |summary: &Option<String>| -> Vec<String> {
+        summary
+            .iter()
+            .flat_map(|summary| summary.split(". "))
+            .map(|part| part.trim_end_matches('.').to_owned())
+            .collect()
+    };
+    lists.into_iter().any(gone)
+        || gone((&parts(&before.summary), &parts(&after.summary)))
+        || before.own.iter().any(|(slot, value)| after.own.get(slot) != Some(value))
 }
 
 fn check_sizes(text: &str, value: Option<&str>) -> Result<(), MemoryError> {

@@ -19,6 +19,9 @@ pub struct Profile {
     pub epoch: ProfileEpoch,
     /// When this version was made; none for the empty profile.
     pub changed: Option<Timestamp>,
+    /// The newest version that sessions see which began before it: an operator's, or one that takes something back. What
+    /// learning only adds waits for the next session, so that a prompt's beginning stays the same.
+    pub settled: ProfileEpoch,
     /// What the user wants to reach.
     pub goals: Vec<String>,
     /// What the user likes things to be.

@@ -66,6 +66,8 @@ pub enum DropReason {
     NotRelevant,
     /// Another item of the context has these words.
     Repeated,
+    /// Its words read like an instruction to the model.
+    Quarantined,
 }
 
 impl DropReason {
@@ -76,6 +78,7 @@ impl DropReason {
             Self::AlreadyInRequest => "already_in_request",
             Self::NotRelevant => "not_relevant",
             Self::Repeated => "repeated",
+            Self::Quarantined => "quarantined",
         }
     }
 }
@@ -95,6 +98,8 @@ pub struct ReceiptItem {
     pub tokens: u32,
     /// Set if it was left out.
     pub dropped: Option<DropReason>,
+    /// Since when what it says is so no longer, as its line says.
+    pub ended: Option<Timestamp>,
 }
 
 /// What a section was given and used.

@@ -60,6 +60,7 @@ pub fn profile(before: &Profile, memories: &[MemoryRecord], now: Timestamp) -> P
     Profile {
         epoch: before.epoch,
         changed: before.changed,
+        settled: before.settled,
         goals,
         preferences,
         past_mistakes,

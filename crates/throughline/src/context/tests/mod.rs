@@ -41,6 +41,8 @@ fn said(turn: u64, time: Timestamp, text: &str) -> RecalledPassage<'_> {
         score: 1.0,
         already_in_request: false,
         relevant: true,
+        ended: None,
+        quarantined: false,
     }
 }
 

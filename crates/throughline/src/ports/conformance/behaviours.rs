@@ -118,6 +118,7 @@ pub(super) fn receipt(number: u128, query: &str) -> Receipt {
             score: 1.5,
             tokens: 12,
             dropped: Some(DropReason::Budget),
+            ended: None,
         }],
         context_hash: "cd".into(),
         degraded: None,

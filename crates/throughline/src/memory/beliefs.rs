@@ -1,0 +1,121 @@
+//! What a scope's ledger comes to, kept while it stays the same: a context asks for it at each request.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use lru::LruCache;
+
+use crate::model::{Entry, MemoryRecord, MemoryState, Scope, Timestamp, UserKey};
+use crate::ports::StoreError;
+use crate::truth;
+
+use super::Memory;
+
+/// Entries of all ledgers that are kept.
+const ENTRIES_KEPT_MAX: usize = 200_000;
+
+/// How long memories may be shown that time alone has ended.
+const STALE_MAX: Duration = Duration::from_secs(60);
+
+/// A ledger and the memories it comes to at a moment.
+pub(super) struct Beliefs {
+    pub(super) entries: Vec<Entry>,
+    pub(super) memories: Vec<MemoryRecord>,
+    at: Timestamp,
+}
+
+/// What was learned from a part of a turn, as far as it matters to whoever reads the turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is so.
+    Holds,
+    /// It is so no longer.
+    Ended(Timestamp),
+    /// It reads like an instruction to the model.
+    Quarantined,
+}
+
+impl Beliefs {
+    /// Of each turn that something was learned from: its quotes, and what has become of what they say.
+    pub(super) fn by_turn(&self) -> HashMap<u64, Vec<(&str, Standing)>> {
+        let mut by_turn: HashMap<u64, Vec<(&str, Standing)>> = HashMap::new();
+        for memory in &self.memories {
+            let standing = match (memory.state, memory.valid_to) {
+                (MemoryState::Quarantined, _) => Standing::Quarantined,
+                (MemoryState::Active, _) => Standing::Holds,
+                (MemoryState::Superseded | MemoryState::Retracted | MemoryState::Expired, Some(end)) => {
+                    Standing::Ended(end)
+                }
+                _ => continue,
+            };
+            for evidence in &memory.evidence {
+                by_turn.entry(evidence.turn).or_default().push((&evidence.quote, standing));
+            }
+        }
+        by_turn
+    }
+}
+
+/// Beliefs by scope, the least recently used dropped first.
+pub(super) struct BeliefsCache(Mutex<Kept>);
+
+struct Kept {
+    scopes: LruCache<Scope, Arc<Beliefs>>,
+    entries: usize,
+}
+
+impl BeliefsCache {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Kept { scopes: LruCache::unbounded(), entries: 0 }))
+    }
+
+    fn get(&self, scope: &Scope, end: u64, now: Timestamp) -> Option<Arc<Beliefs>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let beliefs = kept.scopes.get(scope)?;
+        let known = beliefs.entries.last().map_or(0, |entry| entry.number);
+        let age = now.duration_since(beliefs.at);
+        let fresh = !age.is_negative() && age.unsigned_abs() <= STALE_MAX;
+        (known == end && fresh).then(|| beliefs.clone())
+    }
+
+    fn keep(&self, scope: &Scope, beliefs: &Arc<Beliefs>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.entries += beliefs.entries.len();
+        if let Some(before) = kept.scopes.put(scope.clone(), beliefs.clone()) {
+            kept.entries -= before.entries.len();
+        }
+        while kept.entries > ENTRIES_KEPT_MAX {
+            let Some((_, dropped)) = kept.scopes.pop_lru() else { break };
+            kept.entries -= dropped.entries.len();
+        }
+    }
+
+    /// Drops what is kept of a user.
+    pub(super) fn forget_user(&self, user: &UserKey) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let scopes: Vec<Scope> =
+            kept.scopes.iter().map(|(scope, _)| scope).filter(|scope| scope.user == *user).cloned().collect();
+        for scope in scopes {
+            if let Some(dropped) = kept.scopes.pop(&scope) {
+                kept.entries -= dropped.entries.len();
+            }
+        }
+    }
+}
+
+impl Memory {
+    /// What the scope's ledger comes to now. Read from the store only if somebody has written to it since.
+    pub(super) fn beliefs(&self, scope: &Scope) -> Result<Arc<Beliefs>, StoreError> {
+        let now = self.now();
+        let end = self.store.ledger_end(scope)?;
+        if let Some(beliefs) = self.beliefs.get(scope, end, now) {
+            return Ok(beliefs);
+        }
+        let entries = if end == 0 { Vec::new() } else { self.ledger(scope)? };
+        let memories = truth::derive(&entries, now);
+        let beliefs = Arc::new(Beliefs { entries, memories, at: now });
+        self.beliefs.keep(scope, &beliefs);
+        Ok(beliefs)
+    }
+}
