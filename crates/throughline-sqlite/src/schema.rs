@@ -37,8 +37,11 @@ fn count(migrations: &[&str]) -> u32 {
     u32::try_from(migrations.len()).unwrap_or(u32::MAX)
 }
 
-/// Looks at the header and the list of tables; changes nothing.
+/// Looks at the header and the list of tables, in one view: another process may be making the file. Changes nothing.
 pub(crate) fn file_kind(connection: &Connection) -> Result<FileKind, rusqlite::Error> {
+    if connection.is_autocommit() {
+        return file_kind(&*connection.unchecked_transaction()?);
+    }
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -111,6 +114,29 @@ mod tests {
         migrated(&mut connection, &later).unwrap();
         connection.execute("INSERT INTO a (x, y) VALUES (1, 2)", []).unwrap();
         assert_eq!(file_kind(&connection).unwrap(), FileKind::Store(3));
+    }
+
+    #[test]
+    fn a_file_that_another_process_is_making_is_never_taken_for_a_strangers() {
+        let directory = tempfile::tempdir().unwrap();
+        for round in 0..50 {
+            let file = directory.path().join(round.to_string());
+            let connect = || {
+                let connection = Connection::open(&file).unwrap();
+                connection.busy_timeout(std::time::Duration::from_mins(1)).unwrap();
+                connection
+            };
+            let mut making = connect();
+            making.pragma_update(None, "journal_mode", "WAL").unwrap();
+            let looking = connect();
+            std::thread::scope(|threads| {
+                let maker = threads.spawn(move || migrated(&mut making, MIGRATIONS).unwrap());
+                while !maker.is_finished() {
+                    assert_ne!(file_kind(&looking).unwrap(), FileKind::Foreign);
+                }
+            });
+            assert_eq!(file_kind(&looking).unwrap(), FileKind::Store(newest()));
+        }
     }
 
     #[test]
