@@ -2,7 +2,9 @@
 
 use crate::forget::{self, Forgotten as ForgottenWords};
 use crate::journal::{Indexer, NewTurn};
-use crate::model::{Act, Content, Entry, MemoryId, MessageHash, Profile, Scope, TenantId, Tombstone, Turn};
+use crate::model::{
+    Act, Content, Entry, MemoryId, MessageHash, Profile, ReceiptId, Scope, TenantId, Tombstone, Turn,
+};
 use crate::ports::{Forget, Forgotten, RedactedTurn, TurnsPage};
 use crate::truth;
 
@@ -11,6 +13,9 @@ use super::{Memory, MemoryError};
 
 /// Turns looked through in one step.
 const TURNS_A_READ: usize = 500;
+
+/// How often the scope is looked through again after a forgetting.
+const SWEEPS_MAX: usize = 4;
 
 /// What a key for tombstones is derived for.
 const KEY_PURPOSE: &str = "throughline 2026 tombstones";
@@ -50,22 +55,31 @@ impl Memory {
         let mut profile = truth::profile(&cleared, &truth::derive(&left, now), now);
         profile.changed = Some(now);
         profile.settled = before.epoch + 1;
-        let mut receipts = Vec::new();
-        self.store.receipts(&scope, &mut |receipt| {
-            if forgotten.says(&receipt.query) {
-                receipts.push(receipt.id);
-            }
-        })?;
         let forget = Forget {
             after: entries.last().map_or(0, |entry| entry.number),
             tombstones,
             entries: numbers,
             turns: self.redacted(&scope, &forgotten)?,
-            receipts,
+            receipts: self.receipts_that_say(&scope, &forgotten)?,
             profile: (!profile.same_content(&before)).then_some(profile),
             now,
         };
-        let report = self.store.forget(&scope, forget)?;
+        let mut report = self.store.forget(&scope, forget)?;
+        // Who read the tombstones before there was this one may have written the words since.
+        for _ in 0..SWEEPS_MAX {
+            let turns = self.redacted(&scope, &forgotten)?;
+            let receipts = self.receipts_that_say(&scope, &forgotten)?;
+            if turns.is_empty() && receipts.is_empty() {
+                break;
+            }
+            let after = self.store.ledger_end(&scope)?;
+            let (tombstones, entries, profile) = (Vec::new(), Vec::new(), None);
+            let sweep = Forget { after, tombstones, entries, turns, receipts, profile, now: self.now() };
+            let swept = self.store.forget(&scope, sweep)?;
+            report.turns += swept.turns;
+            report.passages += swept.passages;
+            report.receipts += swept.receipts;
+        }
         self.shards.forget_user(&scope.user);
         self.beliefs.forget_user(&scope.user);
         Ok(Some(report))
@@ -75,6 +89,21 @@ impl Memory {
     pub(super) fn forgotten(&self, scope: &Scope) -> Result<ForgottenWords, MemoryError> {
         let tombstones = self.store.tombstones(scope)?;
         Ok(ForgottenWords::new(&self.key_for(KEY_PURPOSE), scope, &tombstones))
+    }
+
+    /// The receipts whose query says it.
+    fn receipts_that_say(
+        &self,
+        scope: &Scope,
+        forgotten: &ForgottenWords,
+    ) -> Result<Vec<ReceiptId>, MemoryError> {
+        let mut receipts = Vec::new();
+        self.store.receipts(scope, &mut |receipt| {
+            if forgotten.says(&receipt.query) {
+                receipts.push(receipt.id);
+            }
+        })?;
+        Ok(receipts)
     }
 
     /// The turns that say it, without it.
