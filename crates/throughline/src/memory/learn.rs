@@ -48,10 +48,10 @@ impl Default for LearnSettings {
         Self {
             quiet: Duration::from_secs(10),
             turns_max: 12,
-            lease: Duration::from_secs(120),
+            lease: Duration::from_mins(2),
             attempts_max: 5,
             retry: Duration::from_secs(5),
-            retry_max: Duration::from_secs(600),
+            retry_max: Duration::from_mins(10),
         }
     }
 }

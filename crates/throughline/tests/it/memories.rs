@@ -9,7 +9,7 @@ use throughline::model::{
 
 use crate::support::{World, assistant, scope, texts, user};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 fn note(text: &str) -> NewMemory {
     NewMemory {
