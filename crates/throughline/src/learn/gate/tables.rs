@@ -203,8 +203,9 @@ fn english() -> Written {
             "i have [now|just|already|also] scheduled|booked|opened|ordered|reserved|set|created|sent|cancelled|canceled|noted|saved|added|filed|registered|moved|arranged|submitted|reported",
             "i will|would remind|follow|send|book|schedule|call|contact|order|keep|always|never|avoid|stop|use|check|notify|let .. [you]",
             "as agreed|discussed|decided",
-            "we [have] agreed|decided|settled|chose|will|are going",
-            "your order|booking|appointment|reservation|ticket|refund is|was|has",
+            "we [have] agreed|decided|settled|chose",
+            "we are going with",
+            "your order|booking|appointment|reservation|ticket|refund is|was|has [been] [now] confirmed|booked|cancelled|canceled|scheduled|shipped|approved",
         ],
         ..Written::default()
     }

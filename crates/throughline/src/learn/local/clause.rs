@@ -12,6 +12,8 @@ pub(super) struct Start {
     pub(super) at: usize,
     /// Behind "I think" or "maybe".
     pub(super) vague: bool,
+    /// Nothing but leads stands before it: only here a wish or a warning is one.
+    pub(super) first: bool,
 }
 
 /// The places of a sentence, rising.
@@ -25,7 +27,7 @@ pub(super) fn starts(language: &Language, words: &[Word]) -> Vec<Start> {
             break;
         }
         if opens {
-            let start = behind_leads(language, words, at);
+            let start = Start { first: starts.is_empty(), ..behind_leads(language, words, at) };
             if starts.last().is_none_or(|last| last.at < start.at) {
                 starts.push(start);
             }
@@ -52,7 +54,7 @@ fn behind_leads(language: &Language, words: &[Word], mut at: usize) -> Start {
             _ => break,
         }
     }
-    Start { at, vague }
+    Start { at, vague, first: false }
 }
 
 /// Where the clause that goes on at a word ends: at a mark, or where another begins.

@@ -47,7 +47,9 @@ impl<'a> Sentence<'a> {
                 continue;
             }
             let matched = |rule: &'a Rule| {
-                let matched = rule.pattern.matches(self.words, start.at, &reader)?;
+                // What is kept in its words is kept only if it is certain.
+                let fits = (start.first || !rule.is_order()) && !(start.vague && rule.is_slotless());
+                let matched = rule.pattern.matches(self.words, start.at, &reader).filter(|_| fits)?;
                 let said = self.said(rule, start, &matched);
                 let end = if rule.is_slotless() { self.words.len() } else { matched.end };
                 (!said.is_empty()).then_some((end, said))
@@ -66,7 +68,7 @@ impl<'a> Sentence<'a> {
     }
 
     fn said(&self, rule: &Rule, start: Start, matched: &Matched) -> Vec<Proposal> {
-        let list = self.list(matched);
+        let list = if rule.pattern.ends_with_list() { self.list(matched) } else { Vec::new() };
         let clause = clause::end(self.language, self.words, list.last().map_or(matched.end, |item| item.end));
         let end = if rule.is_slotless() { self.words.len() } else { clause.max(matched.end) };
         let first = if start.at > 0 && self.leads_with_time(start.at) { 0 } else { start.at };
@@ -189,6 +191,11 @@ impl<'a> Sentence<'a> {
     /// The further things of a list that ends the clause: of "a, b and c", b and c.
     fn list(&self, matched: &Matched) -> Vec<Range<usize>> {
         let mut items = Vec::new();
+        let first = matched.captures.last().map_or(&[][..], |last| &self.words[last.clone()]);
+        // "buying food, drinks and clothes" is one thing to do.
+        if first.len() > 1 && first[0].text.ends_with("ing") {
+            return items;
+        }
         let mut closed = false;
         let mut at = matched.end;
         let joins = |word: &Word| word.is_one_of(self.language.lists);
@@ -207,7 +214,7 @@ impl<'a> Sentence<'a> {
                     word.token != Token::Mark(',') && !word.is_mark() && !word.is_one_of(self.language.stops)
                 })
                 .count();
-            let begins_clause = self.words.get(start).is_some_and(|word| {
+            let begins_clause = self.words[start.min(self.words.len())..].iter().take(count).any(|word| {
                 word.is_one_of(self.language.clause_words) || word.is_one_of(self.language.vague)
             });
             let after = self.words.get(start + count);

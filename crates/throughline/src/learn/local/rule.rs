@@ -161,6 +161,12 @@ impl Rule {
         self.says.iter().all(|says| matches!(says.slot, Slot::None))
     }
 
+    /// "Always …", "never …": an order, which stands at the beginning of its sentence.
+    pub(super) fn is_order(&self) -> bool {
+        let order = |says: &Says| matches!(says.kind, MemoryKind::Preference | MemoryKind::Lesson);
+        self.is_slotless() && self.says.iter().all(order)
+    }
+
     pub(super) fn table(rows: &[Row]) -> Vec<Self> {
         rows.iter().map(|(pattern, says)| Self { pattern: Pattern::new(pattern), says }).collect()
     }

@@ -27,9 +27,7 @@ pub(super) fn words() -> Written {
             "yesterday|tomorrow",
         ],
         hedges: &["i think|guess|believe|suppose [that]", "maybe|perhaps|probably|apparently|supposedly"],
-        joins: &[
-            "and", "but", "because", "so", "since", "while", "although", "though", "plus", "as", "cause",
-        ],
+        joins: &["and", "but", "because", "so", "since", "although", "though", "plus", "as"],
         lists: &["and", "or", "&"],
         takes_back: &[
             "if",
@@ -177,6 +175,7 @@ pub(super) fn words() -> Written {
         ],
         articles: &["a", "an", "the", "some", "any", "my", "our", "to", "new"],
         vague: &[
+            "of",
             "it",
             "this",
             "that",

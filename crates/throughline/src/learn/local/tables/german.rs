@@ -190,7 +190,7 @@ const RULES: &[Row] = &[
     ("meine hobbys sind <things>", &[fact("hobby")]),
     ("ich spreche <things>", &[fact("speaks")]),
     ("ich lerne <things>", &[fact("learning")]),
-    ("ich benutze|verwende|nutze [nur] <tool>", &[fact("uses")]),
+    ("ich benutze|verwende|nutze [nur] <tools>", &[fact("uses")]),
     (
         "ich bin von <thing> auf <thing> umgestiegen|gewechselt",
         &[fact("uses").value(1).change(), fact("uses").denied()],
@@ -204,7 +204,6 @@ const RULES: &[Row] = &[
         &[remembered(Decision)],
     ),
     ("antworte [mir] immer|nur [auf|in] <tongue>", &[taste("answer_language")]),
-    ("immer|nie|niemals <phrase>", &[remembered(Preference)]),
     ("ab jetzt|sofort <phrase>", &[remembered(Preference)]),
     ("mein ziel ist|ist, [es] , <phrase>", &[goal()]),
     ("ich habe [am] <date> einen|eine <occasion>", &[event()]),
