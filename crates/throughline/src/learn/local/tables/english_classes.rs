@@ -64,7 +64,7 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
     ("os", "macos|windows|linux|ubuntu|debian|fedora|android|ios|arch|nixos|freebsd"),
     (
         "command",
-        "answer|reply|respond|write|use|give|keep|add|include|show|explain|call|address|speak|put|format|start|end|ask|\
+        "answer|reply|respond|write|use|keep|add|include|show|explain|call|address|speak|put|format|start|end|ask|\
          suggest|recommend|mention|book|send|skip|avoid|tell|cite|translate|cook|schedule|check|commit|push|deploy|\
          delete|contact|round|convert|assume|provide|list|sort|prefer|wrap|run|test|propose|offer|quote|link|sign|make",
     ),

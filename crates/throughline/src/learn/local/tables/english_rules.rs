@@ -244,6 +244,7 @@ pub(super) const RULES: &[Row] = &[
         &[taste("answer_length")],
     ),
     ("always|never <command> <phrase>", &[words(Preference)]),
+    ("always|never give me <phrase>", &[words(Preference)]),
     ("from now on , <phrase>", &[words(Preference)]),
     ("in|for [the] future , <phrase>", &[words(Preference)]),
     ("contact me <phrase>", &[words(Preference)]),
