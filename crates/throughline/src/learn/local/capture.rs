@@ -50,19 +50,18 @@ impl Capture for Reader<'_> {
             return if counts { ends } else { Vec::new() };
         }
         match class {
-            "name" => self.capitals(words, at),
             "introduced" if words[0].is_one_of(self.language.greetings) => self.capitals(words, at),
             "introduced" => Vec::new(),
             "place" | "org" | "proper" | "propers" => self.proper(class, words, at),
             "title" if first.token == Token::Quotation => vec![at + 1],
-            "title" => self.capitals(words, at),
+            "name" | "title" => self.capitals(words, at),
             "word" => one(first.token == Token::Word && !self.is_vague(first) && is_end(words, at + 1)),
             "topic" => one(first.token == Token::Word && !self.is_vague(first)),
             "thing" | "things" | "tools" => self.things(class, words, at, last),
             "aim" => self.aim(words, at),
-            "phrase" => self.phrases(words, at, last),
+            "phrase" => phrases(words, at, last),
             "failing" => {
-                let end = *self.phrases(words, at, true).first().unwrap_or(&at);
+                let end = *phrases(words, at, true).first().unwrap_or(&at);
                 let fails =
                     |word: &Word| self.language.class("failure").iter().any(|phrase| word.is_one_of(phrase));
                 // "it broke" as much as "X went flat": what failed may be all there is.
@@ -132,6 +131,24 @@ fn remote(words: &[Word], at: usize) -> Vec<usize> {
         (true, _) => vec![at + 2],
         (_, true) => vec![at + 1],
         _ => Vec::new(),
+    }
+}
+
+/// "eat less before" ends with "less".
+fn without_loose_end(words: &[Word], at: usize, mut end: usize) -> usize {
+    while end > at + 1 && words[end - 1].is_one_of(LOOSE) {
+        end -= 1;
+    }
+    end
+}
+
+fn phrases(words: &[Word], at: usize, last: bool) -> Vec<usize> {
+    let ends = |word: &Word| matches!(word.token, Token::Mark(',' | ';' | '.' | '!' | '?' | '(' | '…'));
+    let most = words[at..].iter().take(PHRASE_WORDS_MAX).take_while(|word| !ends(word)).count();
+    match (most, last) {
+        (0, _) => Vec::new(),
+        (_, true) => vec![at + most],
+        (_, false) => (at + 1..=at + most).collect(),
     }
 }
 
@@ -219,7 +236,7 @@ impl Reader<'_> {
         if most == 0 || taken.iter().any(|word| word.is_one_of(self.language.of_you)) {
             return Vec::new();
         }
-        let end = self.without_loose_end(words, at + article, at + article + most);
+        let end = without_loose_end(words, at + article, at + article + most);
         if last { vec![end] } else { (at + article + 1..=end).collect() }
     }
 
@@ -230,28 +247,10 @@ impl Reader<'_> {
         }
         let ends = |word: &Word| word.is_mark() || word.is_one_of(self.language.hard_stops);
         let taken = words[at..].iter().take(DOING_WORDS_MAX).take_while(|word| !ends(word)).count();
-        let end = self.without_loose_end(words, at, at + taken);
+        let end = without_loose_end(words, at, at + taken);
         let points =
             |word: &Word| word.is_one_of(self.language.of_you) || word.is_one_of(&["this", "that", "it"]);
         if end > at + 1 && !words[at..end].iter().any(points) { vec![end] } else { Vec::new() }
-    }
-
-    /// "eat less before" ends with "less".
-    fn without_loose_end(&self, words: &[Word], at: usize, mut end: usize) -> usize {
-        while end > at + 1 && words[end - 1].is_one_of(LOOSE) {
-            end -= 1;
-        }
-        end
-    }
-
-    fn phrases(&self, words: &[Word], at: usize, last: bool) -> Vec<usize> {
-        let ends = |word: &Word| matches!(word.token, Token::Mark(',' | ';' | '.' | '!' | '?' | '(' | '…'));
-        let most = words[at..].iter().take(PHRASE_WORDS_MAX).take_while(|word| !ends(word)).count();
-        match (most, last) {
-            (0, _) => Vec::new(),
-            (_, true) => vec![at + most],
-            (_, false) => (at + 1..=at + most).collect(),
-        }
     }
 
     fn date(&self, words: &[Word], at: usize) -> Vec<usize> {

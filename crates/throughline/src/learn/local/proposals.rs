@@ -75,14 +75,14 @@ impl<'a> Sentence<'a> {
         let quote = self.text(first..end);
         let mut proposals = Vec::new();
         for says in rule.says {
-            let last = matched.captures.len().checked_sub(1);
-            let listed = matches!(says.value, Value::Captured(capture) if Some(capture) == last);
+            let widest = matched.captures.len().checked_sub(1);
+            let listed = matches!(says.value, Value::Captured(capture) if Some(capture) == widest);
             let values: Vec<Range<usize>> = match says.value {
                 Value::Captured(capture) => {
                     let own = matched.captures.get(capture).cloned();
                     own.into_iter().chain(if listed { list.clone() } else { Vec::new() }).collect()
                 }
-                Value::Fixed(_) | Value::Whatever => vec![0..0],
+                Value::Fixed(_) | Value::Whatever => vec![Range::default()],
             };
             proposals.extend(
                 values.into_iter().filter_map(|value| self.proposal(*says, value, start, matched, quote)),

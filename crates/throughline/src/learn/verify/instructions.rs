@@ -140,7 +140,7 @@ pub(super) fn addresses_model(text: &str) -> bool {
         || MARKS.iter().any(|mark| small.contains(mark))
         || PATTERNS.iter().any(|pattern| pattern.stands_in(&words))
         // What stands in quotation marks is one token, and may be the instruction itself.
-        || quoted_parts(text).any(|inner| addresses_model(inner))
+        || quoted_parts(text).any(addresses_model)
 }
 
 fn quoted_parts(text: &str) -> impl Iterator<Item = &str> {

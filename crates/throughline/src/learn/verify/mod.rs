@@ -50,7 +50,7 @@ pub fn verify(
     let mut seen = HashSet::new();
     let read = LocalExtractor.extract(batch).map(|read| read.proposals).unwrap_or_default();
     for mut proposal in proposals {
-        proposal.slot = proposal.slot.map(normalised);
+        proposal.slot = proposal.slot.as_ref().map(normalised);
         match claim(batch, &proposal, &read, generation, forgotten) {
             Ok(claim) if seen.insert(claim.id) => verified.claims.push(claim),
             Ok(_) => {}
@@ -115,7 +115,7 @@ fn claim(
 }
 
 /// "The User" is the user, and "Home town" is `home_town`.
-fn normalised(slot: SlotKey) -> SlotKey {
+fn normalised(slot: &SlotKey) -> SlotKey {
     let small = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     let subject = small(&slot.subject);
     let subject =

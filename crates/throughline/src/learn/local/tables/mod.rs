@@ -17,7 +17,6 @@ use super::rule::{Row, Rule};
 use crate::learn::pattern::Pattern;
 
 /// A language as it is written down.
-#[derive(Default)]
 pub(super) struct Written {
     /// May stand before a statement and says nothing: "actually".
     pub(super) leads: &'static [&'static str],
@@ -101,7 +100,7 @@ pub(super) static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
         classes: words.classes.iter().map(|(class, phrases)| (*class, phrases_of(phrases))).collect(),
         words,
     };
-    [english::words(), german::words(), french::words(), spanish::words()].map(read).into()
+    [english::ENGLISH, german::GERMAN, french::FRENCH, spanish::SPANISH].map(read).into()
 });
 
 fn phrases_of(written: &'static str) -> Vec<Phrase> {
