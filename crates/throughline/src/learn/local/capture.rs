@@ -2,7 +2,7 @@
 //!
 //! | class | takes |
 //! |---|---|
-//! | `name`, `org`, `place`, `proper` | words with a capital; the last three, in a message without any, a word or two that end the clause |
+//! | `name`, `names`, `org`, `place`, `proper` | words with a capital; the last three, in a message without any, a word or two that end the clause |
 //! | `introduced` | a name behind a greeting |
 //! | `word` | one word that ends the clause |
 //! | `thing`, `things`, `tools`, `topic` | up to the next stop |
@@ -54,7 +54,7 @@ impl Capture for Reader<'_> {
             "introduced" => Vec::new(),
             "place" | "org" | "proper" | "propers" => self.proper(class, words, at),
             "title" if first.token == Token::Quotation => vec![at + 1],
-            "name" | "title" => self.capitals(words, at),
+            "name" | "names" | "title" => self.capitals(words, at),
             "word" => one(first.token == Token::Word && !self.is_vague(first) && is_end(words, at + 1)),
             "topic" => one(first.token == Token::Word && !self.is_vague(first)),
             "thing" | "things" | "tools" => self.things(class, words, at, last),
@@ -233,7 +233,8 @@ impl Reader<'_> {
             .take_while(|word| word.token == Token::Word && !stops(word))
             .count();
         let taken = &words[at..at + article + most];
-        if most == 0 || taken.iter().any(|word| word.is_one_of(self.language.of_you)) {
+        let points = taken.last().is_some_and(|last| most > 1 && self.is_vague(last));
+        if most == 0 || points || taken.iter().any(|word| word.is_one_of(self.language.of_you)) {
             return Vec::new();
         }
         let end = without_loose_end(words, at + article, at + article + most);

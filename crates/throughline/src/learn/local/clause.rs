@@ -6,6 +6,9 @@ use crate::learn::words::{Token, Word};
 
 use super::tables::Language;
 
+/// Most words of a time before its statement.
+const TIME_WORDS_MAX: usize = 6;
+
 /// A place where a statement may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Start {
@@ -32,7 +35,8 @@ pub(super) fn starts(language: &Language, words: &[Word]) -> Vec<Start> {
                 starts.push(start);
             }
         }
-        opens = matches!(word.token, Token::Mark(',' | ';' | ':' | '(' | '-' | '–' | '—' | '.' | '!'))
+        opens = is_led_by_time(language, words, at + 1)
+            || matches!(word.token, Token::Mark(',' | ';' | ':' | '(' | '-' | '–' | '—' | '.' | '!'))
             || word.is_one_of(language.joins);
     }
     starts.retain(|start| start.at < words.len());
@@ -65,4 +69,12 @@ pub(super) fn end(language: &Language, words: &[Word], from: usize) -> usize {
             || word.is_one_of(language.joins)
     };
     (from..words.len()).find(ends).unwrap_or(words.len())
+}
+
+/// "Since last May | I live", "For the next two weeks | we are": a time that stands before its statement.
+fn is_led_by_time(language: &Language, words: &[Word], at: usize) -> bool {
+    let begins = words[0].is_one_of(language.time_leads);
+    let speaks =
+        words.get(at).is_some_and(|word| word.is_one_of(&["i", "we", "my", "our", "je", "j'", "nous"]));
+    begins && speaks && at <= TIME_WORDS_MAX && words[..at].iter().all(|word| word.token == Token::Word)
 }

@@ -127,7 +127,12 @@ impl<'a> Sentence<'a> {
         };
         let valid =
             validity::of(quote, says.when, says.slot_is_date(), self.language, self.turn.time, self.zone);
-        if says.when == When::OnDay && valid.from.is_none() {
+        let lacks = match says.when {
+            When::OnDay => valid.from.is_none(),
+            When::Bounded => valid.to.is_none(),
+            _ => false,
+        };
+        if lacks {
             return None;
         }
         Some(Proposal {
@@ -139,7 +144,7 @@ impl<'a> Sentence<'a> {
             value,
             text,
             polarity: says.polarity,
-            explicit: !start.vague,
+            explicit: !start.vague && !says.vague,
             valid_from: valid.from,
             valid_to: if says.polarity == Polarity::Denies { None } else { valid.to },
         })

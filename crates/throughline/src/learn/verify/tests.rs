@@ -307,7 +307,7 @@ proptest! {
         prop_assert!(verified.claims.len() + verified.refused.len() <= count);
         for claim in verified.claims {
             let evidence = claim.evidence.unwrap();
-            let turn = &turns[evidence.turn as usize - 1];
+            let turn = turns.iter().find(|turn| turn.seq == evidence.turn).unwrap();
             let at = turn.text.match_indices(&evidence.quote).map(|(at, _)| at..at + evidence.quote.len());
             let wanted = |quote: &std::ops::Range<usize>| {
                 let covers = |at: usize| turn.wanted.iter().any(|part| part.contains(&at));

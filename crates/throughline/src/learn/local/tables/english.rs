@@ -331,6 +331,7 @@ pub(super) const ENGLISH: Written = Written {
     greetings: &["hi", "hello", "hey", "good", "greetings"],
     until: &["until", "till", "til", "through"],
     since: &["since", "starting", "as of", "beginning"],
+    time_leads: &["since", "until", "for", "from", "in", "on", "over", "last", "next", "this", "starting"],
     lasting: &["for the next", "over the next", "for", "during the next"],
     units: &[
         ("day", 1),

@@ -6,6 +6,7 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
         "dog|cat|puppy|kitten|hamster|rabbit|parrot|horse|guinea pig|tortoise|turtle|ferret|\
          budgie|snake|goldfish|pony|bird|lizard",
     ),
+    ("pets", "dogs|cats|puppies|kittens|hamsters|rabbits|horses|birds|parrots"),
     ("kids", "kids|kid|children|child|sons|son|daughters|daughter|boys|girls"),
     ("siblings", "brothers|brother|sisters|sister|siblings"),
     ("marital", "married|divorced|engaged|widowed|single|separated"),
@@ -66,7 +67,7 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
         "command",
         "answer|reply|respond|write|use|keep|add|include|show|explain|call|address|speak|put|format|start|end|ask|\
          suggest|recommend|mention|book|send|skip|avoid|tell|cite|translate|cook|schedule|check|commit|push|deploy|\
-         delete|contact|round|convert|assume|provide|list|sort|prefer|wrap|run|test|propose|offer|quote|link|sign|make",
+         delete|contact|round|convert|assume|provide|list|sort|prefer|wrap|run|test|propose|offer|quote|link|sign",
     ),
     ("length", "short|brief|concise|long|detailed|shorter|succinct|terse"),
     ("system", "metric|imperial"),

@@ -138,6 +138,7 @@ pub(super) const FRENCH: Written = Written {
     greetings: &["bonjour", "salut", "bonsoir"],
     until: &["jusqu'à", "jusqu'au", "jusque"],
     since: &["depuis", "à partir de", "dès"],
+    time_leads: &["depuis", "pendant", "pour", "en", "cette"],
     lasting: &["pour les prochaines", "pendant"],
     units: &[
         ("jour", 1),

@@ -108,6 +108,7 @@ pub(super) const GERMAN: Written = Written {
     greetings: &["hallo", "hi", "hey", "guten"],
     until: &["bis"],
     since: &["seit", "ab"],
+    time_leads: &[],
     lasting: &["für die nächsten", "die nächsten", "für"],
     units: &[
         ("tag", 1),
@@ -134,6 +135,7 @@ const RULES: &[Row] = &[
     ("ich komme [ursprünglich] aus <place>", &[fact("hometown")]),
     ("ich wohne|lebe nicht mehr in <place>", &[fact("home").denied()]),
     ("ich wohne|lebe [jetzt|seit|derzeit|zurzeit] in <place>", &[fact("home")]),
+    ("ich wohne|lebe seit .. in <place>", &[fact("home")]),
     ("wir wohnen|leben [jetzt|derzeit] in <place>", &[fact("home")]),
     ("wohne|lebe ich [jetzt] in <place>", &[fact("home")]),
     ("ich bin [gerade|kürzlich|vor] [kurzem] nach <place> gezogen|umgezogen", &[fact("home").change()]),

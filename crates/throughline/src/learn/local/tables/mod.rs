@@ -57,6 +57,8 @@ pub(super) struct Written {
     pub(super) since: &'static [&'static str],
     /// For how long, before a number and a unit: "for the next two weeks".
     pub(super) lasting: &'static [&'static str],
+    /// What a time before its statement begins with.
+    pub(super) time_leads: &'static [&'static str],
     /// Units of time: the word, and its days.
     pub(super) units: &'static [(&'static str, i32)],
     /// The running period: "this week".

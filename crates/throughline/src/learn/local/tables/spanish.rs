@@ -6,7 +6,7 @@ use crate::model::MemoryKind::{Decision, Lesson, Preference};
 
 pub(super) const SPANISH: Written = Written {
     leads: &[
-        "hola|bueno|pues|sí|no|y|pero|gracias|también|además|ahora|actualmente|porque|yo",
+        "hola|bueno|pues|sí|y|pero|gracias|también|además|ahora|actualmente|porque|yo",
         "buenos días",
         "buenas tardes|noches",
         "por cierto",
@@ -81,6 +81,7 @@ pub(super) const SPANISH: Written = Written {
     greetings: &["hola", "buenos", "buenas"],
     until: &["hasta"],
     since: &["desde", "a partir de"],
+    time_leads: &[],
     lasting: &["durante las próximas", "durante", "por"],
     units: &[
         ("día", 1),
