@@ -180,7 +180,7 @@ impl Reader<'_> {
 
 fn is_code(line: &str, small: &str) -> bool {
     let opens = line.starts_with(['{', '[', '}', ']']) && !line.starts_with("[image")
-        || line.starts_with("\"") && line.contains("\":");
+        || line.starts_with('"') && line.contains("\":");
     let ends = line.ends_with([';', '{', '}']) && line.contains(['(', '=', '{', '}', '"']);
     let begins = CODE_STARTS.iter().any(|start| small.starts_with(start))
         && line.contains(['(', '=', ';', '{', '<', '*', '"', '/', '`']);
