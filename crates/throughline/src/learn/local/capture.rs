@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `name`, `names`, `org`, `place`, `proper` | words with a capital; the last three, in a message without any, a word or two that end the clause |
 //! | `introduced` | a name behind a greeting |
-//! | `word` | one word that ends the clause |
+//! | `word`, `nick` | one word that ends the clause; `nick` with a capital if the message has any |
 //! | `thing`, `things`, `tools`, `topic` | up to the next stop |
 //! | `phrase`, `failing` | up to the end of the clause; `failing` if it says that something failed |
 //! | `number`, `clock`, `date`, `email`, `phone` | what they say |
@@ -56,6 +56,10 @@ impl Capture for Reader<'_> {
             "title" if first.token == Token::Quotation => vec![at + 1],
             "name" | "names" | "title" => self.capitals(words, at),
             "word" => one(first.token == Token::Word && !self.is_vague(first) && is_end(words, at + 1)),
+            "nick" => one(first.token == Token::Word
+                && (first.capital || self.small && !first.is_one_of(NO_NICKNAMES))
+                && !self.is_vague(first)
+                && is_end(words, at + 1)),
             "topic" => one(first.token == Token::Word && !self.is_vague(first)),
             "thing" | "things" | "tools" => self.things(class, words, at, last),
             "aim" => self.aim(words, at),
@@ -76,7 +80,12 @@ impl Capture for Reader<'_> {
             "remote" => remote(words, at),
             "kin" => self.kin(words, at),
             "possession" => self.possession(words, at),
-            "job" | "occasion" => self.listed(class, words, at, BEFORE_LISTED_MAX),
+            "job" | "occasion" => {
+                let mut ends = self.listed(class, words, at, BEFORE_LISTED_MAX);
+                // "a doctor's wife" is no doctor.
+                ends.retain(|end| words.get(*end).is_none_or(|next| !next.is("'s")));
+                ends
+            }
             listed => self.listed(listed, words, at, 0),
         }
     }
@@ -146,6 +155,8 @@ fn phrases(words: &[Word], at: usize, last: bool) -> Vec<usize> {
     let ends = |word: &Word| matches!(word.token, Token::Mark(',' | ';' | '.' | '!' | '?' | '(' | '…'));
     let most = words[at..].iter().take(PHRASE_WORDS_MAX).take_while(|word| !ends(word)).count();
     match (most, last) {
+        // "My goal is not …" says nothing.
+        _ if words[at].is("not") => Vec::new(),
         (0, _) => Vec::new(),
         (_, true) => vec![at + most],
         (_, false) => (at + 1..=at + most).collect(),
@@ -180,7 +191,7 @@ impl Reader<'_> {
             let particle = words[end].is_one_of(self.language.particles) || words[end].is("&");
             if is_name(&words[end]) {
                 end += 1;
-            } else if particle && words.get(end + 1).is_some_and(is_name) {
+            } else if (particle || is_title(words, end - 1)) && words.get(end + 1).is_some_and(is_name) {
                 end += 2;
             } else {
                 break;
@@ -323,6 +334,35 @@ impl Reader<'_> {
 /// What people live or are in that is no place.
 const NOWHERE: &[&str] =
     &["fear", "pain", "hope", "peace", "constant", "hell", "denial", "poverty", "harmony", "sin", "love"];
+
+/// "Dr." and "St.": the name goes on behind the full stop.
+fn is_title(words: &[Word], at: usize) -> bool {
+    let stop = words.get(at + 1).is_some_and(|next| next.token == Token::Mark('.'));
+    stop && words[at].is_one_of(&["dr", "st", "mr", "mrs", "ms", "prof", "mt", "ft"])
+}
+
+/// What people are called that is no name.
+const NO_NICKNAMES: &[&str] = &[
+    "later",
+    "back",
+    "crazy",
+    "soon",
+    "asap",
+    "lazy",
+    "stupid",
+    "paranoid",
+    "weird",
+    "maybe",
+    "important",
+    "tomorrow",
+    "today",
+    "wrong",
+    "irrelevant",
+    "secret",
+    "private",
+    "misspelled",
+    "missing",
+];
 
 /// No value ends with these.
 const LOOSE: &[&str] = &[

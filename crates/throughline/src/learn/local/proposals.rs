@@ -78,6 +78,8 @@ impl<'a> Sentence<'a> {
             let widest = matched.captures.len().checked_sub(1);
             let listed = matches!(says.value, Value::Captured(capture) if Some(capture) == widest);
             let values: Vec<Range<usize>> = match says.value {
+                // The words themselves, whatever the captures.
+                _ if matches!(says.slot, Slot::None) => vec![Range::default()],
                 Value::Captured(capture) => {
                     let own = matched.captures.get(capture).cloned();
                     own.into_iter().chain(if listed { list.clone() } else { Vec::new() }).collect()

@@ -59,6 +59,7 @@ fn check_all(texts: &[&str], expected: &[&str]) {
 fn a_value_is_cut_where_it_ends() {
     check("I live in Lyon with my wife.", &["user.home=Lyon"]);
     check("I live in New York City, near the river.", &["user.home=New York City"]);
+    check("I live in St. Louis.", &["user.home=St. Louis"]);
     check("I live in the Netherlands now", &["user.home=Netherlands"]);
     check("i live in lyon and work a lot", &["user.home=lyon"]);
     check("I like walking in the rain because it calms me", &["user.likes=walking in the rain"]);
@@ -137,6 +138,8 @@ fn a_denial_is_never_read_as_what_it_denies() {
     check("My name is not Peter.", &["!user.name=Peter"]);
     check("No vivo en Madrid.", &["!user.home=Madrid"]);
     check("I'm not married any more.", &["!user.marital_status=married"]);
+    check("My goal isn't to win.", &[]);
+    check("I am a doctor's wife.", &[]);
     check("I don't have a dog.", &[]);
     check("I am not a teacher.", &[]);
     check("I never lived in Rome.", &[]);
@@ -151,6 +154,7 @@ fn what_is_so_for_a_time_ends_with_it() {
     let found = extract(&[(Role::User, "For the next two weeks I work from home.")]);
     assert_eq!(found[0].text, "For the next two weeks I work from home");
     assert_eq!(found[0].valid_to.unwrap().to_string(), "2026-03-17T00:00:00Z");
+    check("My train leaves tomorrow.", &["event=My train leaves tomorrow."]);
     check("I'm in Vienna.", &[]);
 }
 

@@ -22,8 +22,8 @@ use crate::text::wording::wording;
 pub const CLAIM_TEXT_BYTES_MAX: usize = 1024;
 /// Longest value.
 pub const CLAIM_VALUE_BYTES_MAX: usize = 512;
-/// Longest quote.
-pub const CLAIM_QUOTE_BYTES_MAX: usize = 2048;
+/// Longest quote: it may have to stand for the text.
+pub const CLAIM_QUOTE_BYTES_MAX: usize = CLAIM_TEXT_BYTES_MAX;
 /// Longest subject or property of a slot.
 pub const CLAIM_SLOT_BYTES_MAX: usize = 64;
 
@@ -77,7 +77,8 @@ fn claim(
     }
     // A text that says more than was said gives way to the words themselves.
     let text = if support::says_no_more(batch, turn, &proposal.text) { &proposal.text } else { quoted };
-    if [proposal.value.as_str(), text, quoted].into_iter().any(forgotten) {
+    let says = [proposal.value.as_str(), text, quoted];
+    if says.into_iter().any(|words| !words.trim().is_empty() && forgotten(words)) {
         return Err(Refusal::Forgotten);
     }
     // Judged by the whole sentence around: a quote may leave out what makes it an instruction.

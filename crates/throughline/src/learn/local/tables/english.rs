@@ -56,6 +56,11 @@ pub(super) const ENGLISH: Written = Written {
         "dreamed",
         "dreamt",
         "joked",
+        "dream",
+        "dreams",
+        "lied",
+        "game",
+        "story",
         "quote",
     ],
     stops: &[
