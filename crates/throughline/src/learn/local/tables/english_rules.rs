@@ -148,6 +148,8 @@ pub(super) const RULES: &[Row] = &[
     ("my|our <kin> hates <things>", &[taste("dislikes").of(0).value(1)]),
     ("my|our <kin> <name>", &[relative(0, 1)]),
     // Food and health.
+    ("i am [a] <diet> and [also] allergic to <things>", &[fact("diet"), fact("allergy").value(1)]),
+    ("i am allergic to <thing> and [a] <diet>", &[fact("allergy"), fact("diet").value(1)]),
     ("i am no longer [a] <diet>", &[fact("diet").denied()]),
     ("i am not [a] <diet>", &[fact("diet").denied()]),
     ("i am [a|now|strictly|also] [strict] <diet>", &[fact("diet")]),
