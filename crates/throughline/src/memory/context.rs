@@ -8,6 +8,7 @@ use uuid::{NoContext, Uuid};
 
 use crate::context::{ComposeInput, Composed, ContextBudget, RecalledPassage, compose};
 use crate::journal::{Said, Thread, locate};
+use crate::learn::addresses_model;
 use crate::model::{
     Content, DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, Section, SessionId, TenantId,
     Timestamp, Turn, ZoneOffsets,
@@ -306,6 +307,8 @@ fn judged<'a>(
     standings: &HashMap<u64, Vec<(&str, Standing)>>,
 ) -> RecalledPassage<'a> {
     let mut judged = passage;
+    // What nobody learned from can be poisoned as well. The app's own words may speak to the model.
+    judged.quarantined = passage.role != Role::System && addresses_model(passage.text);
     let mut holds = false;
     let known = standings.get(&passage.turn).into_iter().flatten();
     for (_, standing) in known.filter(|(quote, _)| passage.text.contains(quote)) {

@@ -8,6 +8,7 @@
 mod instructions;
 mod quote;
 mod support;
+
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,8 @@ use super::LocalExtractor;
 use super::proposal::{Batch, BatchTurn, Extractor, Proposal, Refusal, Refused};
 use crate::model::{Authority, Claim, Evidence, Generation, MemoryId, Polarity, Role, SlotKey};
 use crate::text::wording::wording;
+
+pub(crate) use instructions::addresses_model;
 
 /// Longest text of a memory.
 pub const CLAIM_TEXT_BYTES_MAX: usize = 1024;
