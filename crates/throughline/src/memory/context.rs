@@ -132,10 +132,13 @@ impl Memory {
         let mut passages: Vec<RecalledPassage<'_>> = recalled
             .items
             .iter()
-            .map(|item| RecalledPassage {
-                already_in_request: visible(&item.turn),
-                relevant: item.is_relevant() && said.insert(item.text().trim()),
-                ..judged(passage(&item.turn, item.bytes, item.score), &standings)
+            .map(|item| {
+                let found = RecalledPassage {
+                    already_in_request: visible(&item.turn),
+                    relevant: item.is_relevant() && said.insert(item.text().trim()),
+                    ..passage(&item.turn, item.bytes, item.score)
+                };
+                judged(found, &standings)
             })
             .collect();
         // What is so no longer is served last: it explains, but does not answer.
@@ -148,10 +151,13 @@ impl Memory {
         let standing: Vec<RecalledPassage<'_>> = recalled
             .standing
             .iter()
-            .map(|item| RecalledPassage {
-                already_in_request: visible(&item.turn),
-                relevant: !said_later(item),
-                ..judged(passage(&item.turn, item.bytes, item.score), &standings)
+            .map(|item| {
+                let found = RecalledPassage {
+                    already_in_request: visible(&item.turn),
+                    relevant: !said_later(item),
+                    ..passage(&item.turn, item.bytes, item.score)
+                };
+                judged(found, &standings)
             })
             .filter(|passage| passage.ended.is_none())
             .collect();
@@ -308,7 +314,8 @@ fn judged<'a>(
 ) -> RecalledPassage<'a> {
     let mut judged = passage;
     // What nobody learned from can be poisoned as well. The app's own words may speak to the model.
-    judged.quarantined = passage.role != Role::System && addresses_model(passage.text);
+    let may_be_shown = passage.relevant && !passage.already_in_request;
+    judged.quarantined = may_be_shown && passage.role != Role::System && addresses_model(passage.text);
     let mut holds = false;
     let known = standings.get(&passage.turn).into_iter().flatten();
     for (_, standing) in known.filter(|(quote, _)| passage.text.contains(quote)) {
