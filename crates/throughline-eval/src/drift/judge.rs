@@ -116,24 +116,24 @@ pub fn judge(story: &Story, held: &[Held]) -> Verdict {
         match line.must {
             Must::Current => {
                 verdict.current += 1;
-                if any(HeldState::Current, fits).is_some() {
+                if any(HeldState::Current, Fact::fits).is_some() {
                     verdict.current_in_slot += 1;
-                } else if any(HeldState::Current, mentions).is_none() {
-                    let over = any(HeldState::Past, is).is_some();
+                } else if any(HeldState::Current, Fact::is_mentioned_in).is_none() {
+                    let over = any(HeldState::Past, Fact::is).is_some();
                     fail(if over { FailureKind::Ended } else { FailureKind::Missed }, shown(line));
                 }
             }
             Must::History => {
                 verdict.history += 1;
-                if any(HeldState::Current, is).is_some() {
+                if any(HeldState::Current, Fact::is).is_some() {
                     fail(FailureKind::Stale, shown(line));
-                } else if any(HeldState::Past, mentions).is_none() {
+                } else if any(HeldState::Past, Fact::is_mentioned_in).is_none() {
                     fail(FailureKind::Lost, shown(line));
                 }
             }
             Must::Never => {
                 for state in [HeldState::Current, HeldState::Past] {
-                    if let Some(held) = any(state, is) {
+                    if let Some(held) = any(state, Fact::is) {
                         fail(FailureKind::Invented, said(held));
                     }
                 }
@@ -150,27 +150,29 @@ pub fn judge(story: &Story, held: &[Held]) -> Verdict {
 fn is_surplus(story: &Story, held: &Held) -> bool {
     let facts = || story.expected.iter().flat_map(|line| &line.facts);
     let slots: BTreeSet<&str> = facts().filter_map(|fact| fact.slot.as_deref()).collect();
-    held.slot.as_deref().is_some_and(|slot| slots.contains(slot)) && !facts().any(|fact| is(fact, held))
+    held.slot.as_deref().is_some_and(|slot| slots.contains(slot)) && !facts().any(|fact| fact.is(held))
 }
 
-/// Under its slot.
-fn fits(fact: &Fact, held: &Held) -> bool {
-    match &fact.slot {
-        Some(slot) => held.slot.as_ref() == Some(slot) && contains(&held.value, &fact.words),
-        None => contains(&held.value, &fact.words) || contains(&held.text, &fact.words),
+impl Fact {
+    /// Whether something that is held is this: under its slot, or with exactly this value under another name or none.
+    pub fn is(&self, held: &Held) -> bool {
+        let same = || !self.words.is_empty() && words(&held.value) == words(&self.words);
+        self.fits(held) || (is_of_one_subject(self, held) && same())
     }
-}
 
-/// Under its slot, or under another name or none with exactly this value.
-fn is(fact: &Fact, held: &Held) -> bool {
-    let same = || !fact.words.is_empty() && words(&held.value) == words(&fact.words);
-    fits(fact, held) || (is_of_one_subject(fact, held) && same())
-}
+    /// Under its slot.
+    fn fits(&self, held: &Held) -> bool {
+        match &self.slot {
+            Some(slot) => held.slot.as_ref() == Some(slot) && contains(&held.value, &self.words),
+            None => contains(&held.value, &self.words) || contains(&held.text, &self.words),
+        }
+    }
 
-/// Somewhere in what is held of the same subject.
-fn mentions(fact: &Fact, held: &Held) -> bool {
-    let somewhere = || contains(&held.value, &fact.words) || contains(&held.text, &fact.words);
-    fits(fact, held) || (is_of_one_subject(fact, held) && !fact.words.is_empty() && somewhere())
+    /// Somewhere in what is held of the same subject.
+    fn is_mentioned_in(&self, held: &Held) -> bool {
+        let somewhere = || contains(&held.value, &self.words) || contains(&held.text, &self.words);
+        self.fits(held) || (is_of_one_subject(self, held) && !self.words.is_empty() && somewhere())
+    }
 }
 
 fn is_of_one_subject(fact: &Fact, held: &Held) -> bool {
