@@ -57,6 +57,7 @@ pub(crate) enum Command {
     Memories(commands::memories::Memories),
     Learn(commands::learn::Learn),
     Jobs(commands::jobs::Jobs),
+    Canary(commands::canary::Canary),
     Keys(commands::keys::Keys),
     Identity(commands::identity::Identity),
     Model(commands::model::Model),

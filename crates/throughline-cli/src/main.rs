@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 the command line or the configuration makes no sense.
 
 mod args;
+mod canary;
 mod commands;
 mod config;
 mod demo;

@@ -4,7 +4,9 @@ use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use throughline::memory::{Learner, Memory};
+use tokio::sync::Semaphore;
 
+use crate::api::learning::LEARN_CALLS_MAX;
 use crate::auth::Gate;
 use crate::config::ServerConfig;
 use crate::engine::Engine;
@@ -51,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) recorder: Recorder,
     pub(crate) model: ModelStatus,
     pub(crate) learner: Arc<Learner>,
+    pub(crate) learn_calls: Arc<Semaphore>,
 }
 
 impl AppState {
@@ -61,6 +64,7 @@ impl AppState {
             engine: Engine::new(memory, config.engine_calls_max),
             model: ModelStatus::default(),
             learner: Arc::new(learner),
+            learn_calls: Arc::new(Semaphore::new(LEARN_CALLS_MAX)),
             config,
         }))
     }

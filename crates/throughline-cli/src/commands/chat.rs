@@ -129,7 +129,7 @@ impl Backend {
 }
 
 /// The upstream's model, if there is only one to choose from.
-async fn only_model(upstream: &Upstream) -> Result<String> {
+pub(super) async fn only_model(upstream: &Upstream) -> Result<String> {
     let advice = "name one with `--model NAME`";
     let models = get(upstream, Method::GET, "models", Bytes::new()).await.hint(advice)?;
     let names: Vec<&str> =

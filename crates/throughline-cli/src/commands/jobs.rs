@@ -16,22 +16,24 @@ use crate::wire;
 const JOBS_SHOWN_MAX: usize = 1_000;
 
 /// List what waits to be learned from, and let dead jobs run again
+///
+/// A job is waiting, running, tried again, or dead: learned from by the local extractor alone, and kept for a replay.
 #[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  throughline jobs\n  throughline jobs --json | jq '.jobs[] | select(.state == \"dead\")'\n  throughline jobs replay --all"
+)]
 pub(crate) struct Jobs {
     #[command(subcommand)]
-    action: Action,
+    action: Option<Action>,
+    #[command(flatten)]
+    tenant: Tenant,
+    #[command(flatten)]
+    flags: MemoryFlags,
 }
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List the jobs: waiting, running, tried again, or dead and kept for a replay
-    #[command(after_help = "Example:\n  throughline jobs list")]
-    List {
-        #[command(flatten)]
-        tenant: Tenant,
-        #[command(flatten)]
-        flags: MemoryFlags,
-    },
     /// Let a dead job be tried again
     #[command(after_help = "Examples:\n  throughline jobs replay job_17\n  throughline jobs replay --all")]
     Replay {
@@ -64,11 +66,11 @@ fn number(text: &str) -> Result<JobNumber, String> {
 impl Jobs {
     pub(crate) fn run(&self, run: &Run) -> Result<()> {
         match &self.action {
-            Action::List { tenant, flags } => {
-                let memory = wire::open(&run.load(flags)?.config, wire::IfAbsent::Refuse)?;
-                list(run, &memory.store().jobs(&tenant.tenant, 0, JOBS_SHOWN_MAX)?)
+            None => {
+                let memory = wire::open(&run.load(&self.flags)?.config, wire::IfAbsent::Refuse)?;
+                list(run, &memory.store().jobs(&self.tenant.tenant, 0, JOBS_SHOWN_MAX)?)
             }
-            Action::Replay { job, all, tenant, flags } => {
+            Some(Action::Replay { job, all, tenant, flags }) => {
                 let memory = wire::open(&run.load(flags)?.config, wire::IfAbsent::Refuse)?;
                 let (store, tenant) = (memory.store(), &tenant.tenant);
                 let dead = |job: &Job| job.state == JobState::Dead;
@@ -81,7 +83,7 @@ impl Jobs {
                 for number in &numbers {
                     if !store.replay_job(tenant, *number, memory.now())? {
                         return Err(Failure::error(format!("there is no dead job job_{number}"))
-                            .hint("`throughline jobs list` shows which are"));
+                            .hint("`throughline jobs` shows which are"));
                     }
                 }
                 let names: Vec<String> = numbers.iter().map(|number| format!("job_{number}")).collect();

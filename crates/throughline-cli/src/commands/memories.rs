@@ -106,6 +106,12 @@ Examples:
     /// Bring a retracted memory back
     #[command(after_help = "Example:\n  throughline memories restore mem_5f2b0d1c9a3e4b7f8c6d5e4f3a2b1c0d")]
     Restore(One),
+    /// Keep a memory's weight as it is, for ever
+    #[command(after_help = "Example:\n  throughline memories pin mem_5f2b0d1c9a3e4b7f8c6d5e4f3a2b1c0d")]
+    Pin(One),
+    /// Let a pinned memory fade again
+    #[command(after_help = "Example:\n  throughline memories unpin mem_5f2b0d1c9a3e4b7f8c6d5e4f3a2b1c0d")]
+    Unpin(One),
     /// Take back the newest change that made a memory what it is
     #[command(after_help = "Example:\n  throughline memories undo mem_5f2b0d1c9a3e4b7f8c6d5e4f3a2b1c0d")]
     Undo(One),
@@ -142,6 +148,8 @@ impl Memories {
             }
             Action::Retract(one) => order(run, one, Order::Retract),
             Action::Restore(one) => order(run, one, Order::Restore),
+            Action::Pin(one) => order(run, one, Order::Pin),
+            Action::Unpin(one) => order(run, one, Order::Unpin),
             Action::Undo(one) => order(run, one, Order::Undo),
             Action::Forget(one) => {
                 let report = one.of(run, |memory| memory.forget_memory(&one.tenant, one.id))?;

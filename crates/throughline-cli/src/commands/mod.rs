@@ -1,5 +1,6 @@
 //! One file for each command: its arguments, its examples, what it does.
 
+pub(crate) mod canary;
 pub(crate) mod chat;
 pub(crate) mod config;
 pub(crate) mod context;
@@ -57,6 +58,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Memories(command) => command.run(&run),
         Command::Learn(command) => command.run(&run),
         Command::Jobs(command) => command.run(&run),
+        Command::Canary(command) => command.run(&run),
         Command::Keys(command) => command.run(&run),
         Command::Identity(command) => command.run(&run),
         Command::Model(command) => command.run(&run),

@@ -1,5 +1,7 @@
 //! `throughline profile`: the structured memory of a user.
 
+mod history;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -45,6 +47,19 @@ enum Action {
         #[command(flatten)]
         flags: MemoryFlags,
     },
+    /// Show the versions of a profile and what changed in each, newest first
+    #[command(
+        after_help = "Examples:\n  throughline profile history --user ada\n  throughline profile history --user ada --limit 1 --json | jq '.versions[0].changes'"
+    )]
+    History {
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// At most so many versions
+        #[arg(long, value_name = "NUMBER", default_value_t = history::VERSIONS_DEFAULT)]
+        limit: usize,
+        #[command(flatten)]
+        flags: MemoryFlags,
+    },
     /// Replace the whole profile
     #[command(after_help = "\
 Examples:
@@ -78,6 +93,10 @@ impl Profile {
             Action::Get { scope, flags } => {
                 let memory = wire::open(&run.load(flags)?.config, wire::IfAbsent::Refuse)?;
                 show(run, &memory.profile(&scope.scope())?)
+            }
+            Action::History { scope, limit, flags } => {
+                let memory = wire::open(&run.load(flags)?.config, wire::IfAbsent::Refuse)?;
+                history::show(run, &history::versions(&memory, &scope.scope(), *limit)?)
             }
             Action::Set { document, scope, flags } => {
                 change(run, scope, flags, document, SlotsLeftOut::Empty)

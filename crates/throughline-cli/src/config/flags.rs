@@ -81,6 +81,8 @@ flags! {
     MemoryFlags: Memory;
     /// For the chat in the terminal.
     ChatFlags: Memory, Upstream, Learning, Chat;
+    /// For the canary.
+    CanaryFlags: Memory, Upstream, Learning;
     /// For the server.
     ServeFlags: Memory, Upstream, Server, Learning;
     /// For showing all settings.

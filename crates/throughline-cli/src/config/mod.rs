@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-pub(crate) use flags::{AllFlags, ChatFlags, Flags, MemoryFlags, ServeFlags};
+pub(crate) use flags::{AllFlags, CanaryFlags, ChatFlags, Flags, MemoryFlags, ServeFlags};
 pub(crate) use reference::page;
 pub(crate) use registry::{Config, SETTINGS, Setting};
 pub(crate) use values::{Count, EmbeddingSource, LogFormat, Value};

@@ -12,8 +12,10 @@ pub(crate) enum List {
     Turns,
     /// Sessions by number.
     Sessions,
-    /// Memories by their place in the order of recording.
+    /// Memories by the number of their first entry in the ledger.
     Memories,
+    /// Entries of the ledger by number.
+    Changes,
     /// Jobs by number.
     Jobs,
 }
@@ -24,6 +26,7 @@ impl List {
             Self::Turns => "turns:",
             Self::Sessions => "sessions:",
             Self::Memories => "memories:",
+            Self::Changes => "changes:",
             Self::Jobs => "jobs:",
         }
     }

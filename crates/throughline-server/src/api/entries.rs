@@ -10,7 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::ErrorBody;
 use super::body::{JsonBody, PathId, QueryArgs};
-use super::fields::{WhoQuery, optional_time, time, who};
+use super::cursor::List;
+use super::fields::{WhoQuery, optional_time, page_items, time, who};
 use super::memories::{EvidenceOut, MemoryOut};
 use crate::auth::Principal;
 use crate::error::ApiError;
@@ -89,13 +90,19 @@ impl EntryOut {
 pub(crate) struct Since {
     /// Only what was recorded after this time; all if left out.
     since: Option<String>,
+    /// At most so many; 1 to 1,000, 100 if left out.
+    limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
 }
 
-/// What changed, in order.
+/// A page of what changed, in order.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ChangesOut {
     /// The entries.
     changes: Vec<EntryOut>,
+    /// Where the next page begins; null on the last one.
+    next_cursor: Option<String>,
 }
 
 /// What was learned about a user, and what operators did about it, since a time.
@@ -114,14 +121,19 @@ pub(crate) async fn changes(
 ) -> Result<Json<ChangesOut>, ApiError> {
     let scope = who.scope(principal.tenant)?;
     let since = optional_time("since", query.since.map(Value::from).as_ref())?.unwrap_or(Timestamp::MIN);
+    let limit = page_items(query.limit)?;
+    let after = List::Changes.after(query.cursor.as_deref())?;
     state
         .engine
         .call(move |memory| -> Result<_, MemoryError> {
             let generation = memory.generation(&scope)?;
-            let changes = memory.changes(&scope, since)?;
-            Ok(Json(ChangesOut {
-                changes: changes.into_iter().map(|entry| EntryOut::new(entry, generation)).collect(),
-            }))
+            let mut changes = memory.changes(&scope, since)?;
+            changes.retain(|entry| entry.number > after);
+            let next_cursor =
+                (changes.len() > limit).then(|| List::Changes.cursor(changes[limit - 1].number));
+            changes.truncate(limit);
+            let changes = changes.into_iter().map(|entry| EntryOut::new(entry, generation)).collect();
+            Ok(Json(ChangesOut { changes, next_cursor }))
         })
         .await
 }

@@ -1,45 +1,66 @@
-//! Learning: the jobs that wait, and doing them now.
+//! Learning now what waits to be learned, for whoever cannot wait until a session has gone quiet.
+//!
+//! The work is a task of its own, so that it goes on when its caller is gone; the caller gets an account of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use throughline::memory::{Learned, Outcome};
-use throughline::ports::{Job, JobNumber, JobState};
-use utoipa::{IntoParams, ToSchema};
+use throughline::memory::{Learned, MemoryError, Outcome};
+use throughline::model::UserKey;
+use throughline::ports::{JobState, Store, StoreError};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{sleep, timeout};
+use utoipa::ToSchema;
 
 use super::ErrorBody;
-use super::body::{JsonBody, PathId, QueryArgs};
-use super::cursor::List;
-use super::fields::{page_items, user_id};
+use super::body::JsonBody;
+use super::fields::user_id;
 use crate::auth::Principal;
 use crate::error::{ApiError, ErrorCode};
 use crate::metrics;
 use crate::state::AppState;
 
-/// Jobs one call does before it answers.
-const JOBS_A_CALL_MAX: usize = 1_000;
+/// Calls that learn at once, whether somebody waits for them or not; one more is refused.
+pub(crate) const LEARN_CALLS_MAX: usize = 64;
+
+/// Whoever waits is answered after this part of the time a request may take, before the request would be given up.
+const WAIT_SHARE_OF_REQUEST_MS_MAX: f64 = 0.9;
+
+/// Jobs that one call does.
+const JOBS_A_CALL_MAX: u64 = 1_000;
+
+/// Jobs read from the store in one step.
+const JOBS_A_READ: usize = 1_000;
+
+/// How often to look whether another worker has finished what it took.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// Whose turns to learn from.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct LearnNow {
     /// The end user.
     user: String,
-    /// Whether to answer when it is done; if not, it is done in the background.
+    /// Whether to answer when it is done, or when nine tenths of the time a request may take are over; if not, the answer
+    /// comes at once.
     #[serde(default)]
     wait: bool,
 }
 
-/// What was learned.
-#[derive(Debug, Default, Serialize, ToSchema)]
+/// What was learned so far.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub(crate) struct LearnedOut {
-    /// Whether there is nothing left to learn from now.
+    /// Whether there is nothing left to learn from now. If not, it goes on in the background, or `failed` says that some is
+    /// tried again later.
     done: bool,
     /// Jobs that were done.
     jobs: u64,
     /// Claims that were accepted.
     claims: u64,
     /// Proposals that were refused, by reason.
-    refused: std::collections::BTreeMap<&'static str, u64>,
+    refused: BTreeMap<&'static str, u64>,
     /// Jobs whose provider failed; they are tried again.
     failed: u64,
     /// Jobs that the local extractor did because the model could not; they can be replayed.
@@ -71,7 +92,7 @@ impl LearnedOut {
 #[utoipa::path(
     post, path = "/learn", tag = "memories", operation_id = "learn_now", request_body = LearnNow,
     responses(
-        (status = 200, description = "What was learned; `done` is false if it goes on in the background.", body = LearnedOut),
+        (status = 200, description = "What was learned so far; `done` is false if it goes on.", body = LearnedOut),
         (status = 400, description = "Not acceptable.", body = ErrorBody),
     )
 )]
@@ -80,165 +101,89 @@ pub(crate) async fn learn(
     principal: Principal,
     JsonBody(body): JsonBody<LearnNow>,
 ) -> Result<Json<LearnedOut>, ApiError> {
-    let user = throughline::model::UserKey { tenant: principal.tenant, user: user_id(&body.user)? };
+    let user = UserKey { tenant: principal.tenant, user: user_id(&body.user)? };
+    let Ok(place) = state.learn_calls.clone().try_acquire_owned() else {
+        return Err(ApiError::new(ErrorCode::Overloaded, "too many calls are learning"));
+    };
+    let (so_far, seen) = watch::channel(LearnedOut::default());
+    let limit = Duration::from_millis(state.config.request_ms_max).mul_f64(WAIT_SHARE_OF_REQUEST_MS_MAX);
+    let work = tokio::spawn(all_of(state, user, so_far, place));
+    if !body.wait {
+        return Ok(Json(LearnedOut::default()));
+    }
+    match timeout(limit, work).await {
+        Ok(Ok(learned)) => learned?,
+        Ok(Err(_)) => return Err(ApiError::new(ErrorCode::Internal, "learning broke off")),
+        // It goes on without us.
+        Err(_) => {}
+    }
+    let learned = seen.borrow().clone();
+    Ok(Json(learned))
+}
+
+/// What became of one look for a job.
+enum Step {
+    Did(Box<Learned>),
+    /// There are jobs, and another worker is at the user's.
+    NotYet,
+    Done,
+}
+
+async fn all_of(
+    state: AppState,
+    user: UserKey,
+    so_far: watch::Sender<LearnedOut>,
+    _place: OwnedSemaphorePermit,
+) -> Result<(), ApiError> {
+    let ended = steps(&state, &user, &so_far).await;
+    if let Err(error) = &ended {
+        tracing::warn!(error = error.message, "learning on request failed");
+    }
+    ended
+}
+
+async fn steps(state: &AppState, user: &UserKey, so_far: &watch::Sender<LearnedOut>) -> Result<(), ApiError> {
     // What was said before is to be learned from.
     state.recorder.flushed().await;
-    let learner = state.learner.clone();
-    let run = {
-        let engine = state.engine.clone();
-        async move {
-            engine
-                .call(move |memory| -> Result<_, throughline::memory::MemoryError> {
-                    let mut out = LearnedOut::default();
-                    for _ in 0..JOBS_A_CALL_MAX {
-                        let Some(learned) = learner.step(memory, Some(&user))? else {
-                            out.done = true;
-                            break;
-                        };
-                        metrics::learned(&learned);
-                        out.add(&learned);
-                        // What failed waits for its time: taking it at once would only fail again.
-                        if matches!(learned.outcome, Outcome::Failed { .. }) {
-                            break;
-                        }
-                    }
-                    Ok(out)
-                })
-                .await
-        }
-    };
-    if body.wait {
-        return run.await.map(Json);
-    }
-    tokio::spawn(async move {
-        if let Err(error) = run.await {
-            tracing::warn!(?error, "learning on request failed");
-        }
-    });
-    Ok(Json(LearnedOut::default()))
-}
-
-/// Which page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListJobs {
-    /// At most so many; 1 to 1,000, 100 if left out.
-    limit: Option<usize>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
-/// A page of jobs, oldest first.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct JobsList {
-    /// The jobs.
-    jobs: Vec<JobOut>,
-    /// Where the next page begins; null on the last one.
-    next_cursor: Option<String>,
-}
-
-/// Turns of a session that are to be learned from.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct JobOut {
-    /// Its name.
-    #[schema(examples("job_17"))]
-    id: String,
-    /// The end user.
-    user: String,
-    /// The conversation.
-    session: String,
-    /// The number of the first turn.
-    first_seq: u64,
-    /// The number of the last turn.
-    last_seq: u64,
-    /// `waiting`, `running`, `retrying`, or `dead`: learned from by the local extractor alone, and to be replayed.
-    state: &'static str,
-    /// How often it was tried in vain.
-    attempts: u32,
-    /// Not before, RFC 3339.
-    due: String,
-    /// When its first turn was written.
-    created: String,
-    /// What went wrong last.
-    failure: Option<String>,
-}
-
-impl From<Job> for JobOut {
-    fn from(job: Job) -> Self {
-        Self {
-            id: format!("job_{}", job.number),
-            user: job.scope.user.user.to_string(),
-            session: job.session.to_string(),
-            first_seq: job.turns.0,
-            last_seq: job.turns.1,
-            state: match job.state {
-                JobState::Waiting => "waiting",
-                JobState::Running => "running",
-                JobState::Retrying => "retrying",
-                JobState::Dead => "dead",
-            },
-            attempts: job.attempts,
-            due: job.due.to_string(),
-            created: job.created.to_string(),
-            failure: job.failure,
+    while so_far.borrow().jobs < JOBS_A_CALL_MAX {
+        let (learner, of) = (state.learner.clone(), user.clone());
+        let step = state.engine.call(move |memory| -> Result<_, MemoryError> {
+            Ok(match learner.step(memory, Some(&of))? {
+                Some(learned) => Step::Did(Box::new(learned)),
+                None if has_jobs(memory.store(), &of)? => Step::NotYet,
+                None => Step::Done,
+            })
+        });
+        match step.await? {
+            Step::Did(learned) => {
+                metrics::learned(&learned);
+                so_far.send_modify(|so_far| so_far.add(&learned));
+                // What failed waits for its time: taking it at once would only fail again.
+                if matches!(learned.outcome, Outcome::Failed { .. }) {
+                    break;
+                }
+            }
+            Step::NotYet => sleep(LOOK_AGAIN_AFTER).await,
+            Step::Done => {
+                so_far.send_modify(|so_far| so_far.done = true);
+                break;
+            }
         }
     }
+    Ok(())
 }
 
-/// The learning jobs of the tenant: those that wait, run or are tried again, and those that can be replayed.
-#[utoipa::path(
-    get, path = "/jobs", tag = "memories", operation_id = "list_jobs", params(ListJobs),
-    responses(
-        (status = 200, description = "A page of jobs.", body = JobsList),
-        (status = 400, description = "Not acceptable.", body = ErrorBody),
-    )
-)]
-pub(crate) async fn jobs(
-    State(state): State<AppState>,
-    principal: Principal,
-    QueryArgs(page): QueryArgs<ListJobs>,
-) -> Result<Json<JobsList>, ApiError> {
-    let limit = page_items(page.limit)?;
-    let after = List::Jobs.after(page.cursor.as_deref())?;
-    let mut jobs =
-        state.engine.call(move |memory| memory.store().jobs(&principal.tenant, after, limit + 1)).await?;
-    let next_cursor = (jobs.len() > limit).then(|| List::Jobs.cursor(jobs[limit - 1].number));
-    jobs.truncate(limit);
-    Ok(Json(JobsList { jobs: jobs.into_iter().map(JobOut::from).collect(), next_cursor }))
-}
-
-/// Makes a dead job wait again.
-#[utoipa::path(
-    post, path = "/jobs/{id}/replay", tag = "memories", operation_id = "replay_job",
-    params(("id" = String, Path, description = "The job.")),
-    responses(
-        (status = 200, description = "It waits again.", body = Replayed),
-        (status = 404, description = "There is no dead job of this name.", body = ErrorBody),
-    )
-)]
-pub(crate) async fn replay(
-    State(state): State<AppState>,
-    principal: Principal,
-    PathId(id): PathId,
-) -> Result<Json<Replayed>, ApiError> {
-    let number: JobNumber =
-        id.strip_prefix("job_").and_then(|number| number.parse().ok()).ok_or_else(|| {
-            let what = format!("`{id}` is not a job; jobs look like job_17");
-            ApiError::of_field(ErrorCode::InvalidRequest, "id", what)
-        })?;
-    let replayed = state
-        .engine
-        .call(move |memory| memory.store().replay_job(&principal.tenant, number, memory.now()))
-        .await?;
-    if !replayed {
-        return Err(ApiError::new(ErrorCode::NotFound, format!("there is no dead job {id}")));
+/// Whether something of the user waits to be learned from, in whosever hands.
+fn has_jobs(store: &dyn Store, user: &UserKey) -> Result<bool, StoreError> {
+    let mut after = 0;
+    loop {
+        let jobs = store.jobs(&user.tenant, after, JOBS_A_READ)?;
+        if jobs.iter().any(|job| job.scope.user == *user && job.state != JobState::Dead) {
+            return Ok(true);
+        }
+        match jobs.last() {
+            Some(last) if jobs.len() == JOBS_A_READ => after = last.number,
+            _ => return Ok(false),
+        }
     }
-    Ok(Json(Replayed { id }))
-}
-
-/// A job that waits again.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Replayed {
-    /// Its name.
-    id: String,
 }

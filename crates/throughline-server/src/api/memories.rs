@@ -134,18 +134,20 @@ pub(crate) async fn list(
         as_of: optional_time("as_of", list.as_of.map(Value::from).as_ref())?,
     };
     let limit = page_items(list.limit)?;
-    let after = usize::try_from(List::Memories.after(list.cursor.as_deref())?).unwrap_or(usize::MAX);
+    let after = List::Memories.after(list.cursor.as_deref())?;
     state
         .engine
         .call(move |memory| -> Result<_, MemoryError> {
             let generation = memory.generation(&scope)?;
-            let memories = memory.memories(&scope, &request)?;
-            let more = memories.len() > after.saturating_add(limit);
-            let page = memories.into_iter().skip(after).take(limit);
-            Ok(Json(MemoriesList {
-                memories: page.map(|memory| MemoryOut::new(memory, generation)).collect(),
-                next_cursor: more.then(|| List::Memories.cursor((after + limit) as u64)),
-            }))
+            let mut memories = memory.memories(&scope, &request)?;
+            // No two memories have an entry in common, and the first one is what they are in the order of.
+            let number = |memory: &MemoryRecord| memory.entries.first().copied().unwrap_or_default();
+            memories.retain(|memory| number(memory) > after);
+            let next_cursor =
+                (memories.len() > limit).then(|| List::Memories.cursor(number(&memories[limit - 1])));
+            memories.truncate(limit);
+            let memories = memories.into_iter().map(|memory| MemoryOut::new(memory, generation)).collect();
+            Ok(Json(MemoriesList { memories, next_cursor }))
         })
         .await
 }
@@ -244,6 +246,11 @@ pub(crate) async fn edit(
     JsonBody(body): JsonBody<PatchMemory>,
 ) -> Result<Json<MemoryOut>, ApiError> {
     let id = memory_id(&id)?;
+    let what = (&body.text, &body.value, &body.kind, &body.importance, &body.valid_to);
+    if matches!(what, (None, None, None, None, None)) {
+        let what = "nothing to change: name text, value, kind, importance or valid_to";
+        return Err(ApiError::new(ErrorCode::InvalidRequest, what));
+    }
     let patch = MemoryPatch {
         text: body.text,
         value: body.value,

@@ -9,7 +9,8 @@ mod cursor;
 mod entries;
 mod fields;
 mod identity;
-mod learning;
+mod jobs;
+pub(crate) mod learning;
 mod memories;
 mod profile;
 mod recall;
@@ -49,8 +50,8 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(entries::changes))
         .routes(routes!(entries::rewind))
         .routes(routes!(learning::learn))
-        .routes(routes!(learning::jobs))
-        .routes(routes!(learning::replay))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::replay))
         .routes(routes!(users::erase))
 }
 

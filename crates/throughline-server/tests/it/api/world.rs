@@ -5,7 +5,8 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::Value;
 use tempfile::TempDir;
-use throughline::memory::{Memory, Settings};
+use throughline::learn::Extractor;
+use throughline::memory::{LearnSettings, Learner, Memory, Settings};
 use throughline::model::{TenantId, Timestamp};
 use throughline_server::{App, AuthMode, ModelStatus, ServerConfig, create_key, serve};
 use throughline_sqlite::{SqliteOptions, SqliteStore};
@@ -62,6 +63,17 @@ impl World {
     }
 
     pub(crate) async fn over(options: SqliteOptions, config: ServerConfig) -> Self {
+        Self::start(options, None, config).await
+    }
+
+    /// Open, without a worker in the background, and with a learning model.
+    pub(crate) async fn asking(model: Arc<dyn Extractor>, request_ms_max: u64) -> Self {
+        let config =
+            ServerConfig { auth: AuthMode::Open, learning: false, request_ms_max, ..ServerConfig::default() };
+        Self::start(SqliteOptions::default(), Some(model), config).await
+    }
+
+    async fn start(options: SqliteOptions, model: Option<Arc<dyn Extractor>>, config: ServerConfig) -> Self {
         // Only the first of a process takes effect.
         drop(rustls::crypto::ring::default_provider().install_default());
         let directory = tempfile::tempdir().unwrap();
@@ -70,7 +82,8 @@ impl World {
             Arc::new(Memory::open(Arc::new(store), Arc::new(Timestamp::now), Settings::default()).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let app = App::new(Arc::clone(&memory), config);
+        let learner = Learner::new(model, LearnSettings::default(), None);
+        let app = App::with_learner(Arc::clone(&memory), learner, config);
         let model = app.model_status();
         let (stop, stopped) = oneshot::channel::<()>();
         let server =

@@ -3,6 +3,7 @@
 mod answers;
 mod conversations;
 mod failures;
+mod learning;
 mod passthrough;
 mod world;
 mod zones;
