@@ -18,10 +18,10 @@ pub(crate) async fn learn(state: AppState) {
     loop {
         let learner = state.learner.clone();
         let pause = match state.engine.call(move |memory| learner.step(memory, None)).await {
-            Ok(Some(learned)) => {
-                metrics::learned(&learned);
-                if let Outcome::Failed { reason, due } = &learned.outcome {
-                    tracing::warn!(job = learned.job.number, %due, reason, "learning is tried again later");
+            Ok(Some(done)) => {
+                metrics::learned(&done);
+                if let Outcome::Failed { reason, due } = &done.outcome {
+                    tracing::warn!(job = done.job.number, %due, reason, "learning is tried again later");
                 }
                 continue;
             }
