@@ -146,3 +146,39 @@ fn what_makes_no_sense_is_refused_before_anything_is_measured() {
         ran.stderr
     );
 }
+
+/// What the rules alone come to on the stories that come with the program. The bounds lie a little below the figures in
+/// docs/learning.md, so that a rule can be narrowed without changing this; what must never be, is at zero.
+#[test]
+fn rules_alone_stay_true_through_the_stories() {
+    let program = Program::new();
+    let json = program.json(&["eval", "drift", "--local"]);
+    let (overall, count) = (&json["overall"], |name: &str| json["overall"][name].as_u64().unwrap());
+    assert!(count("stories") >= 60, "{overall}");
+    assert_eq!(count("false_supersessions"), 0, "{json}");
+    assert!(count("current_found") * 100 >= count("current") * 90, "{json}");
+    assert!(count("history_kept") * 100 >= count("history") * 80, "{json}");
+    assert!(count("false_current") * 100 <= count("stories") * 5, "{json}");
+    for theme in ["assistant wrong", "tools and systems", "poisoned text", "echo", "forgetting", "operators"]
+    {
+        let figures =
+            json["themes"].as_array().unwrap().iter().find(|figures| figures["theme"] == theme).unwrap();
+        assert_eq!(figures["passed"], figures["stories"], "{theme} is code's alone, so nothing may go wrong");
+    }
+    assert!(!program.data().exists());
+}
+
+#[test]
+fn stories_of_ones_own_are_judged_and_their_mistakes_are_named() {
+    let program = Program::new();
+    let story = "theme: moves\nstory: Oslo\non 2026-03-02\nuser: I live in Oslo.\ncurrent: user.home=";
+    let wrong = program.file("wrong.txt", &format!("{story}Bergen"));
+    let shown = program.run(&["eval", "drift", &wrong]).ok();
+    assert!(shown.contains("FAIL  moves: Oslo\n      missed    user.home=Bergen"), "{shown}");
+    assert!(shown.contains("      invented  user.home=Oslo"), "{shown}");
+    let right = program.file("right.txt", &format!("{story}Oslo"));
+    assert!(program.run(&["eval", "drift", &right]).ok().contains("pass  moves: Oslo"));
+    let refused = program.run(&["eval", "drift", &program.file("bad.txt", "theme: x\nnobody: hi")]);
+    assert!(refused.stderr.contains("line 2: `nobody` is no key of a story"), "{}", refused.stderr);
+    assert!(program.run(&["eval", "drift", "--only", "zzz"]).stderr.contains("there is no such story"));
+}

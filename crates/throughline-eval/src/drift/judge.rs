@@ -154,10 +154,10 @@ fn is_surplus(story: &Story, held: &Held) -> bool {
 }
 
 impl Fact {
-    /// Whether something that is held is this: under its slot, or with exactly this value under another name or none.
+    /// Whether something that is held is this: under its slot, or with exactly this value under none.
     pub fn is(&self, held: &Held) -> bool {
         let same = || !self.words.is_empty() && words(&held.value) == words(&self.words);
-        self.fits(held) || (is_of_one_subject(self, held) && same())
+        self.fits(held) || (held.slot.is_none() && same())
     }
 
     /// Under its slot.

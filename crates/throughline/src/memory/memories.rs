@@ -412,7 +412,11 @@ fn check_sizes(text: &str, value: Option<&str>) -> Result<(), MemoryError> {
 /// Whether an entry may have to do with a memory.
 fn concerns(entry: &Entry, memory: &MemoryRecord) -> bool {
     let Act::Claimed(claim) = &entry.act else { return true };
-    claim.slot == memory.slot && (claim.slot.is_some() || truth::same_value(&claim.value, &memory.value))
+    let opposed = || claim.slot.as_ref().and_then(truth::opposite);
+    match &memory.slot {
+        Some(slot) => claim.slot.as_ref() == Some(slot) || opposed().as_ref() == Some(slot),
+        None => claim.slot.is_none() && truth::same_value(&claim.value, &memory.value),
+    }
 }
 
 /// Whether an act says something that was forgotten.

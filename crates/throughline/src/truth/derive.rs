@@ -11,7 +11,7 @@ use crate::text::wording::wording;
 
 use super::decay::GOAL_STALE_DAYS;
 use super::live::live;
-use super::slots::{Cardinality, cardinality};
+use super::slots::{Cardinality, cardinality, opposite};
 use super::timeline::{Run, Said, timeline};
 
 /// A claim that counts, with the entry that made it.
@@ -65,12 +65,19 @@ pub fn derive(entries: &[Entry], now: Timestamp) -> Vec<MemoryRecord> {
         topics.entry(topic(claim)).or_default().push(at);
     }
     let mut memories = Vec::with_capacity(claims.len());
-    for (topic, members) in topics {
-        let runs = match &topic {
-            Topic::Slot(slot) => timeline(cardinality(slot), &said(&claims, &members, &orders)),
-            Topic::Words(..) => timeline(Cardinality::Multiple, &said(&claims, &members, &orders)),
+    for (topic, members) in &topics {
+        let mut said = said(&claims, members, &orders);
+        let runs = match topic {
+            Topic::Slot(slot) => {
+                let opposed = opposite(slot).and_then(|slot| topics.get(&Topic::Slot(slot)));
+                said.extend(
+                    opposed.into_iter().flatten().filter_map(|at| against(*at, &claims[*at], &orders)),
+                );
+                timeline(cardinality(slot), &in_order(&claims, said))
+            }
+            Topic::Words(..) => timeline(Cardinality::Multiple, &in_order(&claims, said)),
             Topic::Quarantined(_) => {
-                let mut runs = timeline(Cardinality::Multiple, &said(&claims, &members, &orders));
+                let mut runs = timeline(Cardinality::Multiple, &in_order(&claims, said));
                 let active = runs.iter_mut().filter(|run| run.state == MemoryState::Active);
                 active.for_each(|run| run.state = MemoryState::Quarantined);
                 runs
@@ -101,8 +108,7 @@ fn topic(live: &Live<'_>) -> Topic {
     }
 }
 
-/// The claims of a topic in the order they were said, whatever the order they were learned in. That an operator took one back
-/// is a denial of it, from then on.
+/// The claims of a topic. That an operator took one back is a denial of it, from then on.
 fn said(claims: &[Live<'_>], members: &[usize], orders: &HashMap<MemoryId, Orders<'_>>) -> Vec<Said> {
     let mut all: Vec<Said> = Vec::with_capacity(members.len());
     for &at in members {
@@ -123,6 +129,30 @@ fn said(claims: &[Live<'_>], members: &[usize], orders: &HashMap<MemoryId, Order
             all.push(said(Polarity::Denies, Authority::Operator, Some(entry.recorded)));
         }
     }
+    all
+}
+
+/// What a claim says against its value in the opposite slot: who likes it now does not dislike it. None if it was over when
+/// it was told, is a denial, or was taken back.
+fn against(at: usize, live: &Live<'_>, orders: &HashMap<MemoryId, Orders<'_>>) -> Option<Said> {
+    let claim = live.claim;
+    let over = claim.valid_to.is_some_and(|end| end <= claim.said);
+    let taken_back = orders.get(&claim.id).is_some_and(|orders| orders.retracted.is_some());
+    (claim.polarity == Polarity::Affirms && !over && !taken_back).then(|| Said {
+        claim: at,
+        id: claim.id,
+        polarity: Polarity::Denies,
+        value: live.value.clone(),
+        authority: claim.authority,
+        explicit: claim.explicit,
+        time: claim.said,
+        valid_from: claim.valid_from,
+        valid_to: claim.valid_to,
+    })
+}
+
+/// In the order they were said, whatever the order they were learned in.
+fn in_order(claims: &[Live<'_>], mut all: Vec<Said>) -> Vec<Said> {
     let place = |said: &Said| {
         let claim = claims[said.claim].claim;
         claim.evidence.as_ref().map_or(0, |evidence| evidence.turn)

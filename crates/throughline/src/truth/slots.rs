@@ -50,6 +50,19 @@ pub(crate) const SINGLE: &[&str] = &[
     "pronouns",
 ];
 
+/// Properties of which one thing cannot have both: to say the one of it takes the other back.
+const OPPOSITES: [[&str; 2]; 1] = [["likes", "dislikes"]];
+
+/// The slot in which a value cannot stand together with this one's.
+pub(crate) fn opposite(slot: &SlotKey) -> Option<SlotKey> {
+    let name = OPPOSITES.iter().find_map(|[one, other]| match slot.name.as_str() {
+        name if name == *one => Some(*other),
+        name if name == *other => Some(*one),
+        _ => None,
+    })?;
+    Some(SlotKey { subject: slot.subject.clone(), name: name.to_owned() })
+}
+
 /// Of this slot.
 pub fn cardinality(slot: &SlotKey) -> Cardinality {
     if slot.subject == super::PROFILE_SUBJECT || SINGLE.contains(&slot.name.as_str()) {

@@ -34,6 +34,7 @@ pub fn gate(role: Role, text: &str) -> Vec<Range<usize>> {
     let mut judge = user::Judge::default();
     let mut wanted = Vec::new();
     for part in foreign::own_parts(text) {
+        let mut before_wanted = false;
         for sentence in sentences(text, part) {
             let words = words(text, sentence.bytes.clone());
             let fits = sentence.bytes.len() <= GATE_SENTENCE_BYTES_MAX;
@@ -44,7 +45,12 @@ pub fn gate(role: Role, text: &str) -> Vec<Range<usize>> {
                 Role::User => judge.wants(&words, &text[sentence.bytes.clone()], sentence.question, quotes),
                 _ => !sentence.question && !quotes && assistant::commits(&words),
             };
-            if wants && fits {
+            // "I live in Versailles. Just kidding!"
+            if judge.takes_back && before_wanted {
+                wanted.pop();
+            }
+            before_wanted = wants && fits;
+            if before_wanted {
                 wanted.push(sentence.bytes);
             }
         }

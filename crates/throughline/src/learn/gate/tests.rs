@@ -32,8 +32,15 @@ fn small_talk_questions_and_requests_are_dropped() {
 }
 
 #[test]
+fn a_joke_that_is_called_one_takes_back_the_sentence_before_it() {
+    check("I have a cat. I live in Versailles. Just kidding!", &["I have a cat."]);
+    check("I live in Lyon. My cat is just kidding, I think.", &["I live in Lyon."]);
+}
+
+#[test]
 fn what_is_played_wished_or_joked_is_dropped() {
     check("Let's do a role play. I am a pirate. I live at sea.", &[]);
+    check("Let's play a game. I am a pirate. I live at sea.", &[]);
     check("I have a cat. Pretend you are a vet. I am a farmer.", &["I have a cat."]);
     check("I wish I lived in Rome.", &[]);
     check("If I moved to Rome, I would eat more.", &[]);

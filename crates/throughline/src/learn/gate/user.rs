@@ -19,6 +19,8 @@ pub(super) struct Judge {
     staged: bool,
     /// The sentence before was wanted.
     wanted_before: bool,
+    /// The newest sentence begins by calling a joke what was said before it.
+    pub(super) takes_back: bool,
 }
 
 impl Judge {
@@ -31,6 +33,7 @@ impl Judge {
             TABLES.iter().any(|table| table.staging.iter().any(|pattern| pattern.stands_in(words)));
         let jokes = TABLES.iter().any(|table| table.jokes.iter().any(|pattern| pattern.stands_in(words)))
             || words.windows(2).any(|pair| pair[0].token == Token::Mark('/') && pair[1].is("s"));
+        self.takes_back = at_start(|table| &table.jokes);
         let said = words.iter().filter(|word| word.token == Token::Word).count();
         let dated = mentions_time(sentence);
         let wanted = !self.staged

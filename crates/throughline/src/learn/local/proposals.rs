@@ -130,8 +130,7 @@ impl<'a> Sentence<'a> {
         let valid =
             validity::of(quote, says.when, says.slot_is_date(), self.language, self.turn.time, self.zone);
         let lacks = match says.when {
-            When::OnDay => valid.from.is_none(),
-            When::Bounded => valid.to.is_none(),
+            When::OnDay | When::Bounded => valid.to.is_none(),
             _ => false,
         };
         if lacks {

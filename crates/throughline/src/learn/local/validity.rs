@@ -44,7 +44,10 @@ pub(super) fn of(
         _ if is_date => Valid::default(),
         When::Past => Valid { from: None, to: Some(said) },
         When::OnDay => match day.named(statement) {
-            Some(range) => Valid { from: day.begins(range.first), to: day.ends(range.last) },
+            // What is to come is so since it was told.
+            Some(range) => {
+                Valid { from: day.begins(range.first).filter(|from| *from <= said), to: day.ends(range.last) }
+            }
             None => Valid::default(),
         },
         When::Now | When::Change | When::Bounded => {
@@ -276,10 +279,10 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_its_days() {
-        check("I have an interview on Friday", When::OnDay, "2026-03-06", "2026-03-07");
+    fn an_event_is_its_days_and_one_to_come_is_so_since_it_was_told() {
+        check("I have an interview on Friday", When::OnDay, "", "2026-03-07");
         check("I met Ana on Friday", When::OnDay, "2026-02-27", "2026-02-28");
-        check("I'm flying to Tokyo on 5 April", When::OnDay, "2026-04-05", "2026-04-06");
+        check("I'm flying to Tokyo on 5 April", When::OnDay, "", "2026-04-06");
         check("I have an interview", When::OnDay, "", "");
     }
 }

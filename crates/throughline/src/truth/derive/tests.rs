@@ -123,6 +123,19 @@ fn several_languages_are_spoken_at_once_and_one_can_be_given_up() {
 }
 
 #[test]
+fn who_likes_something_now_does_not_dislike_it_any_more() {
+    let entries =
+        told([line(1, 1, "dislikes", "olives"), line(2, 30, "likes", "olives"), line(3, 40, "likes", "tea")]);
+    let expected = [is("olives", Retracted, Some(30)), is("olives", Active, None), is("tea", Active, None)];
+    assert_eq!(states(&entries), expected);
+    let vague = told([line(1, 1, "dislikes", "olives"), line(2, 30, "likes", "olives").vague()]);
+    assert_eq!(states(&vague)[0], is("olives", Active, None));
+    let mut taken_back = entries;
+    taken_back.extend(ledger([(50, Act::Retracted(MemoryId(uuid::Uuid::from_u128(2))))]));
+    assert_eq!(states(&taken_back)[0], is("olives", Active, None));
+}
+
+#[test]
 fn a_vague_or_weaker_word_never_ends_an_explicit_one() {
     let vague = line(2, 30, "home", "Lyon").vague();
     let assistant = line(3, 31, "home", "Nice").by(Authority::Assistant);

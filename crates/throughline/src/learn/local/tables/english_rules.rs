@@ -237,7 +237,7 @@ pub(super) const RULES: &[Row] = &[
         &[words(Decision)],
     ),
     ("i|we [have] [finally|just] chose|chosen|picked <name>", &[words(Decision)]),
-    ("let us go|stick|settle with|on|for <phrase>", &[words(Decision)]),
+    ("let us|'s go|stick|settle with|on|for <phrase>", &[words(Decision)]),
     ("i|we am|are going|sticking with <phrase>", &[words(Decision)]),
     ("i|we will go|stick with <phrase>", &[words(Decision)]),
     ("the|our|my decision is|, <phrase>", &[words(Decision)]),
