@@ -147,25 +147,27 @@ fn what_makes_no_sense_is_refused_before_anything_is_measured() {
     );
 }
 
-/// What the rules alone come to on the stories that come with the program. The bounds lie a little below the figures in
-/// docs/learning.md, so that a rule can be narrowed without changing this; what must never be, is at zero.
+/// The bounds lie a little below the figures of docs/learning.md, so that a rule can be narrowed without changing this. What
+/// must never be, is at zero: a memory that ends what is true is worse than one that misses something.
 #[test]
 fn rules_alone_stay_true_through_the_stories() {
-    let program = Program::new();
-    let json = program.json(&["eval", "drift", "--local"]);
-    let (overall, count) = (&json["overall"], |name: &str| json["overall"][name].as_u64().unwrap());
-    assert!(count("stories") >= 60, "{overall}");
-    assert_eq!(count("false_supersessions"), 0, "{json}");
-    assert!(count("current_found") * 100 >= count("current") * 90, "{json}");
-    assert!(count("history_kept") * 100 >= count("history") * 80, "{json}");
-    assert!(count("false_current") * 100 <= count("stories") * 5, "{json}");
+    let json = Program::new().json(&["eval", "drift", "--local"]);
+    let themes = json["themes"].as_array().unwrap();
+    let of = |figures: &Value, name: &str| figures[name].as_u64().unwrap();
+    assert_eq!(of(&json["overall"], "false_supersessions"), 0, "{json}");
+    // No rule is written for what is said in own words; that theme is there for models.
+    let ruled = |name: &str| -> u64 {
+        themes.iter().filter(|figures| figures["theme"] != "own words").map(|figures| of(figures, name)).sum()
+    };
+    assert!(ruled("stories") >= 100, "{json}");
+    assert!(ruled("current_found") * 100 >= ruled("current") * 90, "{json}");
+    assert!(ruled("history_kept") * 100 >= ruled("history") * 85, "{json}");
+    assert!(ruled("false_current") * 100 <= ruled("stories") * 5, "{json}");
     for theme in ["assistant wrong", "tools and systems", "poisoned text", "echo", "forgetting", "operators"]
     {
-        let figures =
-            json["themes"].as_array().unwrap().iter().find(|figures| figures["theme"] == theme).unwrap();
-        assert_eq!(figures["passed"], figures["stories"], "{theme} is code's alone, so nothing may go wrong");
+        let figures = themes.iter().find(|figures| figures["theme"] == theme).unwrap();
+        assert_eq!(figures["passed"], figures["stories"], "code alone decides: {figures}");
     }
-    assert!(!program.data().exists());
 }
 
 #[test]

@@ -108,7 +108,13 @@ pub fn judge(story: &Story, held: &[Held]) -> Verdict {
         current_in_slot: 0,
         history: 0,
     };
-    let mut fail = |kind, what: String| verdict.failures.push(DriftFailure { kind, what });
+    // Two lines may mean the same memory.
+    let mut fail = |kind, what: String| {
+        let failure = DriftFailure { kind, what };
+        if !verdict.failures.contains(&failure) {
+            verdict.failures.push(failure);
+        }
+    };
     for line in &story.expected {
         let any = |state: HeldState, fits: fn(&Fact, &Held) -> bool| {
             held.iter().find(|held| held.state == state && line.facts.iter().any(|fact| fits(fact, held)))

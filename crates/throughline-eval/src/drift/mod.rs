@@ -27,12 +27,13 @@ pub trait Rememberer {
 }
 
 /// The stories that come with the program, a file for each group of themes.
-const BUILT_IN: [&str; 5] = [
+const BUILT_IN: [&str; 6] = [
     include_str!("../../stories/changes.txt"),
     include_str!("../../stories/time.txt"),
     include_str!("../../stories/not-so.txt"),
     include_str!("../../stories/others.txt"),
     include_str!("../../stories/languages.txt"),
+    include_str!("../../stories/own-words.txt"),
 ];
 
 /// The stories that come with the program.
