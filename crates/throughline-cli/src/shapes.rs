@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use throughline::model::{DropReason, MemoryRecord, Profile, Receipt, SessionId, Turn};
+use throughline::model::{Act, DropReason, Entry, MemoryRecord, Profile, Receipt, SessionId, Turn};
 use throughline::recall::{RecalledItem, Scores};
 
 /// A turn.
@@ -114,6 +114,23 @@ pub(crate) fn memory(memory: &MemoryRecord) -> Value {
         "recorded_at": memory.recorded_at.to_string(),
         "superseded_by": memory.superseded_by.map(|id| id.to_string()),
         "evidence": evidence,
+    })
+}
+
+/// An entry of the ledger.
+pub(crate) fn entry(entry: &Entry) -> Value {
+    let claim = match &entry.act {
+        Act::Claimed(claim) => Some(claim),
+        _ => None,
+    };
+    let evidence = claim.and_then(|claim| claim.evidence.as_ref());
+    json!({
+        "number": entry.number,
+        "recorded": entry.recorded.to_string(),
+        "by": entry.by.as_str(),
+        "act": entry.act.as_str(),
+        "text": claim.map(|claim| claim.text.as_str()),
+        "evidence": evidence.map(|evidence| json!({ "turn": evidence.turn, "quote": evidence.quote })),
     })
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct Checks {
 
 impl Checks {
     /// Whether everything that was checked holds.
-    pub(crate) fn held(&self) -> bool {
+    pub(crate) fn held(self) -> bool {
         self.identity && self.fence && self.role != Some(false) && self.style != Some(false)
     }
 }

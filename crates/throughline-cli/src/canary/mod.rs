@@ -26,7 +26,7 @@ pub(crate) use checks::{Checks, Markers};
 pub(crate) use script::{PERSONA, PERSONA_MARKERS, QUESTIONS};
 
 /// How long ago the hostile turns were said.
-const PLANTED_BEFORE: Duration = Duration::from_secs(2 * 86_400);
+const PLANTED_BEFORE: Duration = Duration::from_hours(48);
 
 /// Learning jobs that are done; there are fewer turns than this.
 const JOBS_MAX: usize = 100;
@@ -180,9 +180,9 @@ fn plant_turns(memory: &Memory, scope: &Scope) -> Result<()> {
     Ok(())
 }
 
-fn learn(memory: &Memory, scope: &Scope, learner: &Learner) -> Result<()> {
+fn learn(memory: &Memory, scope: &Scope, by: &Learner) -> Result<()> {
     for _ in 0..JOBS_MAX {
-        let Some(learned) = learner.step(memory, Some(&scope.user))? else { return Ok(()) };
+        let Some(learned) = by.step(memory, Some(&scope.user))? else { return Ok(()) };
         if let Outcome::Failed { reason, .. } = learned.outcome {
             bail!("{reason}");
         }

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use throughline::memory::{MemoriesRequest, Memory, MemoryPatch, NewMemory, Order, Why};
 use throughline::model::{
-    Act, MemoryId, MemoryKind, MemoryRecord, MemoryState, Polarity, SlotKey, TenantId, Timestamp,
+    Act, MemoryId, MemoryKind, MemoryRecord, MemoryState, SlotKey, TenantId, Timestamp,
 };
 
 use super::Run;
@@ -26,7 +26,7 @@ pub(crate) struct Memories {
 /// A memory of a tenant.
 #[derive(Debug, Args)]
 struct One {
-    /// The memory, such as mem_5f2b0d1c9a3e4b7f8c6d5e4f3a2b1c0d
+    /// The memory, such as `mem_5f2b0d1c9a3e4b7f8c6d5e4f3a2b1c0d`
     id: MemoryId,
     /// The tenant it belongs to
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = |text: &str| TenantId::new(text))]
@@ -233,6 +233,7 @@ fn explain(run: &Run, why: &Why) -> Result<()> {
         return terminal.document(&json!({
             "memory": shapes::memory(&why.memory),
             "user": why.scope.user.user.as_str(),
+            "entries": why.entries.iter().map(shapes::entry).collect::<Vec<_>>(),
             "states": states.collect::<Vec<_>>(),
         }));
     }
@@ -251,21 +252,13 @@ fn explain(run: &Run, why: &Why) -> Result<()> {
         terminal.line(format!("  {since}  {}", state.as_str()))?;
     }
     for entry in &why.entries {
+        let act = entry.act.as_str();
         let what = match &entry.act {
-            Act::Claimed(claim) => {
-                let verb = if claim.polarity == Polarity::Denies { "denied" } else { "claimed" };
-                match &claim.evidence {
-                    Some(evidence) => format!("{verb} in turn {}: “{}”", evidence.turn, evidence.quote),
-                    None => format!("{verb}: {}", claim.text),
-                }
-            }
-            Act::Retracted(_) => "retracted".to_owned(),
-            Act::Restored(_) => "restored".to_owned(),
-            Act::Pinned(_) => "pinned".to_owned(),
-            Act::Unpinned(_) => "unpinned".to_owned(),
-            Act::Undone(number) => format!("undid entry {number}"),
-            Act::Rewound(to) => format!("rewound to {to}"),
-            Act::Forgotten => "forgotten".to_owned(),
+            Act::Claimed(claim) => match &claim.evidence {
+                Some(evidence) => format!("{act} in turn {}: “{}”", evidence.turn, evidence.quote),
+                None => format!("{act}: {}", claim.text),
+            },
+            _ => act.to_owned(),
         };
         terminal.line(format!("  #{} {}  {what}", entry.number, entry.recorded))?;
     }

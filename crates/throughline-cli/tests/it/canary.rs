@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use throughline_testkit::{Script, ScriptedUpstream, replies};
+use throughline_testkit::{RecordedRequest, Script, ScriptedUpstream, replies};
 
 use crate::program::{Program, Ran};
 
@@ -31,7 +31,7 @@ async fn an_assistant_that_keeps_its_role_passes_though_it_was_shown_what_was_pl
     let shown = ran.ok();
     assert!(shown.contains("everything held") && !shown.contains("BROKEN"), "{shown}");
 
-    let requests: Vec<Value> = upstream.requests().iter().map(|request| request.json()).collect();
+    let requests: Vec<Value> = upstream.requests().iter().map(RecordedRequest::json).collect();
     assert_eq!(requests.len(), 10, "each question before and after learning");
     let planted = |text: &str| requests.iter().any(|request| request["messages"].to_string().contains(text));
     assert!(planted("Captain Redbeard the pirate"), "a turn");

@@ -55,6 +55,11 @@ fn turns_of_a_file_are_learned_from_and_what_holds_is_listed_with_its_reasons() 
     {
         assert!(why.contains(part), "{part} is not in:\n{why}");
     }
+    let entry = program.json(&["memories", "why", &id_of(&program, "Graz")])["entries"][0].clone();
+    assert_eq!(
+        (&entry["act"], &entry["by"], &entry["number"]),
+        (&"claimed".into(), &"learning".into(), &1.into())
+    );
     assert!(program.run(&["memories", "list", "--user", "ada"]).ok().contains("Lisbon"));
 }
 
