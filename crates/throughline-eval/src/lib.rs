@@ -54,6 +54,7 @@ mod compare_view;
 mod confidence;
 mod conversation;
 mod curve;
+mod drift;
 mod error;
 mod html;
 mod import;
@@ -85,6 +86,11 @@ pub use confidence::{
     evaluate_confidence, question_sets,
 };
 pub use conversation::{Conversation, ConversationTurn, Evidence, Question, Role};
+pub use drift::{
+    DriftFailure, DriftFigures, Expected, Fact, FailureKind, Held, HeldState, JsonDrift, Must, Order,
+    Rememberer, Step, Story, StoryError, StorySession, ThemeFigures, Verdict, built_in_stories, drift_table,
+    judge, read_stories,
+};
 pub use error::ImportError;
 pub use html::html;
 pub use import::{Conversations, Dataset, Format, ImportedTurn, Turns};

@@ -16,12 +16,12 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// Learns until it is dropped. Wherever that is, the job it was at is taken up again.
 pub(crate) async fn learn(state: AppState) {
     loop {
-        let who = state.learner.clone();
-        let pause = match state.engine.call(move |memory| who.step(memory, None)).await {
-            Ok(Some(learned)) => {
-                metrics::learned(&learned);
-                if let Outcome::Failed { reason, due } = &learned.outcome {
-                    tracing::warn!(job = learned.job.number, %due, reason, "learning is tried again later");
+        let learner = state.learner.clone();
+        let pause = match state.engine.call(move |memory| learner.step(memory, None)).await {
+            Ok(Some(done)) => {
+                metrics::learned(&done);
+                if let Outcome::Failed { reason, due } = &done.outcome {
+                    tracing::warn!(job = done.job.number, %due, reason, "learning is tried again later");
                 }
                 continue;
             }

@@ -46,7 +46,8 @@ pub(crate) fn sessions(connection: &Connection) -> Result<u64, Fault> {
 
 /// The number of the job that a worker may take.
 pub(crate) fn claimable(connection: &Connection, claim: &JobClaim) -> Result<Option<JobNumber>, Fault> {
-    // A running job keeps the others of its scope, also when its lease is over: then it is taken itself.
+    // A running job keeps the others of its scope, also when its lease is over: then it is taken itself. One that waits for
+    // its next try keeps those of its session that came after it.
     let mut statement = connection.prepare_cached(
         "SELECT number FROM jobs AS job
          WHERE CASE state
@@ -54,8 +55,9 @@ pub(crate) fn claimable(connection: &Connection, claim: &JobClaim) -> Result<Opt
              WHEN 1 THEN lease_until <= :now
              WHEN 2 THEN :user IS NOT NULL OR due <= :now
              ELSE 0 END
-         AND (state = 1 OR NOT EXISTS
-             (SELECT 1 FROM jobs WHERE state = 1 AND jobs.session >> 32 = job.session >> 32))
+         AND (state = 1 OR NOT EXISTS (SELECT 1 FROM jobs AS other
+             WHERE other.state = 1 AND other.session >> 32 = job.session >> 32
+                 OR other.state = 2 AND other.session = job.session AND other.number < job.number))
          AND (:user IS NULL
              OR session >> 32 IN (SELECT scope FROM scopes WHERE tenant = :tenant AND user = :user))
          ORDER BY number LIMIT 1",

@@ -1,12 +1,15 @@
-//! `throughline eval`: how well recall finds the evidence of questions, from a public data set or a person's own.
+//! `throughline eval`: how well recall finds the evidence of questions, from a public data set or a person's own; and
+//! whether what is learned stays true.
 //!
 //! Runs on a store of its own in a temporary folder; the configured data folder is never touched.
 
 mod compare;
 mod confidence;
+mod drift;
 mod files;
 mod ranker;
 mod ranks;
+mod stories;
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +25,7 @@ use super::Run;
 use crate::failure::{Failure, Hinting};
 use crate::terminal::{RESET, Terminal, Tone};
 
-/// Measure recall on LoCoMo, LongMemEval or questions of your own; compare two runs; measure confidence
+/// Measure recall on LoCoMo, LongMemEval or questions of your own; compare two runs; measure confidence and drift
 ///
 /// Takes the conversations of the file into a memory of its own, asks its questions, and looks where the turns that answer
 /// them stand among what is recalled: recall@k, NDCG, MRR, recall within token budgets, latency, each with the interval in
@@ -39,7 +42,8 @@ Examples:
   throughline eval locomo locomo10.json --ranking lexical --out lexical.json
   throughline eval longmemeval longmemeval_s.json --html report.html
   throughline eval jsonl my-questions.jsonl --json > figures.json
-  throughline eval compare lexical.json full.json"
+  throughline eval compare lexical.json full.json
+  throughline eval drift"
 )]
 pub(crate) struct Eval {
     #[command(subcommand)]
@@ -53,6 +57,7 @@ pub(crate) struct Eval {
 enum Action {
     Compare(compare::Compare),
     Confidence(confidence::Confidence),
+    Drift(drift::Drift),
 }
 
 #[derive(Debug, Args)]
@@ -98,6 +103,7 @@ impl Eval {
         match &self.action {
             Some(Action::Compare(compare)) => return compare.run(run),
             Some(Action::Confidence(confidence)) => return confidence.run(run),
+            Some(Action::Drift(drift)) => return drift.run(run),
             None => {}
         }
         // Without a subcommand both are there: the command line requires them.

@@ -22,9 +22,13 @@ pub(crate) struct Chance(u64);
 impl Chance {
     pub(crate) fn new() -> Self {
         let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-        let chance = Self(u64::try_from(seed % u128::from(u64::MAX)).unwrap());
+        let chance = Self::of(u64::try_from(seed % u128::from(u64::MAX)).unwrap());
         println!("seed {}", chance.0);
         chance
+    }
+
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(seed)
     }
 
     pub(crate) fn below(&mut self, end: u64) -> u64 {

@@ -12,6 +12,8 @@ mod erasure;
 mod faults;
 mod forgetting;
 mod kill;
+mod learn_crash;
+mod learn_support;
 mod model_crash;
 mod sharing;
 mod support;

@@ -25,6 +25,7 @@ pub use local::{LOCAL_PROPOSALS_MAX, LocalExtractor};
 pub use proposal::{
     Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Refusal, Refused, Usage,
 };
+pub(crate) use verify::addresses_model;
 pub use verify::{
     CLAIM_QUOTE_BYTES_MAX, CLAIM_SLOT_BYTES_MAX, CLAIM_TEXT_BYTES_MAX, CLAIM_VALUE_BYTES_MAX, Verified,
     verify,

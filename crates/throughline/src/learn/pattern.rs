@@ -80,6 +80,11 @@ impl Pattern {
         written.iter().map(|written| Self::new(written)).collect()
     }
 
+    /// Whether its last part takes several things.
+    pub(super) fn ends_with_list(&self) -> bool {
+        matches!(self.parts.last(), Some(Part::Capture(class)) if class.ends_with('s') && !class.contains(':'))
+    }
+
     /// At a word.
     pub(super) fn matches(&self, words: &[Word], at: usize, capture: &dyn Capture) -> Option<Matched> {
         let mut captures = Vec::new();

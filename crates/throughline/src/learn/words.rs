@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use unicode_normalization::char::is_combining_mark;
+
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
@@ -134,27 +136,28 @@ fn word(text: &str) -> Option<usize> {
     let mut characters = text.char_indices().peekable();
     while let Some((at, character)) = characters.next() {
         let after = characters.peek().map(|(_, next)| *next);
-        let inside = end == at && at > 0;
-        if character.is_alphanumeric() || unicode_normalization::char::is_combining_mark(character) {
-            end = at + character.len_utf8();
-        } else if inside && matches!(character, '+' | '#') {
-            end = at + 1;
-        } else if matches!(character, '\'' | '’' | '-' | '.' | '/' | '@' | '_' | '&' | ':')
-            && inside
-            && after.is_some_and(char::is_alphanumeric)
-            && (character != ':' || text[..at].ends_with(|c: char| c.is_ascii_digit()))
-        {
-            end = at + character.len_utf8();
-        } else if matches!(character, '+' | '$' | '€' | '£')
-            && at == 0
-            && after.is_some_and(|c| c.is_ascii_digit())
-        {
-            end = at + character.len_utf8();
-        } else {
+        let belongs = character.is_alphanumeric()
+            || is_combining_mark(character)
+            || end > 0 && matches!(character, '+' | '#')
+            || end > 0 && joins(&text[..at], character) && after.is_some_and(char::is_alphanumeric)
+            || end == 0 && is_sign(character) && after.is_some_and(|next| next.is_ascii_digit());
+        if !belongs {
             break;
         }
+        end = at + character.len_utf8();
     }
     (end > 0).then_some(end)
+}
+
+/// What may stand within a word: "node.js", "they/them"; a colon only in a time of day.
+fn joins(before: &str, character: char) -> bool {
+    matches!(character, '\'' | '’' | '-' | '.' | '/' | '@' | '_' | '&')
+        || character == ':' && before.ends_with(|c: char| c.is_ascii_digit())
+}
+
+/// What may stand before a number: "+44", "$5".
+fn is_sign(character: char) -> bool {
+    matches!(character, '+' | '$' | '€' | '£')
 }
 
 fn push(words: &mut Vec<Word>, written: &str, at: usize) {

@@ -16,7 +16,7 @@ use super::Memory;
 const ENTRIES_KEPT_MAX: usize = 200_000;
 
 /// How long memories may be shown that time alone has ended.
-const STALE_MAX: Duration = Duration::from_secs(60);
+const STALE_MAX: Duration = Duration::from_mins(1);
 
 /// A ledger and the memories it comes to at a moment.
 pub(super) struct Beliefs {

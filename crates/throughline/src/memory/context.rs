@@ -8,6 +8,7 @@ use uuid::{NoContext, Uuid};
 
 use crate::context::{ComposeInput, Composed, ContextBudget, RecalledPassage, compose};
 use crate::journal::{Said, Thread, locate};
+use crate::learn::addresses_model;
 use crate::model::{
     Content, DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, Section, SessionId, TenantId,
     Timestamp, Turn, ZoneOffsets,
@@ -131,10 +132,13 @@ impl Memory {
         let mut passages: Vec<RecalledPassage<'_>> = recalled
             .items
             .iter()
-            .map(|item| RecalledPassage {
-                already_in_request: visible(&item.turn),
-                relevant: item.is_relevant() && said.insert(item.text().trim()),
-                ..judged(passage(&item.turn, item.bytes, item.score), &standings)
+            .map(|item| {
+                let found = RecalledPassage {
+                    already_in_request: visible(&item.turn),
+                    relevant: item.is_relevant() && said.insert(item.text().trim()),
+                    ..passage(&item.turn, item.bytes, item.score)
+                };
+                judged(found, &standings)
             })
             .collect();
         // What is so no longer is served last: it explains, but does not answer.
@@ -147,10 +151,13 @@ impl Memory {
         let standing: Vec<RecalledPassage<'_>> = recalled
             .standing
             .iter()
-            .map(|item| RecalledPassage {
-                already_in_request: visible(&item.turn),
-                relevant: !said_later(item),
-                ..judged(passage(&item.turn, item.bytes, item.score), &standings)
+            .map(|item| {
+                let found = RecalledPassage {
+                    already_in_request: visible(&item.turn),
+                    relevant: !said_later(item),
+                    ..passage(&item.turn, item.bytes, item.score)
+                };
+                judged(found, &standings)
             })
             .filter(|passage| passage.ended.is_none())
             .collect();
@@ -306,6 +313,9 @@ fn judged<'a>(
     standings: &HashMap<u64, Vec<(&str, Standing)>>,
 ) -> RecalledPassage<'a> {
     let mut judged = passage;
+    // What nobody learned from can be poisoned as well. The app's own words may speak to the model.
+    let may_be_shown = passage.relevant && !passage.already_in_request;
+    judged.quarantined = may_be_shown && passage.role != Role::System && addresses_model(passage.text);
     let mut holds = false;
     let known = standings.get(&passage.turn).into_iter().flatten();
     for (_, standing) in known.filter(|(quote, _)| passage.text.contains(quote)) {

@@ -46,8 +46,12 @@ impl Memory {
         let forgotten = ForgottenWords::new(&key, &scope, &tombstones);
         // The memory itself goes whatever its claims' words are.
         let goes = |entry: &&Entry| memory.entries.contains(&entry.number) || says(&forgotten, &entry.act);
-        let numbers: Vec<u64> =
-            entries.iter().filter(claimed).filter(goes).map(|entry| entry.number).collect();
+        let numbers: Vec<u64> = entries
+            .iter()
+            .filter(|entry| matches!(entry.act, Act::Claimed(_)))
+            .filter(goes)
+            .map(|entry| entry.number)
+            .collect();
         let left: Vec<Entry> =
             entries.iter().filter(|entry| !numbers.contains(&entry.number)).cloned().collect();
         let before = self.store.profile(&scope, None)?;
@@ -122,10 +126,6 @@ impl Memory {
             redacted.extend(turns.into_iter().filter_map(|turn| rewritten(&indexer, forgotten, turn)));
         }
     }
-}
-
-fn claimed(entry: &&Entry) -> bool {
-    matches!(entry.act, Act::Claimed(_))
 }
 
 /// What is said of a turn without what was forgotten; none if it says nothing of it. JSON that says it goes whole.

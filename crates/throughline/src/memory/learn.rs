@@ -9,7 +9,7 @@ use crate::learn::{
     Batch, BatchTurn, ExtractError, Extraction, Extractor, Refused, Usage, Verified, gate, verify,
 };
 use crate::model::{Act, Author, Claim, MemoryRecord, Role, Scope, TenantId, Timestamp, Turn, UserKey};
-use crate::ports::{ClaimedJob, Job, JobClaim, JobDone, JobState, StoreError, TurnsPage};
+use crate::ports::{ClaimedJob, Job, JobClaim, JobDone, LEASE_RAN_OUT, StoreError, TurnsPage};
 use crate::truth;
 
 use super::{Memory, MemoryError};
@@ -25,6 +25,9 @@ const CONTEXT_TURNS_MAX: usize = 4;
 
 /// Memories an extractor sees.
 const KNOWN_MEMORIES_MAX: usize = 30;
+
+/// Tries of the local extractor in the place of a model. A job that ends its worker each time must not do so for ever.
+const LOCAL_ATTEMPTS_MAX: u32 = 3;
 
 /// When and how jobs are learned from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +51,10 @@ impl Default for LearnSettings {
         Self {
             quiet: Duration::from_secs(10),
             turns_max: 12,
-            lease: Duration::from_secs(120),
+            lease: Duration::from_mins(2),
             attempts_max: 5,
             retry: Duration::from_secs(5),
-            retry_max: Duration::from_secs(600),
+            retry_max: Duration::from_mins(10),
         }
     }
 }
@@ -79,8 +82,8 @@ pub enum Outcome {
         /// When it is tried again.
         due: Timestamp,
     },
-    /// The model's answer was of no use, or it failed too often: the local extractor learned, and the job is kept for a
-    /// replay.
+    /// The model's answer was of no use, or it failed too often: the local extractor learned. Or every worker that had the job
+    /// came to grief over it: nobody learned. The job is kept for a replay.
     Degraded {
         /// Why.
         reason: String,
@@ -168,14 +171,17 @@ impl Memory {
             self.finish(scope, &done, &[], &mut learned)?;
             return Ok(learned);
         }
+        if job.attempts >= settings.attempts_max.saturating_add(LOCAL_ATTEMPTS_MAX) {
+            done.dead = Some(job.failure.clone().unwrap_or_else(|| LEASE_RAN_OUT.to_owned()));
+            self.finish(scope, &done, &[], &mut learned)?;
+            degrade(&mut learned, done.dead);
+            return Ok(learned);
+        }
         let known = self.known(scope)?;
         let view = Batch { turns: &batch, known: &known, zone: &self.settings.zone };
-        // A replay asks the model again; a first try that failed too often does not.
-        let may_ask = job.attempts < settings.attempts_max || job.state == JobState::Dead;
-        let extraction = match extractors.model.filter(|_| may_ask) {
+        let extraction = match extractors.model.filter(|_| job.attempts < settings.attempts_max) {
             None => {
-                done.dead = (extractors.model.is_some() || job.attempts > 0)
-                    .then(|| job.failure.clone().unwrap_or_else(|| "the learning model failed".into()));
+                done.dead = why_not_the_model(job, extractors);
                 local(extractors, &view, &mut learned)?
             }
             Some(model) => {
@@ -207,9 +213,7 @@ impl Memory {
         learned.refused = refused;
         self.finish(scope, &done, &claims, &mut learned)?;
         learned.claims = claims;
-        if let (Some(reason), true) = (done.dead, learned.outcome != Outcome::Lost) {
-            learned.outcome = Outcome::Degraded { reason };
-        }
+        degrade(&mut learned, done.dead);
         Ok(learned)
     }
 
@@ -285,6 +289,22 @@ impl Memory {
         known.sort_by(|a, b| truth::weight(b, now).total_cmp(&truth::weight(a, now)));
         known.truncate(KNOWN_MEMORIES_MAX);
         Ok(known)
+    }
+}
+
+/// What failed, if the local extractor learns in the place of a model that did. Without a model, or if it may not be asked
+/// today, nothing is amiss that a replay would mend; nor is it if a worker was ended over the job and no model failed.
+fn why_not_the_model(job: &Job, extractors: Extractors<'_>) -> Option<String> {
+    let failure = job.failure.clone();
+    match extractors.model {
+        Some(_) => Some(failure.unwrap_or_else(|| "the learning model failed".to_owned())),
+        None => failure.filter(|failure| failure != LEASE_RAN_OUT),
+    }
+}
+
+fn degrade(learned: &mut Learned, dead: Option<String>) {
+    if let (Some(reason), true) = (dead, learned.outcome != Outcome::Lost) {
+        learned.outcome = Outcome::Degraded { reason };
     }
 }
 

@@ -2,12 +2,13 @@
 
 use crate::forget::Forgotten;
 use crate::model::{
-    Act, Author, Authority, Claim, Entry, Generation, MemoryId, MemoryKind, MemoryRecord, MemoryState,
-    Polarity, Profile, Scope, SlotKey, TenantId, Timestamp,
+    Act, Author, Authority, Claim, Entry, Evidence, Generation, MemoryId, MemoryKind, MemoryRecord,
+    MemoryState, Polarity, Profile, Role, Scope, SessionId, SlotKey, TenantId, Timestamp,
 };
 use crate::ports::{EntryDraft, JobDone, LedgerAppend, StoreError};
 use crate::truth;
 
+use super::observe::{Observation, TurnToObserve};
 use super::{Memory, MemoryError};
 
 /// Entries read from the store in one step.
@@ -15,6 +16,9 @@ const ENTRIES_A_READ: usize = 1_000;
 
 /// A memory's text may have so many bytes.
 pub const MEMORY_TEXT_BYTES_MAX: usize = 2_000;
+
+/// The conversation in which an operator's memories stand.
+const OPERATORS_SESSION: &str = "operator";
 
 /// Writers at once on one ledger are few; who loses the race derives again.
 const CONFLICT_RETRIES_MAX: usize = 16;
@@ -141,7 +145,8 @@ impl Memory {
     /// Adds a memory on the operator's word.
     pub fn add_memory(&self, scope: &Scope, new: NewMemory) -> Result<MemoryRecord, MemoryError> {
         check_sizes(&new.text, new.value.as_deref())?;
-        let claim = self.operators_claim(new)?;
+        let mut claim = self.operators_claim(new)?;
+        claim.evidence = Some(self.put_down(scope, &claim)?);
         let id = claim.id;
         let memories =
             self.amend(scope, Author::Operator, None, |_| Ok(vec![Act::Claimed(Box::new(claim.clone()))]))?;
@@ -175,7 +180,7 @@ impl Memory {
             (None, _) => Some(before.value.clone()),
         };
         check_sizes(&text, value.as_deref())?;
-        let new = self.operators_claim(NewMemory {
+        let mut new = self.operators_claim(NewMemory {
             kind: patch.kind.unwrap_or(before.kind),
             slot: before.slot.clone(),
             value,
@@ -184,6 +189,7 @@ impl Memory {
             valid_from: Some(before.valid_from),
             valid_to: patch.valid_to.or(before.valid_to),
         })?;
+        new.evidence = Some(self.put_down(&scope, &new)?);
         let new_id = new.id;
         let memories = self.amend(&scope, Author::Operator, None, |_| {
             Ok(vec![Act::Retracted(before.id), Act::Claimed(Box::new(new.clone()))])
@@ -291,7 +297,7 @@ impl Memory {
             acts.retain(|act| !says(&forgotten, act));
             // Learning goes on with the rest; an operator is told.
             if by == Author::Operator && acts.len() < before_that {
-                return Err(MemoryError::Invalid("this says something that was forgotten for good".into()));
+                return Err(forgotten_for_good());
             }
             for (act, number) in acts.iter().zip(after + 1..) {
                 entries.push(Entry { number, recorded, by, act: act.clone() });
@@ -320,6 +326,19 @@ impl Memory {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// Writes an operator's memory to the journal, as something the app said: so it is recalled as turns are.
+    fn put_down(&self, scope: &Scope, claim: &Claim) -> Result<Evidence, MemoryError> {
+        if says(&self.forgotten(scope)?, &Act::Claimed(Box::new(claim.clone()))) {
+            return Err(forgotten_for_good());
+        }
+        let mut turn = TurnToObserve::new(Role::System, claim.text.clone());
+        turn.time = Some(claim.said);
+        let session = SessionId::new(OPERATORS_SESSION)?;
+        let observed = self.observe(scope, Observation::new(session, vec![turn]))?;
+        let turn = observed.turns.first().map_or(0, |turn| turn.seq);
+        Ok(Evidence { turn, quote: claim.text.clone() })
     }
 
     pub(super) fn operators_claim(&self, new: NewMemory) -> Result<Claim, MemoryError> {
@@ -372,6 +391,10 @@ fn takes_away(before: &Profile, after: &Profile) -> bool {
     lists.into_iter().any(gone)
         || gone((&parts(&before.summary), &parts(&after.summary)))
         || before.own.iter().any(|(slot, value)| after.own.get(slot) != Some(value))
+}
+
+fn forgotten_for_good() -> MemoryError {
+    MemoryError::Invalid("this says something that was forgotten for good".into())
 }
 
 fn check_sizes(text: &str, value: Option<&str>) -> Result<(), MemoryError> {

@@ -97,7 +97,7 @@ impl Memory {
                     say(MemoryKind::Summary, Some(slot), Some(value.clone()), value)?;
                 }
                 Some(value) => {
-                    say(MemoryKind::Fact, Some(slot), Some(value.clone()), format!("{name}: {value}"))?
+                    say(MemoryKind::Fact, Some(slot), Some(value.clone()), format!("{name}: {value}"))?;
                 }
                 None if before.is_some() => take_back(&|memory| memory.slot.as_ref() == Some(&slot)),
                 None => {}

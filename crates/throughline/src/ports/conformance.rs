@@ -74,6 +74,8 @@ macro_rules! store_conformance {
             turns_that_come_while_a_job_runs_make_a_new_one,
             a_worker_whose_lease_ran_out_cannot_write_once_another_has_its_job,
             a_job_put_back_is_not_taken_before_its_time,
+            a_job_put_back_keeps_later_ones_of_its_session_waiting,
+            a_replay_does_not_keep_a_job_that_runs_from_being_taken_over,
             turns_after_the_last_one_learned_from_wait_again,
             a_dead_job_is_kept_for_a_replay,
             workers_at_once_never_have_two_jobs_of_a_scope,

@@ -218,7 +218,8 @@ pub struct JobDone {
 /// [`LedgerStore::append_ledger`].
 pub trait JobStore: Send + Sync {
     /// Takes the oldest job that is due, of a scope of which no other job is in a worker's hands. One whose lease has run
-    /// out is due; until it is taken over, it keeps the others of its scope waiting.
+    /// out is due; until it is taken over, it keeps the others of its scope waiting. So does one that is to be tried again
+    /// with those of its session that came after it: what is said first is learned first.
     fn claim_job(&self, claim: &JobClaim) -> Result<Option<ClaimedJob>, StoreError>;
 
     /// Puts a job back, to be tried again. [`StoreError::Conflict`] if somebody else has it by now, or nobody.

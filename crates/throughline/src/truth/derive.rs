@@ -76,7 +76,7 @@ pub fn derive(entries: &[Entry], now: Timestamp) -> Vec<MemoryRecord> {
                 runs
             }
         };
-        memories.extend(runs.into_iter().map(|run| record(&claims, &orders, run, now)));
+        memories.extend(runs.iter().map(|run| record(&claims, &orders, run, now)));
     }
     memories.sort_by_key(|memory: &MemoryRecord| (memory.entries.first().copied(), memory.id));
     memories
@@ -114,7 +114,7 @@ fn said(claims: &[Live<'_>], members: &[usize], orders: &HashMap<MemoryId, Order
             value: value.clone(),
             authority,
             explicit: claim.explicit || moment.is_some(),
-            said: moment.unwrap_or(claim.said),
+            time: moment.unwrap_or(claim.said),
             valid_from: moment.unwrap_or(claim.valid_from),
             valid_to: claim.valid_to,
         };
@@ -127,14 +127,14 @@ fn said(claims: &[Live<'_>], members: &[usize], orders: &HashMap<MemoryId, Order
         let claim = claims[said.claim].claim;
         claim.evidence.as_ref().map_or(0, |evidence| evidence.turn)
     };
-    all.sort_by(|a, b| (a.said, place(a), a.id).cmp(&(b.said, place(b), b.id)));
+    all.sort_by_key(|said| (said.time, place(said), said.id));
     all
 }
 
 fn record(
     claims: &[Live<'_>],
     orders: &HashMap<MemoryId, Orders<'_>>,
-    run: Run,
+    run: &Run,
     now: Timestamp,
 ) -> MemoryRecord {
     let members = || run.claims.iter().map(|at| &claims[*at]);

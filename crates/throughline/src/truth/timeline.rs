@@ -16,7 +16,8 @@ pub(super) struct Said {
     pub(super) value: Vec<TermHash>,
     pub(super) authority: Authority,
     pub(super) explicit: bool,
-    pub(super) said: Timestamp,
+    /// When it was said.
+    pub(super) time: Timestamp,
     pub(super) valid_from: Timestamp,
     pub(super) valid_to: Option<Timestamp>,
 }
@@ -86,7 +87,7 @@ pub(super) fn timeline(cardinality: Cardinality, claims: &[Said]) -> Vec<Run> {
                 }
             }
             // It was over when it was told: history, which ends nothing.
-            Polarity::Affirms if said.valid_to.is_some_and(|end| end <= said.said) => {
+            Polarity::Affirms if said.valid_to.is_some_and(|end| end <= said.time) => {
                 match runs.iter_mut().find(|run| run.state == MemoryState::Expired && run.value == said.value)
                 {
                     Some(run) => run.reinforce(said),

@@ -9,7 +9,7 @@ use throughline::model::{
 
 use crate::support::{World, assistant, scope, texts, user};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 fn note(text: &str) -> NewMemory {
     NewMemory {
@@ -152,10 +152,10 @@ fn what_is_forgotten_is_nowhere_and_does_not_come_back() {
         let found = world.ask(&ana, "Hohenfels clinic therapy");
         texts(&found).iter().filter(|text| text.to_lowercase().contains("hohenfels")).count()
     };
-    assert_eq!(said(&world), 2);
+    assert_eq!(said(&world), 3);
 
     let report = world.memory.forget_memory(&TenantId::single(), memory.id).unwrap().unwrap();
-    assert_eq!((report.claims, report.turns), (1, 2));
+    assert_eq!((report.claims, report.turns), (1, 3));
 
     let said_again = [messages[0].clone(), messages[1].clone(), user("What did I say?")];
     world.chat(&ana, Some("monday"), &said_again, "I do not know.");
@@ -184,5 +184,23 @@ fn a_number_is_forgotten_with_the_sentence_it_stands_in_and_not_wherever_it_stan
     let mut left: Vec<String> =
         texts(&world.ask(&ana, "number flat pages")).into_iter().map(str::to_owned).collect();
     left.sort();
-    assert_eq!(left, ["I read 34 pages", "My [forgotten]"]);
+    assert_eq!(left, ["I read 34 pages", "My [forgotten]", "My [forgotten]"]);
+}
+
+#[test]
+fn what_an_operator_adds_is_recalled_as_turns_are_until_it_is_taken_back() {
+    let (world, ana) = (World::new(), scope("ana"));
+    let id =
+        add(&world, &ana, NewMemory { kind: MemoryKind::Note, ..note("The contract number is K-77") }).id;
+    assert_eq!(texts(&world.ask(&ana, "contract number")), ["The contract number is K-77"]);
+    let shown =
+        |world: &World| world.context(&ana, None, &[user("What is my contract number?")]).block.unwrap();
+    assert!(shown(&world).contains("(today), the app said: The contract number is K-77"));
+    world.wait(DAY);
+    world.memory.order(ana.tenant(), id, Order::Retract).unwrap();
+    let block = shown(&world);
+    assert!(
+        block.contains("no longer so since 2026-03-03), the app said: The contract number is K-77"),
+        "{block}"
+    );
 }

@@ -103,21 +103,12 @@ pub(super) fn own_parts(text: &str) -> Vec<Range<usize>> {
     parts
 }
 
-/// Whether a quotation, marks included, is more than a title: what somebody else said.
+/// Whether a quotation, marks included, is more than a title: what somebody else said. "I love it" is, however short.
 pub(super) fn is_somebody_elses(quotation: &str) -> bool {
-    quotation.split_whitespace().count() > TITLE_WORDS_MAX
-        || quotation
-            .trim_end_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '!' | '?'))
-            .ends_with('.')
-        || words(quotation.trim_matches(|c: char| !c.is_alphanumeric()), 0..0).len() > TITLE_WORDS_MAX
-        || is_first_person(quotation)
-}
-
-/// "I love it" in marks is what somebody said, however short.
-fn is_first_person(quotation: &str) -> bool {
-    let inner = quotation.trim_matches(|c: char| !c.is_alphanumeric());
+    let inner = quotation.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '!' | '?'));
     let words = words(inner, 0..inner.len());
-    TABLES.iter().any(|table| words.iter().any(|word| word.is_one_of(table.me)))
+    let first_person = TABLES.iter().any(|table| words.iter().any(|word| word.is_one_of(table.me)));
+    inner.split_whitespace().count() > TITLE_WORDS_MAX || inner.ends_with('.') || first_person
 }
 
 /// What the lines so far say about the next.
@@ -180,7 +171,7 @@ impl Reader<'_> {
 
 fn is_code(line: &str, small: &str) -> bool {
     let opens = line.starts_with(['{', '[', '}', ']']) && !line.starts_with("[image")
-        || line.starts_with("\"") && line.contains("\":");
+        || line.starts_with('"') && line.contains("\":");
     let ends = line.ends_with([';', '{', '}']) && line.contains(['(', '=', '{', '}', '"']);
     let begins = CODE_STARTS.iter().any(|start| small.starts_with(start))
         && line.contains(['(', '=', ';', '{', '<', '*', '"', '/', '`']);

@@ -2,10 +2,10 @@
 //!
 //! | class | takes |
 //! |---|---|
-//! | `name`, `org`, `place`, `proper` | words with a capital; the last three, in a message without any, a word or two that end the clause |
+//! | `name`, `names`, `org`, `place`, `proper` | words with a capital; the last three, in a message without any, a word or two that end the clause |
 //! | `introduced` | a name behind a greeting |
-//! | `word` | one word that ends the clause |
-//! | `thing`, `things`, `tool`, `topic` | up to the next stop |
+//! | `word`, `nick` | one word that ends the clause; `nick` with a capital if the message has any |
+//! | `thing`, `things`, `tools`, `topic` | up to the next stop |
 //! | `phrase`, `failing` | up to the end of the clause; `failing` if it says that something failed |
 //! | `number`, `clock`, `date`, `email`, `phone` | what they say |
 //! | `counted:x` | a number and a word of class `x` |
@@ -22,6 +22,8 @@ use super::tables::Language;
 const NAME_WORDS_MAX: usize = 4;
 /// Longest thing in words.
 const THING_WORDS_MAX: usize = 8;
+/// Longest thing to do.
+const DOING_WORDS_MAX: usize = 14;
 /// Longest phrase in words.
 const PHRASE_WORDS_MAX: usize = 24;
 /// Words before what a table lists: "senior software" before "engineer".
@@ -48,28 +50,29 @@ impl Capture for Reader<'_> {
             return if counts { ends } else { Vec::new() };
         }
         match class {
-            "name" => self.capitals(words, at),
             "introduced" if words[0].is_one_of(self.language.greetings) => self.capitals(words, at),
             "introduced" => Vec::new(),
             "place" | "org" | "proper" | "propers" => self.proper(class, words, at),
             "title" if first.token == Token::Quotation => vec![at + 1],
-            "title" => self.capitals(words, at),
+            "name" | "names" | "title" => self.capitals(words, at),
             "word" => one(first.token == Token::Word && !self.is_vague(first) && is_end(words, at + 1)),
+            "nick" => one(first.token == Token::Word
+                && (first.capital || self.small && !first.is_one_of(NO_NICKNAMES))
+                && !self.is_vague(first)
+                && is_end(words, at + 1)),
             "topic" => one(first.token == Token::Word && !self.is_vague(first)),
-            "thing" | "things" | "tool" => self.things(class, words, at, last),
+            "thing" | "things" | "tools" => self.things(class, words, at, last),
             "aim" => self.aim(words, at),
-            "phrase" => self.phrases(words, at, last),
+            "phrase" => phrases(words, at, last),
             "failing" => {
-                let end = *self.phrases(words, at, true).first().unwrap_or(&at);
+                let end = *phrases(words, at, true).first().unwrap_or(&at);
                 let fails =
                     |word: &Word| self.language.class("failure").iter().any(|phrase| word.is_one_of(phrase));
                 // "it broke" as much as "X went flat": what failed may be all there is.
                 let at_all = words[at..].iter().any(fails);
                 if at_all && end > at { vec![end] } else { Vec::new() }
             }
-            "number" => one(first.is_number()
-                && first.text.chars().all(|c| c.is_ascii_digit())
-                && first.text.len() <= 3),
+            "number" => one(is_small_number(first) && !is_share(words, at + 1)),
             "email" => one(first.text.contains('@')),
             "phone" => phone(words, at),
             "clock" => clock(words, at),
@@ -77,7 +80,12 @@ impl Capture for Reader<'_> {
             "remote" => remote(words, at),
             "kin" => self.kin(words, at),
             "possession" => self.possession(words, at),
-            "job" | "occasion" => self.listed(class, words, at, BEFORE_LISTED_MAX),
+            "job" | "occasion" => {
+                let mut ends = self.listed(class, words, at, BEFORE_LISTED_MAX);
+                // "a doctor's wife" is no doctor.
+                ends.retain(|end| words.get(*end).is_none_or(|next| !next.is("'s")));
+                ends
+            }
             listed => self.listed(listed, words, at, 0),
         }
     }
@@ -107,6 +115,15 @@ fn clock(words: &[Word], at: usize) -> Vec<usize> {
     if word.is_number() && word.text.len() <= 7 { vec![at + 1 + usize::from(half)] } else { Vec::new() }
 }
 
+fn is_small_number(word: &Word) -> bool {
+    (1..=3).contains(&word.text.len()) && word.text.chars().all(|c| c.is_ascii_digit())
+}
+
+/// "100%" is no age.
+fn is_share(words: &[Word], at: usize) -> bool {
+    words.get(at).is_some_and(|word| matches!(word.token, Token::Mark('%' | '€' | '$' | '°')))
+}
+
 fn phone(words: &[Word], at: usize) -> Vec<usize> {
     let numeric =
         |word: &&Word| word.text.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '/' | '.'));
@@ -123,6 +140,26 @@ fn remote(words: &[Word], at: usize) -> Vec<usize> {
         (true, _) => vec![at + 2],
         (_, true) => vec![at + 1],
         _ => Vec::new(),
+    }
+}
+
+/// "eat less before" ends with "less".
+fn without_loose_end(words: &[Word], at: usize, mut end: usize) -> usize {
+    while end > at + 1 && words[end - 1].is_one_of(LOOSE) {
+        end -= 1;
+    }
+    end
+}
+
+fn phrases(words: &[Word], at: usize, last: bool) -> Vec<usize> {
+    let ends = |word: &Word| matches!(word.token, Token::Mark(',' | ';' | '.' | '!' | '?' | '(' | '…'));
+    let most = words[at..].iter().take(PHRASE_WORDS_MAX).take_while(|word| !ends(word)).count();
+    match (most, last) {
+        // "My goal is not …" says nothing.
+        _ if words[at].is("not") => Vec::new(),
+        (0, _) => Vec::new(),
+        (_, true) => vec![at + most],
+        (_, false) => (at + 1..=at + most).collect(),
     }
 }
 
@@ -154,7 +191,7 @@ impl Reader<'_> {
             let particle = words[end].is_one_of(self.language.particles) || words[end].is("&");
             if is_name(&words[end]) {
                 end += 1;
-            } else if particle && words.get(end + 1).is_some_and(is_name) {
+            } else if (particle || is_title(words, end - 1)) && words.get(end + 1).is_some_and(is_name) {
                 end += 2;
             } else {
                 break;
@@ -193,7 +230,7 @@ impl Reader<'_> {
         let Some(head) = words.get(at + article).filter(|head| head.token == Token::Word) else {
             return Vec::new();
         };
-        let definite = class == "tool" && first.is_one_of(&["the", "der", "die", "das", "le", "la", "el"]);
+        let definite = class == "tools" && first.is_one_of(&["the", "der", "die", "das", "le", "la", "el"]);
         let pointed = first.is("the") && head.is_one_of(POINTED);
         if self.is_vague(first) && article == 0 || self.is_vague(head) || definite || pointed {
             return Vec::new();
@@ -203,14 +240,15 @@ impl Reader<'_> {
             |word: &Word| word.is_one_of(if doing { self.language.hard_stops } else { self.language.stops });
         let most = words[at + article..]
             .iter()
-            .take(THING_WORDS_MAX)
+            .take(if doing { DOING_WORDS_MAX } else { THING_WORDS_MAX })
             .take_while(|word| word.token == Token::Word && !stops(word))
             .count();
         let taken = &words[at..at + article + most];
-        if most == 0 || taken.iter().any(|word| word.is_one_of(self.language.of_you)) {
+        let points = taken.last().is_some_and(|last| most > 1 && self.is_vague(last));
+        if most == 0 || points || taken.iter().any(|word| word.is_one_of(self.language.of_you)) {
             return Vec::new();
         }
-        let end = at + article + most;
+        let end = without_loose_end(words, at + article, at + article + most);
         if last { vec![end] } else { (at + article + 1..=end).collect() }
     }
 
@@ -219,30 +257,16 @@ impl Reader<'_> {
         if self.listed("aim", words, at, 0).is_empty() {
             return Vec::new();
         }
-        let stops = |word: &Word| word.is_one_of(self.language.hard_stops);
-        let most = words[at..]
-            .iter()
-            .take(THING_WORDS_MAX)
-            .take_while(|word| word.token != Token::Mark(',') && !word.is_mark() && !stops(word));
-        let taken = most.count();
-        let of_you =
-            words[at..at + taken].iter().any(|word| word.is_one_of(self.language.of_you) || word.is("this"));
-        if taken > 1 && !of_you { vec![at + taken] } else { Vec::new() }
-    }
-
-    fn phrases(&self, words: &[Word], at: usize, last: bool) -> Vec<usize> {
-        let ends = |word: &Word| matches!(word.token, Token::Mark(',' | ';' | '.' | '!' | '?' | '(' | '…'));
-        let most = words[at..].iter().take(PHRASE_WORDS_MAX).take_while(|word| !ends(word)).count();
-        match (most, last) {
-            (0, _) => Vec::new(),
-            (_, true) => vec![at + most],
-            (_, false) => (at + 1..=at + most).collect(),
-        }
+        let ends = |word: &Word| word.is_mark() || word.is_one_of(self.language.hard_stops);
+        let taken = words[at..].iter().take(DOING_WORDS_MAX).take_while(|word| !ends(word)).count();
+        let end = without_loose_end(words, at, at + taken);
+        let points =
+            |word: &Word| word.is_one_of(self.language.of_you) || word.is_one_of(&["this", "that", "it"]);
+        if end > at + 1 && !words[at..end].iter().any(points) { vec![end] } else { Vec::new() }
     }
 
     fn date(&self, words: &[Word], at: usize) -> Vec<usize> {
-        let timely = |word: &Word| mentions_time(&written(word));
-        let dated = |word: &Word| word.is_number() || timely(word);
+        let dated = |word: &Word| word.is_number() || mentions_time(&format!("{} 1", written(word)));
         let passes = |word: &&Word| {
             dated(word) || word.is_one_of(self.language.particles) || word.token == Token::Mark('.')
         };
@@ -250,7 +274,9 @@ impl Reader<'_> {
         while end > at && !dated(&words[end - 1]) {
             end -= 1;
         }
-        let names_day = words[at..end].iter().any(|word| timely(word) || word.text.contains(['/', '.', '-']));
+        let all = words[at..end].iter().map(written).collect::<Vec<_>>().join(" ");
+        let names_day =
+            mentions_time(&all) || words[at..end].iter().any(|word| word.text.contains(['/', '.', '-']));
         if end > at && names_day { vec![end] } else { Vec::new() }
     }
 
@@ -308,6 +334,40 @@ impl Reader<'_> {
 /// What people live or are in that is no place.
 const NOWHERE: &[&str] =
     &["fear", "pain", "hope", "peace", "constant", "hell", "denial", "poverty", "harmony", "sin", "love"];
+
+/// "Dr." and "St.": the name goes on behind the full stop.
+fn is_title(words: &[Word], at: usize) -> bool {
+    let stop = words.get(at + 1).is_some_and(|next| next.token == Token::Mark('.'));
+    stop && words[at].is_one_of(&["dr", "st", "mr", "mrs", "ms", "prof", "mt", "ft"])
+}
+
+/// What people are called that is no name.
+const NO_NICKNAMES: &[&str] = &[
+    "later",
+    "back",
+    "crazy",
+    "soon",
+    "asap",
+    "lazy",
+    "stupid",
+    "paranoid",
+    "weird",
+    "maybe",
+    "important",
+    "tomorrow",
+    "today",
+    "wrong",
+    "irrelevant",
+    "secret",
+    "private",
+    "misspelled",
+    "missing",
+];
+
+/// No value ends with these.
+const LOOSE: &[&str] = &[
+    "to", "of", "for", "in", "on", "at", "with", "before", "after", "the", "a", "an", "my", "about", "from",
+];
 
 /// "the second one" points at what was said before.
 const POINTED: &[&str] = &[

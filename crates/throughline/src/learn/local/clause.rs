@@ -6,12 +6,17 @@ use crate::learn::words::{Token, Word};
 
 use super::tables::Language;
 
+/// Most words of a time before its statement.
+const TIME_WORDS_MAX: usize = 6;
+
 /// A place where a statement may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Start {
     pub(super) at: usize,
     /// Behind "I think" or "maybe".
     pub(super) vague: bool,
+    /// Nothing but leads stands before it: only here a wish or a warning is one.
+    pub(super) first: bool,
 }
 
 /// The places of a sentence, rising.
@@ -25,12 +30,13 @@ pub(super) fn starts(language: &Language, words: &[Word]) -> Vec<Start> {
             break;
         }
         if opens {
-            let start = behind_leads(language, words, at);
+            let start = Start { first: starts.is_empty(), ..behind_leads(language, words, at) };
             if starts.last().is_none_or(|last| last.at < start.at) {
                 starts.push(start);
             }
         }
-        opens = matches!(word.token, Token::Mark(',' | ';' | ':' | '(' | '-' | '–' | '—' | '.' | '!'))
+        opens = is_led_by_time(language, words, at + 1)
+            || matches!(word.token, Token::Mark(',' | ';' | ':' | '(' | '-' | '–' | '—' | '.' | '!'))
             || word.is_one_of(language.joins);
     }
     starts.retain(|start| start.at < words.len());
@@ -52,7 +58,7 @@ fn behind_leads(language: &Language, words: &[Word], mut at: usize) -> Start {
             _ => break,
         }
     }
-    Start { at, vague }
+    Start { at, vague, first: false }
 }
 
 /// Where the clause that goes on at a word ends: at a mark, or where another begins.
@@ -63,4 +69,12 @@ pub(super) fn end(language: &Language, words: &[Word], from: usize) -> usize {
             || word.is_one_of(language.joins)
     };
     (from..words.len()).find(ends).unwrap_or(words.len())
+}
+
+/// "Since last May | I live", "For the next two weeks | we are": a time that stands before its statement.
+fn is_led_by_time(language: &Language, words: &[Word], at: usize) -> bool {
+    let begins = words[0].is_one_of(language.time_leads);
+    let speaks =
+        words.get(at).is_some_and(|word| word.is_one_of(&["i", "we", "my", "our", "je", "j'", "nous"]));
+    begins && speaks && at <= TIME_WORDS_MAX && words[..at].iter().all(|word| word.token == Token::Word)
 }

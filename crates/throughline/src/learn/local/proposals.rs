@@ -47,7 +47,9 @@ impl<'a> Sentence<'a> {
                 continue;
             }
             let matched = |rule: &'a Rule| {
-                let matched = rule.pattern.matches(self.words, start.at, &reader)?;
+                // What is kept in its words is kept only if it is certain.
+                let fits = (start.first || !rule.is_order()) && !(start.vague && rule.is_slotless());
+                let matched = rule.pattern.matches(self.words, start.at, &reader).filter(|_| fits)?;
                 let said = self.said(rule, start, &matched);
                 let end = if rule.is_slotless() { self.words.len() } else { matched.end };
                 (!said.is_empty()).then_some((end, said))
@@ -66,21 +68,23 @@ impl<'a> Sentence<'a> {
     }
 
     fn said(&self, rule: &Rule, start: Start, matched: &Matched) -> Vec<Proposal> {
-        let list = self.list(matched);
+        let list = if rule.pattern.ends_with_list() { self.list(matched) } else { Vec::new() };
         let clause = clause::end(self.language, self.words, list.last().map_or(matched.end, |item| item.end));
         let end = if rule.is_slotless() { self.words.len() } else { clause.max(matched.end) };
         let first = if start.at > 0 && self.leads_with_time(start.at) { 0 } else { start.at };
         let quote = self.text(first..end);
         let mut proposals = Vec::new();
         for says in rule.says {
-            let last = matched.captures.len().checked_sub(1);
-            let listed = matches!(says.value, Value::Captured(capture) if Some(capture) == last);
+            let widest = matched.captures.len().checked_sub(1);
+            let listed = matches!(says.value, Value::Captured(capture) if Some(capture) == widest);
             let values: Vec<Range<usize>> = match says.value {
+                // The words themselves, whatever the captures.
+                _ if matches!(says.slot, Slot::None) => vec![Range::default()],
                 Value::Captured(capture) => {
                     let own = matched.captures.get(capture).cloned();
                     own.into_iter().chain(if listed { list.clone() } else { Vec::new() }).collect()
                 }
-                Value::Fixed(_) | Value::Whatever => vec![0..0],
+                Value::Fixed(_) | Value::Whatever => vec![Range::default()],
             };
             proposals.extend(
                 values.into_iter().filter_map(|value| self.proposal(*says, value, start, matched, quote)),
@@ -125,7 +129,12 @@ impl<'a> Sentence<'a> {
         };
         let valid =
             validity::of(quote, says.when, says.slot_is_date(), self.language, self.turn.time, self.zone);
-        if says.when == When::OnDay && valid.from.is_none() {
+        let lacks = match says.when {
+            When::OnDay => valid.from.is_none(),
+            When::Bounded => valid.to.is_none(),
+            _ => false,
+        };
+        if lacks {
             return None;
         }
         Some(Proposal {
@@ -137,7 +146,7 @@ impl<'a> Sentence<'a> {
             value,
             text,
             polarity: says.polarity,
-            explicit: !start.vague,
+            explicit: !start.vague && !says.vague,
             valid_from: valid.from,
             valid_to: if says.polarity == Polarity::Denies { None } else { valid.to },
         })
@@ -189,6 +198,11 @@ impl<'a> Sentence<'a> {
     /// The further things of a list that ends the clause: of "a, b and c", b and c.
     fn list(&self, matched: &Matched) -> Vec<Range<usize>> {
         let mut items = Vec::new();
+        let first = matched.captures.last().map_or(&[][..], |last| &self.words[last.clone()]);
+        // "buying food, drinks and clothes" is one thing to do.
+        if first.len() > 1 && first[0].text.ends_with("ing") {
+            return items;
+        }
         let mut closed = false;
         let mut at = matched.end;
         let joins = |word: &Word| word.is_one_of(self.language.lists);
@@ -207,7 +221,7 @@ impl<'a> Sentence<'a> {
                     word.token != Token::Mark(',') && !word.is_mark() && !word.is_one_of(self.language.stops)
                 })
                 .count();
-            let begins_clause = self.words.get(start).is_some_and(|word| {
+            let begins_clause = self.words[start.min(self.words.len())..].iter().take(count).any(|word| {
                 word.is_one_of(self.language.clause_words) || word.is_one_of(self.language.vague)
             });
             let after = self.words.get(start + count);

@@ -44,6 +44,8 @@ pub(super) enum When {
     Change,
     /// It is over.
     Past,
+    /// It is so for a time, and says nothing if it does not say until when.
+    Bounded,
     /// It happens on the day it names, and says nothing without one.
     OnDay,
 }
@@ -57,6 +59,8 @@ pub(super) struct Says {
     pub(super) value: Value,
     pub(super) polarity: Polarity,
     pub(super) when: When,
+    /// The words leave another reading open: it never ends what was said outright.
+    pub(super) vague: bool,
 }
 
 impl Says {
@@ -68,6 +72,7 @@ impl Says {
             value: Value::Captured(0),
             polarity: Polarity::Affirms,
             when: When::Now,
+            vague: false,
         }
     }
 
@@ -103,6 +108,15 @@ impl Says {
 
     pub(super) const fn past(self) -> Self {
         Self { when: When::Past, ..self }
+    }
+
+    pub(super) const fn bounded(self) -> Self {
+        Self { when: When::Bounded, ..self }
+    }
+
+    /// Another reading is open: "I joined Acme" may be a club.
+    pub(super) const fn maybe(self) -> Self {
+        Self { vague: true, ..self }
     }
 
     pub(super) const fn change(self) -> Self {
@@ -159,6 +173,12 @@ impl Rule {
     /// Whether it keeps the words themselves: then the whole rest of the sentence, with the reasons given.
     pub(super) fn is_slotless(&self) -> bool {
         self.says.iter().all(|says| matches!(says.slot, Slot::None))
+    }
+
+    /// "Always …", "never …": an order, which stands at the beginning of its sentence.
+    pub(super) fn is_order(&self) -> bool {
+        let order = |says: &Says| matches!(says.kind, MemoryKind::Preference | MemoryKind::Lesson);
+        self.is_slotless() && self.says.iter().all(order)
     }
 
     pub(super) fn table(rows: &[Row]) -> Vec<Self> {

@@ -13,15 +13,15 @@ use crate::text::wording::wording;
 const MONDAY_SECOND: i64 = 1_772_445_600;
 
 fn batch_of(said: &[(Role, &str)]) -> Vec<BatchTurn> {
-    let turn = |(at, (role, text)): (usize, &(Role, &str))| BatchTurn {
-        seq: at as u64 + 1,
+    let turn = |(seq, (role, text)): (u64, &(Role, &str))| BatchTurn {
+        seq,
         role: *role,
         name: None,
-        time: Timestamp::from_second(MONDAY_SECOND + 60 * at as i64).unwrap(),
+        time: Timestamp::from_second(MONDAY_SECOND + 60 * i64::try_from(seq).unwrap()).unwrap(),
         text: (*text).to_owned(),
         wanted: gate(*role, text),
     };
-    said.iter().enumerate().map(turn).collect()
+    (1..).zip(said).map(turn).collect()
 }
 
 fn extract(said: &[(Role, &str)]) -> Vec<Proposal> {
@@ -59,6 +59,7 @@ fn check_all(texts: &[&str], expected: &[&str]) {
 fn a_value_is_cut_where_it_ends() {
     check("I live in Lyon with my wife.", &["user.home=Lyon"]);
     check("I live in New York City, near the river.", &["user.home=New York City"]);
+    check("I live in St. Louis.", &["user.home=St. Louis"]);
     check("I live in the Netherlands now", &["user.home=Netherlands"]);
     check("i live in lyon and work a lot", &["user.home=lyon"]);
     check("I like walking in the rain because it calms me", &["user.likes=walking in the rain"]);
@@ -133,7 +134,33 @@ fn what_is_not_said_as_so_says_nothing() {
 }
 
 #[test]
+fn a_denial_is_never_read_as_what_it_denies() {
+    check("My name is not Peter.", &["!user.name=Peter"]);
+    check("No vivo en Madrid.", &["!user.home=Madrid"]);
+    check("I'm not married any more.", &["!user.marital_status=married"]);
+    check("My goal isn't to win.", &[]);
+    check("I am a doctor's wife.", &[]);
+    check("I don't have a dog.", &[]);
+    check("I am not a teacher.", &[]);
+    check("I never lived in Rome.", &[]);
+    check("I don't think I live in Rome.", &[]);
+    check("It's not true that I live in Rome.", &[]);
+}
+
+#[test]
+fn what_is_so_for_a_time_ends_with_it() {
+    let found = extract(&[(Role::User, "I'm staying in Vienna until Friday.")]);
+    assert_eq!(found[0].valid_to.unwrap().to_string(), "2026-03-07T00:00:00Z");
+    let found = extract(&[(Role::User, "For the next two weeks I work from home.")]);
+    assert_eq!(found[0].text, "For the next two weeks I work from home");
+    assert_eq!(found[0].valid_to.unwrap().to_string(), "2026-03-17T00:00:00Z");
+    check("My train leaves tomorrow.", &["event=My train leaves tomorrow."]);
+    check("I'm in Vienna.", &[]);
+}
+
+#[test]
 fn what_is_hedged_is_vague() {
+    check("I joined Planet Fitness.", &["?user.employer=Planet Fitness"]);
     check("I think I live in Rome.", &["?user.home=Rome"]);
     check("Maybe I'm allergic to nuts.", &["?user.allergy=nuts"]);
 }
@@ -180,7 +207,10 @@ fn agrees(label: &str, proposal: &Proposal) -> bool {
     }
     let Some((place, value)) = label.split_once('=') else { return false };
     let said = shown(proposal);
-    said.split_once('=').is_some_and(|(said, words)| said == place && wording(words) == wording(value))
+    // A vague one may be right, too.
+    said.trim_start_matches('?')
+        .split_once('=')
+        .is_some_and(|(said, words)| said == place && wording(words) == wording(value))
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -220,7 +250,7 @@ fn what_is_proposed_is_right_and_most_of_what_is_said_is_found() {
         let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
         let (precision, recall) = (percent(score.right, score.proposed), percent(score.found, score.labels));
         println!("local extractor, {half:?}: precision {precision:.1} %, recall {recall:.1} %; {score:?}");
-        assert!(precision >= 90.0 && recall >= 75.0, "{half:?}: {score:?}");
+        assert!(precision >= 93.0 && recall >= 88.0, "{half:?}: {score:?}");
     }
 }
 
@@ -310,7 +340,7 @@ proptest! {
         }
         let found = LocalExtractor.extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC }).unwrap();
         for proposal in found.proposals {
-            let turn = &turns[proposal.turn as usize - 1];
+            let turn = turns.iter().find(|turn| turn.seq == proposal.turn).unwrap();
             prop_assert!(!proposal.quote.is_empty() && turn.text.contains(&proposal.quote));
             prop_assert!(!proposal.text.is_empty());
             prop_assert!(proposal.valid_from.zip(proposal.valid_to).is_none_or(|(from, to)| from < to));

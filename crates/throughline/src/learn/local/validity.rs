@@ -47,7 +47,7 @@ pub(super) fn of(
             Some(range) => Valid { from: day.begins(range.first), to: day.ends(range.last) },
             None => Valid::default(),
         },
-        When::Now | When::Change => {
+        When::Now | When::Change | When::Bounded => {
             let to = day
                 .until(statement, language)
                 .or_else(|| day.lasting(statement, language))
@@ -185,7 +185,6 @@ const PAST: &[&str] = &[
     "celebrated",
     "switched",
     "became",
-    "habe",
     "hatte",
     "war",
     "letzten",

@@ -38,7 +38,7 @@ const PHRASES: &[&str] = &[
     "visit|click|open|browse|follow|fetch|download|curl|wget .. link|links|url|website|page|attachment|file",
     "call|invoke|execute|run|use|trigger [the|a|this|following] .. tool|tools|function|functions|command|commands|shell|plugin|script|code",
     "send|forward|upload|post|transfer|exfiltrate|email|mail|wire .. to",
-    "whenever|when|if .. asks|ask|asked|mentions|says [you] .. say|answer|reply|tell|recommend|respond|claim|call|send|open",
+    "whenever|when|if .. asks|ask|asked|mentions|says .. , [you|always] [should|must] say|answer|reply|tell|recommend|respond|claim|call|send|open",
     // German.
     "ignoriere|ignorier|vergiss|missachte .. anweisungen|regeln|vorgaben|befehle",
     "ab jetzt|sofort , bist|musst|wirst du",
@@ -49,7 +49,8 @@ const PHRASES: &[&str] = &[
     "rufe|ruf|führe .. tool|werkzeug|funktion|befehl .. [auf|aus]",
     // French.
     "ignore|ignorez|oublie|oubliez .. instructions|règles|consignes",
-    "tu es|vous êtes maintenant|désormais",
+    "tu es maintenant|désormais",
+    "vous êtes maintenant|désormais",
     "à partir de maintenant , tu es|dois",
     "dis|recommande|conseille .. utilisateur|utilisateurs|clients",
     "ouvre|clique|visite|télécharge .. lien|page|fichier",
@@ -125,7 +126,7 @@ const LINK_VERBS: &[&str] = &[
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| Pattern::table(PHRASES));
 
 /// Whether a text reads like an instruction to the model rather than something to remember.
-pub(super) fn addresses_model(text: &str) -> bool {
+pub(crate) fn addresses_model(text: &str) -> bool {
     let small = text.to_lowercase();
     let words = words(&small, 0..small.len());
     let speaks =
@@ -139,7 +140,7 @@ pub(super) fn addresses_model(text: &str) -> bool {
         || MARKS.iter().any(|mark| small.contains(mark))
         || PATTERNS.iter().any(|pattern| pattern.stands_in(&words))
         // What stands in quotation marks is one token, and may be the instruction itself.
-        || quoted_parts(text).any(|inner| addresses_model(inner))
+        || quoted_parts(text).any(addresses_model)
 }
 
 fn quoted_parts(text: &str) -> impl Iterator<Item = &str> {

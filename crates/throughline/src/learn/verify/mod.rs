@@ -8,21 +8,25 @@
 mod instructions;
 mod quote;
 mod support;
+
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashSet;
 
-use super::proposal::{Batch, BatchTurn, Proposal, Refusal, Refused};
+use super::LocalExtractor;
+use super::proposal::{Batch, BatchTurn, Extractor, Proposal, Refusal, Refused};
 use crate::model::{Authority, Claim, Evidence, Generation, MemoryId, Polarity, Role, SlotKey};
 use crate::text::wording::wording;
+
+pub(crate) use instructions::addresses_model;
 
 /// Longest text of a memory.
 pub const CLAIM_TEXT_BYTES_MAX: usize = 1024;
 /// Longest value.
 pub const CLAIM_VALUE_BYTES_MAX: usize = 512;
-/// Longest quote.
-pub const CLAIM_QUOTE_BYTES_MAX: usize = 2048;
+/// Longest quote: it may have to stand for the text.
+pub const CLAIM_QUOTE_BYTES_MAX: usize = CLAIM_TEXT_BYTES_MAX;
 /// Longest subject or property of a slot.
 pub const CLAIM_SLOT_BYTES_MAX: usize = 64;
 
@@ -47,8 +51,10 @@ pub fn verify(
 ) -> Verified {
     let mut verified = Verified::default();
     let mut seen = HashSet::new();
-    for proposal in proposals {
-        match claim(batch, &proposal, generation, forgotten) {
+    let read = LocalExtractor.extract(batch).map(|read| read.proposals).unwrap_or_default();
+    for mut proposal in proposals {
+        proposal.slot = proposal.slot.as_ref().map(normalised);
+        match claim(batch, &proposal, &read, generation, forgotten) {
             Ok(claim) if seen.insert(claim.id) => verified.claims.push(claim),
             Ok(_) => {}
             Err(why) => verified.refused.push(Refused { proposal, why }),
@@ -60,6 +66,7 @@ pub fn verify(
 fn claim(
     batch: &Batch<'_>,
     proposal: &Proposal,
+    read: &[Proposal],
     generation: Generation,
     forgotten: &dyn Fn(&str) -> bool,
 ) -> Result<Claim, Refusal> {
@@ -68,12 +75,13 @@ fn claim(
     sizes(proposal)?;
     let quote = quote::locate(turn, &proposal.quote)?;
     let quoted = &turn.text[quote.clone()];
-    if !support::carries(batch, turn, quoted, proposal) {
+    if !support::carries(batch, turn, quoted, proposal) || is_somebody_elses(proposal, read) {
         return Err(Refusal::Unsupported);
     }
     // A text that says more than was said gives way to the words themselves.
     let text = if support::says_no_more(batch, turn, &proposal.text) { &proposal.text } else { quoted };
-    if [proposal.value.as_str(), text, quoted].into_iter().any(forgotten) {
+    let says = [proposal.value.as_str(), text, quoted];
+    if says.into_iter().any(|words| !words.trim().is_empty() && forgotten(words)) {
         return Err(Refusal::Forgotten);
     }
     // Judged by the whole sentence around: a quote may leave out what makes it an instruction.
@@ -110,6 +118,28 @@ fn claim(
     })
 }
 
+/// "The User" is the user, and "Home town" is `home_town`.
+fn normalised(slot: &SlotKey) -> SlotKey {
+    let small = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let subject = small(&slot.subject);
+    let subject =
+        if matches!(subject.as_str(), "the user" | "me" | "i") { "user".to_owned() } else { subject };
+    SlotKey { subject, name: small(&slot.name).replace([' ', '-'], "_") }
+}
+
+/// Whether the rules read of somebody else what is proposed of the user: "my sister lives in Rome" is no home of the user.
+fn is_somebody_elses(proposal: &Proposal, read: &[Proposal]) -> bool {
+    let Some(slot) = proposal.slot.as_ref().filter(|slot| slot.subject == "user") else { return false };
+    let same = |other: &&Proposal| {
+        other.turn == proposal.turn
+            && other.slot.as_ref().is_some_and(|other| other.name == slot.name)
+            && wording(&other.value) == wording(&proposal.value)
+    };
+    let of_user = |other: &Proposal| other.slot.as_ref().is_some_and(|other| other.subject == "user");
+    let mut alike = read.iter().filter(same).peekable();
+    alike.peek().is_some() && !alike.any(of_user)
+}
+
 /// On whose word it rests. Of a tool nothing is learned about the user.
 fn authority(turn: &BatchTurn, proposal: &Proposal) -> Result<Authority, Refusal> {
     let about_user = proposal.slot.as_ref().is_some_and(|slot| slot.subject == "user");
@@ -124,9 +154,10 @@ fn authority(turn: &BatchTurn, proposal: &Proposal) -> Result<Authority, Refusal
 fn sizes(proposal: &Proposal) -> Result<(), Refusal> {
     let may_be_empty = proposal.polarity == Polarity::Denies && proposal.slot.is_some();
     let text = !proposal.text.trim().is_empty() && proposal.text.len() <= CLAIM_TEXT_BYTES_MAX;
-    let value = (may_be_empty || !proposal.value.trim().is_empty() || proposal.slot.is_none())
-        && proposal.value.len()
-            <= CLAIM_VALUE_BYTES_MAX.max(if proposal.slot.is_none() { CLAIM_TEXT_BYTES_MAX } else { 0 });
+    // Without a slot the text stands for the value.
+    let value = proposal.slot.is_none()
+        || (may_be_empty || !proposal.value.trim().is_empty())
+            && proposal.value.len() <= CLAIM_VALUE_BYTES_MAX;
     let quote = !proposal.quote.trim().is_empty() && proposal.quote.len() <= CLAIM_QUOTE_BYTES_MAX;
     let slot = proposal.slot.as_ref().is_none_or(|slot| {
         [&slot.subject, &slot.name]

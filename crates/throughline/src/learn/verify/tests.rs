@@ -143,6 +143,24 @@ fn a_slot_of_somebody_nobody_named_is_refused() {
 }
 
 #[test]
+fn what_was_said_of_somebody_else_is_not_taken_for_the_users() {
+    let turns = user("My sister lives in Rome.");
+    refused(&turns, proposal("My sister lives in Rome", "home", "Rome"), Refusal::Unsupported);
+    let turns = user("My sister lives in Rome. I live in Rome, too.");
+    assert_eq!(accepted(&turns, proposal("I live in Rome", "home", "Rome")).value, "Rome");
+}
+
+#[test]
+fn slots_are_named_in_one_way() {
+    let slot = SlotKey { subject: "The User".into(), name: "Home town".into() };
+    let claim = accepted(
+        &user("I'm from Rome."),
+        Proposal { slot: Some(slot), ..proposal("I'm from Rome", "", "Rome") },
+    );
+    assert_eq!(claim.slot, Some(SlotKey::of_user("home_town")));
+}
+
+#[test]
 fn a_denial_may_leave_its_value_open() {
     let denial = Proposal { polarity: Polarity::Denies, ..proposal("I quit my job.", "job", "") };
     assert_eq!(accepted(&user("I quit my job."), denial).polarity, Polarity::Denies);
@@ -289,7 +307,7 @@ proptest! {
         prop_assert!(verified.claims.len() + verified.refused.len() <= count);
         for claim in verified.claims {
             let evidence = claim.evidence.unwrap();
-            let turn = &turns[evidence.turn as usize - 1];
+            let turn = turns.iter().find(|turn| turn.seq == evidence.turn).unwrap();
             let at = turn.text.match_indices(&evidence.quote).map(|(at, _)| at..at + evidence.quote.len());
             let wanted = |quote: &std::ops::Range<usize>| {
                 let covers = |at: usize| turn.wanted.iter().any(|part| part.contains(&at));

@@ -231,6 +231,41 @@ pub fn a_job_put_back_is_not_taken_before_its_time(with_store: WithStore<'_>) {
     });
 }
 
+/// What is said first is learned first. Other sessions do not wait.
+pub fn a_job_put_back_keeps_later_ones_of_its_session_waiting(with_store: WithStore<'_>) {
+    with_store(&mut |store| {
+        let scope = scope("acme", "ann");
+        say(store, &scope, "s", 1, &["a"]);
+        let failed = taken(store, &now(5));
+        store.put_back_job(failed.job.number, failed.token, "overloaded", at(20)).expect("put back");
+        say(store, &scope, "s", 6, &["b"]);
+        assert_eq!(take(store, &now(10)), None);
+        say(store, &scope, "t", 7, &["c"]);
+        let other = taken(store, &now(10));
+        assert_eq!(other.job.session, session("t"));
+        end(store, done(&other), &scope).expect("an end");
+        let again = taken(store, &now(20));
+        assert_eq!(again.job.number, failed.job.number);
+        end(store, done(&again), &scope).expect("an end");
+        assert_eq!(taken(store, &now(20)).job.turns, (2, 2));
+    });
+}
+
+/// It runs meanwhile, and is taken over; a replay of an older one of its session does not stand in its way.
+pub fn a_replay_does_not_keep_a_job_that_runs_from_being_taken_over(with_store: WithStore<'_>) {
+    with_store(&mut |store| {
+        let scope = scope("acme", "ann");
+        say(store, &scope, "s", 1, &["a"]);
+        let dead = taken(store, &now(5));
+        end(store, JobDone { dead: Some("why".to_owned()), ..done(&dead) }, &scope).expect("an end");
+        say(store, &scope, "s", 6, &["b"]);
+        let running = taken(store, &now(10));
+        assert_eq!(store.replay_job(scope.tenant(), dead.job.number, at(11)), Ok(true));
+        assert_eq!(take(store, &now(12)), None);
+        assert_eq!(taken(store, &now(30)).job.number, running.job.number);
+    });
+}
+
 /// A worker may take a part of them: the others wait, with those that came meanwhile.
 pub fn turns_after_the_last_one_learned_from_wait_again(with_store: WithStore<'_>) {
     with_store(&mut |store| {

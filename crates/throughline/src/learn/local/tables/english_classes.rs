@@ -6,6 +6,7 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
         "dog|cat|puppy|kitten|hamster|rabbit|parrot|horse|guinea pig|tortoise|turtle|ferret|\
          budgie|snake|goldfish|pony|bird|lizard",
     ),
+    ("pets", "dogs|cats|puppies|kittens|hamsters|rabbits|horses|birds|parrots"),
     ("kids", "kids|kid|children|child|sons|son|daughters|daughter|boys|girls"),
     ("siblings", "brothers|brother|sisters|sister|siblings"),
     ("marital", "married|divorced|engaged|widowed|single|separated"),
@@ -62,6 +63,12 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
          visa|passport|subscription",
     ),
     ("os", "macos|windows|linux|ubuntu|debian|fedora|android|ios|arch|nixos|freebsd"),
+    (
+        "command",
+        "answer|reply|respond|write|use|keep|add|include|show|explain|call|address|speak|put|format|start|end|ask|\
+         suggest|recommend|mention|book|send|skip|avoid|tell|cite|translate|cook|schedule|check|commit|push|deploy|\
+         delete|contact|round|convert|assume|provide|list|sort|prefer|wrap|run|test|propose|offer|quote|link|sign",
+    ),
     ("length", "short|brief|concise|long|detailed|shorter|succinct|terse"),
     ("system", "metric|imperial"),
     (
@@ -73,7 +80,7 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
         "aim",
         "learn|become|run|move|build|start|lose|gain|save|buy|travel|visit|finish|improve|quit|\
          stop|read|publish|retire|study|eat|drink|sleep|exercise|open|launch|climb|train|reduce|\
-         graduate|apply|get|cut|pay|see|spend|find|switch|renovate|write a novel|write a book|\
+         graduate|cut|pay|switch|renovate|write a novel|write a book|\
          write my|master|practise|practice|adopt|walk|swim|cycle",
     ),
     (

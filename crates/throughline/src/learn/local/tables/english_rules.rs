@@ -5,14 +5,18 @@ use crate::model::MemoryKind::{Decision, Lesson, Preference};
 
 pub(super) const RULES: &[Row] = &[
     // Who.
-    ("my [full|first|real] name is|'s [actually|really|now|not] <name>", &[fact("name")]),
-    ("my [full|first|real] name is|'s <word>", &[fact("name")]),
+    ("my [full|first|real] name is|'s [actually|really|now] <name>", &[fact("name")]),
+    ("my name is|'s not <name>", &[fact("name").denied()]),
+    ("my [full|first|real] name is|'s <nick>", &[fact("name")]),
     ("i am <introduced>", &[fact("name")]),
     ("i am called <name>", &[fact("name")]),
     ("call me <name>", &[taste("nickname")]),
-    ("call me <word>", &[taste("nickname")]),
-    ("i go by <word>", &[taste("nickname")]),
-    ("everyone|everybody|people|friends call|calls me <word>", &[taste("nickname")]),
+    ("call me <nick>", &[taste("nickname")]),
+    ("i prefer to be called <name>", &[taste("nickname")]),
+    ("you can|may call me <name>", &[taste("nickname")]),
+    ("my friends|family|parents|colleagues call|calls me <name>", &[taste("nickname")]),
+    ("i go by <name>", &[taste("nickname")]),
+    ("everyone|everybody|people|friends call|calls me <name>", &[taste("nickname")]),
     ("my pronouns are <word>", &[taste("pronouns")]),
     ("i am <number> years|yrs|yo|y/o [old]", &[fact("age")]),
     ("i am <number> $", &[fact("age")]),
@@ -34,7 +38,9 @@ pub(super) const RULES: &[Row] = &[
     ("i am <marital> $", &[fact("marital_status")]),
     ("i am [happily|recently|now] <marital>", &[fact("marital_status")]),
     ("i [just|recently] got <marital>", &[fact("marital_status").change()]),
+    ("i am not|no [longer] <marital>", &[fact("marital_status").denied()]),
     // Home.
+    ("i|we am|are [currently|now] [staying] in <place>", &[fact("location").bounded()]),
     (
         "i|we [just|recently|have] [just|recently|finally] moved|relocated from <place> to <place>",
         &[fact("home").value(1).change(), fact("home").denied()],
@@ -65,7 +71,7 @@ pub(super) const RULES: &[Row] = &[
     ("i [now|currently|still] work [full-time|part-time] at|for|with <org>", &[fact("employer")]),
     ("i am [now|currently] working at|for <org>", &[fact("employer")]),
     ("i am employed at|by <org>", &[fact("employer")]),
-    ("i [just|recently|have] joined <org>", &[fact("employer").change()]),
+    ("i [just|recently|have] joined <org>", &[fact("employer").change().maybe()]),
     (
         "i [just|recently|have] started|start|began [a|my] [new] [job|working|work] at|with|for <org>",
         &[fact("employer").change()],
@@ -75,7 +81,10 @@ pub(super) const RULES: &[Row] = &[
     ("i [have] used to work at|for|with <org>", &[fact("employer").past(), fact("employer").denied()]),
     ("i no longer work at|for|with <org>", &[fact("employer").denied()]),
     ("i do not work at|for|with <org>", &[fact("employer").denied()]),
-    ("i [just|recently|have] [just] quit|left my job at|with <org>", &[fact("employer").denied().change()]),
+    (
+        "i [just|recently|have] [just] quit|left|lost my job at|with <org>",
+        &[fact("employer").denied().change()],
+    ),
     (
         "i [just|recently|have] [just] quit|left|lost my job",
         &[fact("job").whatever(), fact("employer").whatever()],
@@ -90,6 +99,7 @@ pub(super) const RULES: &[Row] = &[
     // Family, friends, animals.
     ("i|we have <counted:kids>", &[fact("children")]),
     ("i have <counted:siblings>", &[fact("siblings")]),
+    ("i|we have <counted:pets> , <names>", &[fact("pet").value(1)]),
     ("i|we have no pets|pet", &[fact("pet").whatever()]),
     ("i|we do not have [any|a] pets|pet", &[fact("pet").whatever()]),
     ("i|we have no kids|children", &[fact("children").whatever()]),
@@ -138,6 +148,8 @@ pub(super) const RULES: &[Row] = &[
     ("my|our <kin> hates <things>", &[taste("dislikes").of(0).value(1)]),
     ("my|our <kin> <name>", &[relative(0, 1)]),
     // Food and health.
+    ("i am [a] <diet> and [also] allergic to <things>", &[fact("diet"), fact("allergy").value(1)]),
+    ("i am allergic to <thing> and [a] <diet>", &[fact("allergy"), fact("diet").value(1)]),
     ("i am no longer [a] <diet>", &[fact("diet").denied()]),
     ("i am not [a] <diet>", &[fact("diet").denied()]),
     ("i am [a|now|strictly|also] [strict] <diet>", &[fact("diet")]),
@@ -201,8 +213,8 @@ pub(super) const RULES: &[Row] = &[
     ("i|we do not use <thing> any more|longer", &[fact("uses").denied()]),
     ("i|we no longer use <thing>", &[fact("uses").denied()]),
     ("i|we [have] stopped using <thing>", &[fact("uses").denied()]),
-    ("i|we [mostly|mainly|always|usually|only|now|still|also] use <tool>", &[fact("uses")]),
-    ("i|we am|are [now|currently|still] using <tool>", &[fact("uses")]),
+    ("i|we [mostly|mainly|always|usually|only|now|still|also] use <tools>", &[fact("uses")]),
+    ("i|we am|are [now|currently|still] using <tools>", &[fact("uses")]),
     ("i am [still] on <os>", &[fact("os")]),
     ("i [just|also|recently|have] [just|recently] own|bought|purchased|drive a|an <thing>", &[fact("owns")]),
     ("i|we [also|now] have a|an <possession>", &[fact("owns")]),
@@ -235,12 +247,15 @@ pub(super) const RULES: &[Row] = &[
         &[taste("units")],
     ),
     ("i prefer|use <system> [units]", &[taste("units")]),
+    ("answer|reply|respond|write|speak [to] [me] in <tongue> from now on", &[taste("answer_language")]),
     ("always|only answer|reply|respond|write|speak|talk [to] [me] in <tongue>", &[taste("answer_language")]),
     (
         "keep your|the|all [your] answers|replies|responses|explanations [very] <length>",
         &[taste("answer_length")],
     ),
-    ("always|never <phrase>", &[words(Preference)]),
+    ("always|never <command> <phrase>", &[words(Preference)]),
+    ("do not [ever] <command> <phrase>", &[words(Preference)]),
+    ("always|never give me <phrase>", &[words(Preference)]),
     ("from now on , <phrase>", &[words(Preference)]),
     ("in|for [the] future , <phrase>", &[words(Preference)]),
     ("contact me <phrase>", &[words(Preference)]),
@@ -258,6 +273,7 @@ pub(super) const RULES: &[Row] = &[
     ("i|we am|are saving [up] for <thing>", &[goal()]),
     // What happens on a day.
     ("i|we have|got [got] a|an|my|our|the <occasion>", &[event()]),
+    ("my|our flight|train|bus|ferry .. leaves|departs|is|arrives", &[event()]),
     ("my|our <occasion> is|was|will|starts|ends|expires|begins", &[event()]),
     ("my|our <kin> 's <occasion> is|was|will|starts", &[event()]),
     (

@@ -17,7 +17,6 @@ use super::rule::{Row, Rule};
 use crate::learn::pattern::Pattern;
 
 /// A language as it is written down.
-#[derive(Default)]
 pub(super) struct Written {
     /// May stand before a statement and says nothing: "actually".
     pub(super) leads: &'static [&'static str],
@@ -58,6 +57,8 @@ pub(super) struct Written {
     pub(super) since: &'static [&'static str],
     /// For how long, before a number and a unit: "for the next two weeks".
     pub(super) lasting: &'static [&'static str],
+    /// What a time before its statement begins with.
+    pub(super) time_leads: &'static [&'static str],
     /// Units of time: the word, and its days.
     pub(super) units: &'static [(&'static str, i32)],
     /// The running period: "this week".
@@ -101,7 +102,7 @@ pub(super) static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
         classes: words.classes.iter().map(|(class, phrases)| (*class, phrases_of(phrases))).collect(),
         words,
     };
-    [english::words(), german::words(), french::words(), spanish::words()].map(read).into()
+    [english::ENGLISH, german::GERMAN, french::FRENCH, spanish::SPANISH].map(read).into()
 });
 
 fn phrases_of(written: &'static str) -> Vec<Phrase> {

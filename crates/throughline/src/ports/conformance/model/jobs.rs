@@ -102,10 +102,22 @@ impl Jobs {
             .filter(|kept| kept.job.state == JobState::Running)
             .map(|kept| kept.job.scope.clone())
             .collect();
+        let retrying: Vec<Job> = self
+            .kept
+            .iter()
+            .map(|kept| kept.job.clone())
+            .filter(|job| job.state == JobState::Retrying)
+            .collect();
+        let must_wait = |job: &Job| {
+            let before = |other: &Job| {
+                (&other.scope, &other.session) == (&job.scope, &job.session) && other.number < job.number
+            };
+            busy.contains(&job.scope) || retrying.iter().any(before)
+        };
         let taken = self.kept.iter_mut().find(|kept| {
             kept.is_due(claim)
                 && claim.only.as_ref().is_none_or(|user| kept.job.scope.user == *user)
-                && (kept.job.state == JobState::Running || !busy.contains(&kept.job.scope))
+                && (kept.job.state == JobState::Running || !must_wait(&kept.job))
         })?;
         if taken.job.state == JobState::Running {
             taken.job.attempts += 1;
