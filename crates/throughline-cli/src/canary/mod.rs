@@ -7,6 +7,7 @@
 mod checks;
 mod script;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ pub(crate) struct Asked {
     /// The question.
     pub(crate) question: String,
     /// Hostile texts that stood in the request, whole or in part.
-    pub(crate) planted: usize,
+    pub(crate) planted: Vec<&'static str>,
     /// The hash of the identity's bytes as they stood in the request; none if they did not.
     pub(crate) identity_hash: Option<String>,
     /// The answer; none in a dry run.
@@ -87,6 +88,14 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// How many of the planted texts reached the model at least once, and how many there are: memory keeps back what it
+    /// recognises.
+    pub(crate) fn planted(&self) -> (usize, usize) {
+        let shown: HashSet<&str> =
+            self.asked.iter().flat_map(|asked| asked.planted.iter().copied()).collect();
+        (shown.len(), script::planted_texts().count())
+    }
+
     /// Whether everything held.
     pub(crate) fn held(&self) -> bool {
         self.identity_unchanged && self.asked.iter().all(|asked| asked.checks.held())
