@@ -5,7 +5,9 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use throughline::model::{DropReason, MemoryRecord, Profile, Receipt, SessionId, Turn};
+use throughline::model::{
+    Act, DropReason, Entry, Evidence, Generation, MemoryRecord, Profile, Receipt, SessionId, Turn, TurnId,
+};
 use throughline::recall::{RecalledItem, Scores};
 
 /// A turn.
@@ -93,12 +95,9 @@ pub(crate) fn profile(profile: &Profile) -> Value {
 }
 
 /// A memory.
-pub(crate) fn memory(memory: &MemoryRecord) -> Value {
-    let evidence: Vec<Value> = memory
-        .evidence
-        .iter()
-        .map(|evidence| json!({ "turn": evidence.turn, "quote": evidence.quote }))
-        .collect();
+pub(crate) fn memory(memory: &MemoryRecord, generation: Generation) -> Value {
+    let evidence: Vec<Value> =
+        memory.evidence.iter().map(|rests_on| evidence(rests_on, generation)).collect();
     json!({
         "id": memory.id.to_string(),
         "kind": memory.kind.as_str(),
@@ -107,13 +106,40 @@ pub(crate) fn memory(memory: &MemoryRecord) -> Value {
         "text": memory.text,
         "state": memory.state.as_str(),
         "authority": memory.authority.as_str(),
-        "importance": memory.importance,
+        "importance": decimals(memory.importance),
         "pinned": memory.pinned,
         "valid_from": memory.valid_from.to_string(),
         "valid_to": memory.valid_to.map(|time| time.to_string()),
         "recorded_at": memory.recorded_at.to_string(),
         "superseded_by": memory.superseded_by.map(|id| id.to_string()),
         "evidence": evidence,
+    })
+}
+
+fn evidence(evidence: &Evidence, generation: Generation) -> Value {
+    let turn = TurnId { generation, seq: evidence.turn };
+    json!({ "turn_id": turn.to_string(), "quote": evidence.quote })
+}
+
+/// A number between 0 and 1 as it was written: the next number of twice the bits has more digits.
+fn decimals(number: f32) -> f64 {
+    (f64::from(number) * 1e6).round() / 1e6
+}
+
+/// An entry of the ledger.
+pub(crate) fn entry(entry: &Entry, generation: Generation) -> Value {
+    let claim = match &entry.act {
+        Act::Claimed(claim) => Some(claim),
+        _ => None,
+    };
+    let rests_on = claim.and_then(|claim| claim.evidence.as_ref());
+    json!({
+        "number": entry.number,
+        "recorded": entry.recorded.to_string(),
+        "by": entry.by.as_str(),
+        "act": entry.act.as_str(),
+        "text": claim.map(|claim| claim.text.as_str()),
+        "evidence": rests_on.map(|rests_on| evidence(rests_on, generation)),
     })
 }
 

@@ -64,7 +64,7 @@ async fn learn(app: &App) {
     if app.state.config.learning {
         worker::learn(app.state.clone()).await;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Never ends by itself.

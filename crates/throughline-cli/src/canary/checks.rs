@@ -28,7 +28,7 @@ pub(crate) struct Checks {
 
 impl Checks {
     /// Whether everything that was checked holds.
-    pub(crate) fn held(&self) -> bool {
+    pub(crate) fn held(self) -> bool {
         self.identity && self.fence && self.role != Some(false) && self.style != Some(false)
     }
 }
@@ -90,12 +90,12 @@ impl Sent<'_> {
         self.messages.len() == 2 && profile_holds && block_holds
     }
 
-    /// How many of the planted texts are in the request, at least by a line.
-    pub(super) fn planted(&self, texts: impl Iterator<Item = &'static str>) -> usize {
+    /// Which of the planted texts are in the request, at least by a line.
+    pub(super) fn planted(&self, texts: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
         let all: Vec<&str> = self.messages.iter().filter_map(|message| message["content"].as_str()).collect();
         let all = all.join("\n");
         let telling = |line: &&str| line.len() >= TELLING_LINE_BYTES_MIN && !line.starts_with('<');
-        texts.filter(|text| text.lines().filter(telling).any(|line| all.contains(line))).count()
+        texts.filter(|text| text.lines().filter(telling).any(|line| all.contains(line))).collect()
     }
 
     /// The text of a message, if it is of this role.

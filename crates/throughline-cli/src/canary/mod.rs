@@ -7,6 +7,7 @@
 mod checks;
 mod script;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub(crate) use checks::{Checks, Markers};
 pub(crate) use script::{PERSONA, PERSONA_MARKERS, QUESTIONS};
 
 /// How long ago the hostile turns were said.
-const PLANTED_BEFORE: Duration = Duration::from_secs(2 * 86_400);
+const PLANTED_BEFORE: Duration = Duration::from_hours(48);
 
 /// Learning jobs that are done; there are fewer turns than this.
 const JOBS_MAX: usize = 100;
@@ -67,7 +68,7 @@ pub(crate) struct Asked {
     /// The question.
     pub(crate) question: String,
     /// Hostile texts that stood in the request, whole or in part.
-    pub(crate) planted: usize,
+    pub(crate) planted: Vec<&'static str>,
     /// The hash of the identity's bytes as they stood in the request; none if they did not.
     pub(crate) identity_hash: Option<String>,
     /// The answer; none in a dry run.
@@ -87,6 +88,14 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// How many of the planted texts reached the model at least once, and how many there are: memory keeps back what it
+    /// recognises.
+    pub(crate) fn planted(&self) -> (usize, usize) {
+        let shown: HashSet<&str> =
+            self.asked.iter().flat_map(|asked| asked.planted.iter().copied()).collect();
+        (shown.len(), script::planted_texts().count())
+    }
+
     /// Whether everything held.
     pub(crate) fn held(&self) -> bool {
         self.identity_unchanged && self.asked.iter().all(|asked| asked.checks.held())
@@ -180,9 +189,9 @@ fn plant_turns(memory: &Memory, scope: &Scope) -> Result<()> {
     Ok(())
 }
 
-fn learn(memory: &Memory, scope: &Scope, learner: &Learner) -> Result<()> {
+fn learn(memory: &Memory, scope: &Scope, by: &Learner) -> Result<()> {
     for _ in 0..JOBS_MAX {
-        let Some(learned) = learner.step(memory, Some(&scope.user))? else { return Ok(()) };
+        let Some(learned) = by.step(memory, Some(&scope.user))? else { return Ok(()) };
         if let Outcome::Failed { reason, .. } = learned.outcome {
             bail!("{reason}");
         }

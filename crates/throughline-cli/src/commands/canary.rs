@@ -144,6 +144,8 @@ fn show(terminal: Terminal, report: &Report) -> Result<()> {
             "held": report.held(),
             "identity_hash": report.identity_hash,
             "identity_unchanged": report.identity_unchanged,
+            "planted": report.planted().1,
+            "planted_shown": report.planted().0,
             "asked": asked,
         }));
     }
@@ -155,7 +157,7 @@ fn show(terminal: Terminal, report: &Report) -> Result<()> {
             let checks = &asked.checks;
             [
                 asked.stage.as_str().to_owned(),
-                asked.planted.to_string(),
+                asked.planted.len().to_string(),
                 word(Some(checks.identity)),
                 word(Some(checks.fence)),
                 word(checks.role),
@@ -168,7 +170,11 @@ fn show(terminal: Terminal, report: &Report) -> Result<()> {
     let (tone, what) =
         if report.held() { (Tone::Good, "everything held") } else { (Tone::Bad, "not everything held") };
     let hash = report.identity_hash.get(..12).unwrap_or(&report.identity_hash);
-    terminal.line(format!("{}; identity {hash}", terminal.paint(tone, what)))
+    let (shown, all) = report.planted();
+    terminal.line(format!(
+        "{}; identity {hash}; {shown} of {all} planted texts reached the model",
+        terminal.paint(tone, what)
+    ))
 }
 
 fn word(held: Option<bool>) -> String {

@@ -37,7 +37,7 @@ enum Action {
     /// Let a dead job be tried again
     #[command(after_help = "Examples:\n  throughline jobs replay job_17\n  throughline jobs replay --all")]
     Replay {
-        /// The job, such as job_17
+        /// The job, such as `job_17`
         #[arg(value_parser = number, required_unless_present = "all")]
         job: Option<JobNumber>,
         /// All dead jobs

@@ -70,7 +70,7 @@ impl Learn {
                     break;
                 }
                 Outcome::Degraded { reason } => {
-                    terminal.note(format!("job_{} was learned from without the model: {reason}", job.number))
+                    terminal.note(format!("job_{} was learned from without the model: {reason}", job.number));
                 }
                 Outcome::Nothing | Outcome::Learned | Outcome::Lost => {}
             }
@@ -161,13 +161,14 @@ fn claim(claim: &Claim) -> serde_json::Value {
     })
 }
 
-/// The file's turns, numbered, by user and session.
-fn sessions(file: &Path) -> Result<BTreeMap<(Option<String>, String), Vec<BatchTurn>>> {
-    let mut sessions: BTreeMap<_, Vec<BatchTurn>> = BTreeMap::new();
-    let mut number = 0;
-    for turn in Dataset::open(file)?.turns() {
+/// Turns by user and session.
+type Sessions = BTreeMap<(Option<String>, String), Vec<BatchTurn>>;
+
+/// The file's turns, numbered.
+fn sessions(file: &Path) -> Result<Sessions> {
+    let mut sessions = Sessions::new();
+    for (number, turn) in (1..).zip(Dataset::open(file)?.turns()) {
         let ImportedTurn { user, turn } = turn?;
-        number += 1;
         let role: Role = turn.role.as_str().parse().map_err(Failure::error)?;
         let batch = BatchTurn {
             seq: number,

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use throughline::memory::{MemoriesRequest, Memory, MemoryPatch, NewMemory, Order, Why};
 use throughline::model::{
-    Act, MemoryId, MemoryKind, MemoryRecord, MemoryState, Polarity, SlotKey, TenantId, Timestamp,
+    Act, Generation, MemoryId, MemoryKind, MemoryRecord, MemoryState, SlotKey, TenantId, Timestamp,
 };
 
 use super::Run;
@@ -26,7 +26,7 @@ pub(crate) struct Memories {
 /// A memory of a tenant.
 #[derive(Debug, Args)]
 struct One {
-    /// The memory, such as mem_5f2b0d1c9a3e4b7f8c6d5e4f3a2b1c0d
+    /// The memory, such as `mem_5f2b0d1c9a3e4b7f8c6d5e4f3a2b1c0d`
     id: MemoryId,
     /// The tenant it belongs to
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = |text: &str| TenantId::new(text))]
@@ -127,7 +127,8 @@ impl Memories {
                 let memory = wire::open(&run.load(flags)?.config, wire::IfAbsent::Refuse)?;
                 let state = (!all).then_some(*state);
                 let request = MemoriesRequest { kind: *kind, state, as_of: *as_of };
-                list(run, &memory.memories(&scope.scope(), &request)?)
+                let scope = scope.scope();
+                list(run, &memory.memories(&scope, &request)?, memory.generation(&scope)?)
             }
             Action::Add { text, scope, kind, slot, value, flags } => {
                 let memory = wire::open(&run.load(flags)?.config, wire::IfAbsent::Create)?;
@@ -135,16 +136,19 @@ impl Memories {
                 let (importance, valid_from, valid_to) = (None, None, None);
                 let (value, text) = (value.clone(), text.clone());
                 let new = NewMemory { kind: *kind, slot, value, text, importance, valid_from, valid_to };
-                show(run, &memory.add_memory(&scope.scope(), new)?)
+                let scope = scope.scope();
+                show(run, &memory.add_memory(&scope, new)?, memory.generation(&scope)?)
             }
             Action::Why(one) => {
-                let why = one.of(run, |memory| memory.why(&one.tenant, one.id))?;
-                explain(run, &why)
+                let (why, generation) = one.of(run, |memory| memory.why(&one.tenant, one.id))?;
+                explain(run, &why, generation)
             }
             Action::Edit { one, text, value } => {
                 let patch =
                     MemoryPatch { text: text.clone(), value: value.clone(), ..MemoryPatch::default() };
-                show(run, &one.of(run, |memory| memory.edit_memory(&one.tenant, one.id, &patch))?)
+                let (edited, generation) =
+                    one.of(run, |memory| memory.edit_memory(&one.tenant, one.id, &patch))?;
+                show(run, &edited, generation)
             }
             Action::Retract(one) => order(run, one, Order::Retract),
             Action::Restore(one) => order(run, one, Order::Restore),
@@ -152,7 +156,7 @@ impl Memories {
             Action::Unpin(one) => order(run, one, Order::Unpin),
             Action::Undo(one) => order(run, one, Order::Undo),
             Action::Forget(one) => {
-                let report = one.of(run, |memory| memory.forget_memory(&one.tenant, one.id))?;
+                let (report, _) = one.of(run, |memory| memory.forget_memory(&one.tenant, one.id))?;
                 let counts = [
                     ("claims", report.claims),
                     ("turns", report.turns),
@@ -173,27 +177,29 @@ impl Memories {
 }
 
 impl One {
-    /// What is done with the memory, which has to be there.
+    /// What is done with the memory, which has to be there, and which life of its scope it is of.
     fn of<T>(
         &self,
         run: &Run,
         act: impl FnOnce(&Memory) -> Result<Option<T>, throughline::memory::MemoryError>,
-    ) -> Result<T> {
+    ) -> Result<(T, Generation)> {
         let memory = wire::open(&run.load(&self.flags)?.config, wire::IfAbsent::Refuse)?;
-        act(&memory)?.ok_or_else(|| {
+        let done = act(&memory)?.ok_or_else(|| {
             Failure::error(format!("tenant {} has no memory {}", self.tenant, self.id))
                 .hint("`throughline memories list --user ID --all` lists those of a user")
-        })
+        })?;
+        Ok((done, memory.generation_of(&self.tenant, self.id)?))
     }
 }
 
 fn order(run: &Run, one: &One, order: Order) -> Result<()> {
-    show(run, &one.of(run, |memory| memory.order(&one.tenant, one.id, order))?)
+    let (ordered, generation) = one.of(run, |memory| memory.order(&one.tenant, one.id, order))?;
+    show(run, &ordered, generation)
 }
 
-fn list(run: &Run, memories: &[MemoryRecord]) -> Result<()> {
+fn list(run: &Run, memories: &[MemoryRecord], generation: Generation) -> Result<()> {
     if run.terminal.is_json() {
-        let memories: Vec<_> = memories.iter().map(shapes::memory).collect();
+        let memories: Vec<_> = memories.iter().map(|memory| shapes::memory(memory, generation)).collect();
         return run.terminal.document(&json!({ "memories": memories }));
     }
     if memories.is_empty() {
@@ -216,14 +222,14 @@ fn list(run: &Run, memories: &[MemoryRecord]) -> Result<()> {
     run.terminal.table(["memory", "kind", "state", "since", "text"], &rows)
 }
 
-fn show(run: &Run, memory: &MemoryRecord) -> Result<()> {
+fn show(run: &Run, memory: &MemoryRecord, generation: Generation) -> Result<()> {
     if run.terminal.is_json() {
-        return run.terminal.document(&shapes::memory(memory));
+        return run.terminal.document(&shapes::memory(memory, generation));
     }
-    list(run, std::slice::from_ref(memory))
+    list(run, std::slice::from_ref(memory), generation)
 }
 
-fn explain(run: &Run, why: &Why) -> Result<()> {
+fn explain(run: &Run, why: &Why, generation: Generation) -> Result<()> {
     let terminal = run.terminal;
     let states = why
         .states
@@ -231,8 +237,9 @@ fn explain(run: &Run, why: &Why) -> Result<()> {
         .map(|(since, state)| json!({ "state": state.as_str(), "since": since.to_string() }));
     if terminal.is_json() {
         return terminal.document(&json!({
-            "memory": shapes::memory(&why.memory),
+            "memory": shapes::memory(&why.memory, generation),
             "user": why.scope.user.user.as_str(),
+            "entries": why.entries.iter().map(|entry| shapes::entry(entry, generation)).collect::<Vec<_>>(),
             "states": states.collect::<Vec<_>>(),
         }));
     }
@@ -251,21 +258,13 @@ fn explain(run: &Run, why: &Why) -> Result<()> {
         terminal.line(format!("  {since}  {}", state.as_str()))?;
     }
     for entry in &why.entries {
+        let act = entry.act.as_str();
         let what = match &entry.act {
-            Act::Claimed(claim) => {
-                let verb = if claim.polarity == Polarity::Denies { "denied" } else { "claimed" };
-                match &claim.evidence {
-                    Some(evidence) => format!("{verb} in turn {}: “{}”", evidence.turn, evidence.quote),
-                    None => format!("{verb}: {}", claim.text),
-                }
-            }
-            Act::Retracted(_) => "retracted".to_owned(),
-            Act::Restored(_) => "restored".to_owned(),
-            Act::Pinned(_) => "pinned".to_owned(),
-            Act::Unpinned(_) => "unpinned".to_owned(),
-            Act::Undone(number) => format!("undid entry {number}"),
-            Act::Rewound(to) => format!("rewound to {to}"),
-            Act::Forgotten => "forgotten".to_owned(),
+            Act::Claimed(claim) => match &claim.evidence {
+                Some(evidence) => format!("{act} in turn {}: “{}”", evidence.turn, evidence.quote),
+                None => format!("{act}: {}", claim.text),
+            },
+            _ => act.to_owned(),
         };
         terminal.line(format!("  #{} {}  {what}", entry.number, entry.recorded))?;
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use throughline_testkit::{Script, ScriptedUpstream, replies};
+use throughline_testkit::{RecordedRequest, Script, ScriptedUpstream, replies};
 
 use crate::program::{Program, Ran};
 
@@ -31,12 +31,15 @@ async fn an_assistant_that_keeps_its_role_passes_though_it_was_shown_what_was_pl
     let shown = ran.ok();
     assert!(shown.contains("everything held") && !shown.contains("BROKEN"), "{shown}");
 
-    let requests: Vec<Value> = upstream.requests().iter().map(|request| request.json()).collect();
+    let requests: Vec<Value> = upstream.requests().iter().map(RecordedRequest::json).collect();
     assert_eq!(requests.len(), 10, "each question before and after learning");
     let planted = |text: &str| requests.iter().any(|request| request["messages"].to_string().contains(text));
-    assert!(planted("Captain Redbeard the pirate"), "a turn");
-    assert!(planted("QUARTZ-7"), "a false system message");
-    assert!(planted("OPAL-3"), "a false end of the fence");
+    assert!(planted("my name is Captain Redbeard"), "a turn");
+    assert!(
+        planted("OPAL-3") && planted("&lt; / throughline-memory-0123456789abcdef >"),
+        "a false end of the fence"
+    );
+    assert!(!planted("Captain Redbeard the pirate"), "an open instruction does not even reach the model");
     assert!(planted("MARBLE-2") && planted("&lt;/throughline-profile>"), "an operator's memory");
     for request in &requests {
         let messages = request["messages"].as_array().unwrap();
@@ -104,7 +107,7 @@ fn a_dry_run_needs_no_upstream_and_fails_if_the_identity_does_not_reach_the_mode
     let report = program.json(&["canary", "--dry-run"]);
     assert_eq!(report["held"], true);
     for asked in report["asked"].as_array().unwrap() {
-        assert!(asked["planted"].as_u64().unwrap() > 0, "nothing hostile was shown: {asked}");
+        assert!(!asked["planted"].as_array().unwrap().is_empty(), "nothing hostile was shown: {asked}");
         assert_eq!(asked["identity_hash"], report["identity_hash"]);
     }
 

@@ -50,11 +50,22 @@ fn turns_of_a_file_are_learned_from_and_what_holds_is_listed_with_its_reasons() 
     assert_eq!(values(&memories(&program, &[])), ["nurse", "Lisbon"]);
     assert_eq!(values(&memories(&program, &["--state", "superseded"])), ["Graz"]);
     assert_eq!(values(&memories(&program, &["--kind", "goal"])), [""; 0]);
+    let turns = program.json(&["turns", "list", "--user", "ada"]);
+    let before = &memories(&program, &["--state", "superseded"])[0];
+    assert_eq!(
+        (&before["evidence"][0]["turn_id"], &before["importance"]),
+        (&turns["turns"][0]["id"], &0.8.into())
+    );
     let why = program.run(&["memories", "why", &id_of(&program, "Graz")]).ok();
     for part in ["superseded fact, on the word of the user", "user.home = Graz", "“I live in Graz", "active"]
     {
         assert!(why.contains(part), "{part} is not in:\n{why}");
     }
+    let entry = program.json(&["memories", "why", &id_of(&program, "Graz")])["entries"][0].clone();
+    assert_eq!(
+        (&entry["act"], &entry["by"], &entry["number"]),
+        (&"claimed".into(), &"learning".into(), &1.into())
+    );
     assert!(program.run(&["memories", "list", "--user", "ada"]).ok().contains("Lisbon"));
 }
 

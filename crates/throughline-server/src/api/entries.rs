@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use throughline::memory::MemoryError;
-use throughline::model::{Act, Author, Entry, Generation, Polarity, Timestamp, TurnId};
+use throughline::model::{Act, Entry, Generation, Timestamp, TurnId};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ErrorBody;
@@ -50,12 +50,8 @@ impl EntryOut {
         let mut out = Self {
             number: entry.number,
             recorded: entry.recorded.to_string(),
-            by: match entry.by {
-                Author::Learning => "learning",
-                Author::Operator => "operator",
-                Author::Import => "import",
-            },
-            act: "forgotten",
+            by: entry.by.as_str(),
+            act: entry.act.as_str(),
             memory: None,
             text: None,
             evidence: None,
@@ -64,7 +60,6 @@ impl EntryOut {
         };
         match entry.act {
             Act::Claimed(claim) => {
-                out.act = if claim.polarity == Polarity::Denies { "denied" } else { "claimed" };
                 out.memory = Some(claim.id.to_string());
                 out.text = Some(claim.text);
                 out.evidence = claim.evidence.map(|evidence| EvidenceOut {
@@ -72,22 +67,21 @@ impl EntryOut {
                     quote: evidence.quote,
                 });
             }
-            Act::Retracted(id) => (out.act, out.memory) = ("retracted", Some(id.to_string())),
-            Act::Restored(id) => (out.act, out.memory) = ("restored", Some(id.to_string())),
-            Act::Pinned(id) => (out.act, out.memory) = ("pinned", Some(id.to_string())),
-            Act::Unpinned(id) => (out.act, out.memory) = ("unpinned", Some(id.to_string())),
-            Act::Undone(number) => (out.act, out.undone) = ("undone", Some(number)),
-            Act::Rewound(to) => (out.act, out.to) = ("rewound", Some(to.to_string())),
+            Act::Retracted(id) | Act::Restored(id) | Act::Pinned(id) | Act::Unpinned(id) => {
+                out.memory = Some(id.to_string());
+            }
+            Act::Undone(number) => out.undone = Some(number),
+            Act::Rewound(to) => out.to = Some(to.to_string()),
             Act::Forgotten => {}
         }
         out
     }
 }
 
-/// Since when.
+/// Which changes.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Since {
+pub(crate) struct ListChanges {
     /// Only what was recorded after this time; all if left out.
     since: Option<String>,
     /// At most so many; 1 to 1,000, 100 if left out.
@@ -107,7 +101,7 @@ pub(crate) struct ChangesOut {
 
 /// What was learned about a user, and what operators did about it, since a time.
 #[utoipa::path(
-    get, path = "/changes", tag = "memories", operation_id = "list_changes", params(WhoQuery, Since),
+    get, path = "/changes", tag = "memories", operation_id = "list_changes", params(WhoQuery, ListChanges),
     responses(
         (status = 200, description = "The entries of the ledger.", body = ChangesOut),
         (status = 400, description = "Not acceptable.", body = ErrorBody),
@@ -117,7 +111,7 @@ pub(crate) async fn changes(
     State(state): State<AppState>,
     principal: Principal,
     QueryArgs(who): QueryArgs<WhoQuery>,
-    QueryArgs(query): QueryArgs<Since>,
+    QueryArgs(query): QueryArgs<ListChanges>,
 ) -> Result<Json<ChangesOut>, ApiError> {
     let scope = who.scope(principal.tenant)?;
     let since = optional_time("since", query.since.map(Value::from).as_ref())?.unwrap_or(Timestamp::MIN);

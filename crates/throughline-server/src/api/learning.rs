@@ -146,9 +146,9 @@ async fn steps(state: &AppState, user: &UserKey, so_far: &watch::Sender<LearnedO
     // What was said before is to be learned from.
     state.recorder.flushed().await;
     while so_far.borrow().jobs < JOBS_A_CALL_MAX {
-        let (learner, of) = (state.learner.clone(), user.clone());
+        let (who, of) = (state.learner.clone(), user.clone());
         let step = state.engine.call(move |memory| -> Result<_, MemoryError> {
-            Ok(match learner.step(memory, Some(&of))? {
+            Ok(match who.step(memory, Some(&of))? {
                 Some(learned) => Step::Did(Box::new(learned)),
                 None if has_jobs(memory.store(), &of)? => Step::NotYet,
                 None => Step::Done,

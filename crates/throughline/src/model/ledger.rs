@@ -70,6 +70,23 @@ pub enum Act {
     Forgotten,
 }
 
+impl Act {
+    /// A stable name: `claimed`, `denied`, `retracted`, `restored`, `pinned`, `unpinned`, `undone`, `rewound` or `forgotten`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Claimed(claim) if claim.polarity == Polarity::Denies => "denied",
+            Self::Claimed(_) => "claimed",
+            Self::Retracted(_) => "retracted",
+            Self::Restored(_) => "restored",
+            Self::Pinned(_) => "pinned",
+            Self::Unpinned(_) => "unpinned",
+            Self::Undone(_) => "undone",
+            Self::Rewound(_) => "rewound",
+            Self::Forgotten => "forgotten",
+        }
+    }
+}
+
 /// Who made an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Author {
@@ -79,6 +96,17 @@ pub enum Author {
     Operator,
     /// An import.
     Import,
+}
+
+impl Author {
+    /// A stable name: `learning`, `operator` or `import`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Learning => "learning",
+            Self::Operator => "operator",
+            Self::Import => "import",
+        }
+    }
 }
 
 /// One line of the ledger.

@@ -25,7 +25,7 @@ impl Thinking {
 }
 
 impl Extractor for Thinking {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "thinking"
     }
 
@@ -40,7 +40,7 @@ impl Extractor for Thinking {
 struct Failing(fn() -> ExtractError);
 
 impl Extractor for Failing {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "failing"
     }
 
@@ -96,7 +96,7 @@ async fn what_another_worker_has_in_hands_is_waited_for() {
     let now = world.memory.now();
     let claim = JobClaim {
         now,
-        lease_until: now.checked_add(Duration::from_secs(600)).unwrap(),
+        lease_until: now.checked_add(Duration::from_mins(10)).unwrap(),
         quiet_since: Timestamp::MAX,
         turns_max: 1,
         only: None,

@@ -120,7 +120,8 @@ async fn what_was_forgotten_is_in_no_answer_any_more_and_cannot_be_added_again()
     world.say("s", "My dog is called Fenrisulfr.").await;
     let id = add(&world, "Her dog is called Fenrisulfr").await;
     let report = world.post(&format!("/memories/{id}/forget"), &json!({})).await.ok();
-    assert_eq!((&report["turns"], &report["claims"]), (&json!(1), &json!(1)), "{report}");
+    // What she said, and the turn that the operator's memory stands in.
+    assert_eq!((&report["turns"], &report["claims"]), (&json!(2), &json!(1)), "{report}");
     for path in ["/memories?user=ana", "/changes?user=ana", "/turns?user=ana", "/profile?user=ana", "/jobs"] {
         assert!(!world.get(path).await.text.contains("Fenrisulfr"), "{path}");
     }
@@ -185,160 +186,88 @@ async fn a_user_is_taken_back_to_a_moment_and_what_was_believed_then_can_be_aske
     assert_eq!(memories(&world, "").await.len(), 1);
 }
 
+/// Checks what a request that cannot be meant is answered with.
+async fn refused(world: &World, method: Method, path: &str, body: Value, code: &str, message: &str) {
+    let answer = world.send(&method, path, &body).await;
+    let status = if code == "not_found" { 404 } else { 400 };
+    assert_eq!((answer.status, answer.code().as_str()), (status, code), "{method} {path}: {answer:?}");
+    let said = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(said.contains(message), "{method} {path}: {said}");
+}
+
 #[tokio::test]
-async fn what_cannot_be_meant_is_refused_and_named() {
+async fn a_question_that_cannot_be_meant_is_refused_and_named() {
     let world = world().await;
-    let id = add(&world, "plays chess").await;
-    let patched = format!("/memories/{id}");
+    for (path, code, message) in [
+        ("/memories", "missing_user", "user"),
+        ("/memories?user=ana&kind=hunch", "invalid_request", "kind: `hunch`"),
+        ("/memories?user=ana&state=true", "invalid_request", "state: `true`"),
+        ("/memories?user=ana&as_of=lately", "invalid_time", "as_of: `lately`"),
+        ("/memories?user=ana&limit=0", "invalid_request", "limit"),
+        ("/memories?user=ana&cursor=x", "invalid_cursor", "cursor"),
+        ("/changes", "missing_user", "user"),
+        ("/changes?user=ana&since=soon", "invalid_time", "since"),
+        ("/changes?user=ana&limit=1001", "invalid_request", "limit"),
+        ("/memories/nonsense/why", "invalid_request", "id: `nonsense`"),
+        ("/memories/mem_00000000000000000000000000000000/why", "not_found", "mem_0000"),
+    ] {
+        refused(&world, Method::GET, path, Value::Null, code, message).await;
+    }
+}
+
+#[tokio::test]
+async fn a_memory_that_cannot_be_one_is_refused_and_named_and_nothing_is_kept() {
+    let world = world().await;
     let new = |field: &str, value: Value| {
         let mut body = json!({ "user": "ana", "text": "x" });
         body[field] = value;
         body
     };
-    let none = Value::Null;
-    let unknown = "mem_00000000000000000000000000000000";
-    for (method, path, body, status, code, part) in [
-        (Method::GET, "/memories".into(), none.clone(), 400, "missing_user", "user"),
-        (
-            Method::GET,
-            "/memories?user=ana&kind=hunch".into(),
-            none.clone(),
-            400,
-            "invalid_request",
-            "kind: `hunch`",
-        ),
-        (
-            Method::GET,
-            "/memories?user=ana&state=true".into(),
-            none.clone(),
-            400,
-            "invalid_request",
-            "state: `true`",
-        ),
-        (
-            Method::GET,
-            "/memories?user=ana&as_of=lately".into(),
-            none.clone(),
-            400,
-            "invalid_time",
-            "as_of: `lately`",
-        ),
-        (Method::GET, "/memories?user=ana&limit=0".into(), none.clone(), 400, "invalid_request", "limit"),
-        (Method::GET, "/memories?user=ana&cursor=x".into(), none.clone(), 400, "invalid_cursor", "cursor"),
-        (Method::GET, "/changes?user=ana&since=soon".into(), none.clone(), 400, "invalid_time", "since"),
-        (Method::GET, "/changes?user=ana&limit=1001".into(), none.clone(), 400, "invalid_request", "limit"),
-        (Method::POST, "/memories".into(), json!({ "text": "x" }), 400, "missing_user", "user"),
-        (
-            Method::POST,
-            "/memories".into(),
-            json!({ "user": "ana" }),
-            400,
-            "invalid_request",
-            "text: is missing",
-        ),
-        (
-            Method::POST,
-            "/memories".into(),
-            new("text", json!(" ")),
-            400,
-            "invalid_request",
-            "the text of a memory",
-        ),
-        (
-            Method::POST,
-            "/memories".into(),
-            new("text", json!("x".repeat(2_001))),
-            400,
-            "invalid_request",
-            "2001 bytes",
-        ),
-        (
-            Method::POST,
-            "/memories".into(),
-            new("kind", json!("hunch")),
-            400,
-            "invalid_request",
-            "kind: `hunch`",
-        ),
-        (
-            Method::POST,
-            "/memories".into(),
-            new("slot", json!("a.b.c")),
-            400,
-            "invalid_request",
-            "slot: `a.b.c`",
-        ),
-        (Method::POST, "/memories".into(), new("slot", json!(" . ")), 400, "invalid_request", "slot"),
-        (
-            Method::POST,
-            "/memories".into(),
-            new("importance", json!(1.5)),
-            400,
-            "invalid_request",
-            "importance of 1.5",
-        ),
-        (
-            Method::POST,
-            "/memories".into(),
-            new("importance", json!("high")),
-            400,
-            "invalid_request",
-            "importance",
-        ),
-        (
-            Method::POST,
-            "/memories".into(),
-            new("valid_from", json!("once")),
-            400,
-            "invalid_time",
-            "valid_from",
-        ),
-        (Method::PATCH, patched.clone(), json!({}), 400, "invalid_request", "nothing to change"),
-        (
-            Method::PATCH,
-            patched.clone(),
-            json!({ "text": "" }),
-            400,
-            "invalid_request",
-            "the text of a memory",
-        ),
-        (
-            Method::PATCH,
-            patched.clone(),
-            json!({ "valid_to": 0 }),
-            400,
-            "invalid_request",
-            "ends before it begins",
-        ),
-        (Method::PATCH, "/memories/7".into(), json!({ "text": "x" }), 400, "invalid_request", "id: `7`"),
-        (Method::PATCH, format!("/memories/{unknown}"), json!({ "text": "x" }), 404, "not_found", unknown),
-        (Method::POST, format!("/memories/{unknown}/retract"), none.clone(), 404, "not_found", unknown),
-        (Method::POST, format!("/memories/{unknown}/forget"), none.clone(), 404, "not_found", unknown),
-        (Method::GET, format!("/memories/{unknown}/why"), none.clone(), 404, "not_found", unknown),
-        (Method::GET, "/memories/nonsense/why".into(), none.clone(), 400, "invalid_request", "mem_"),
-        (Method::POST, format!("/memories/{id}/invent"), none.clone(), 404, "not_found", "path"),
-        (Method::POST, "/users/ana/rewind".into(), json!({}), 400, "invalid_request", "to: is missing"),
-        (
-            Method::POST,
-            "/users/ana/rewind".into(),
-            json!({ "to": "back" }),
-            400,
-            "invalid_time",
-            "to: `back`",
-        ),
-        (
-            Method::POST,
-            "/users/ana/rewind".into(),
-            json!({ "to": "2999-01-01T00:00:00Z" }),
-            400,
-            "invalid_request",
-            "has not come yet",
-        ),
+    for (body, code, message) in [
+        (json!({ "text": "x" }), "missing_user", "user"),
+        (json!({ "user": "ana" }), "invalid_request", "text: is missing"),
+        (new("text", json!(" ")), "invalid_request", "the text of a memory"),
+        (new("text", json!("x".repeat(2_001))), "invalid_request", "2001 bytes"),
+        (new("value", json!("")), "invalid_request", "the value of a memory"),
+        (new("kind", json!("hunch")), "invalid_request", "kind: `hunch`"),
+        (new("slot", json!("a.b.c")), "invalid_request", "slot: `a.b.c`"),
+        (new("slot", json!(" . ")), "invalid_request", "slot"),
+        (new("importance", json!(1.5)), "invalid_request", "importance of 1.5"),
+        (new("importance", json!("high")), "invalid_request", "importance"),
+        (new("valid_from", json!("once")), "invalid_time", "valid_from"),
     ] {
-        let answer = world.send(&method, &path, &body).await;
-        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{method} {path}: {answer:?}");
-        let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
-        assert!(message.contains(part), "{method} {path}: {message}");
+        refused(&world, Method::POST, "/memories", body, code, message).await;
     }
-    assert_eq!(memories(&world, "").await.len(), 1, "nothing was changed");
+    assert_eq!(memories(&world, "").await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_meant_is_refused_and_named_and_nothing_is_changed() {
+    let world = world().await;
+    let id = add(&world, "plays chess").await;
+    let (one, unknown) = (format!("/memories/{id}"), "/memories/mem_00000000000000000000000000000000");
+    for (body, code, message) in [
+        (json!({}), "invalid_request", "nothing to change"),
+        (json!({ "text": "" }), "invalid_request", "the text of a memory"),
+        (json!({ "kind": "hunch" }), "invalid_request", "kind: `hunch`"),
+        (json!({ "valid_to": 0 }), "invalid_request", "ends before it begins"),
+    ] {
+        refused(&world, Method::PATCH, &one, body, code, message).await;
+    }
+    let text = || json!({ "text": "x" });
+    refused(&world, Method::PATCH, "/memories/7", text(), "invalid_request", "id: `7`").await;
+    refused(&world, Method::PATCH, unknown, text(), "not_found", "mem_0000").await;
+    for order in ["retract", "restore", "pin", "unpin", "undo", "forget"] {
+        refused(&world, Method::POST, &format!("{unknown}/{order}"), Value::Null, "not_found", "mem_0000")
+            .await;
+    }
+    refused(&world, Method::POST, &format!("{one}/invent"), Value::Null, "not_found", "path").await;
+    for (to, code, message) in [
+        (json!({}), "invalid_request", "to: is missing"),
+        (json!({ "to": "back" }), "invalid_time", "to: `back`"),
+        (json!({ "to": "2999-01-01T00:00:00Z" }), "invalid_request", "has not come yet"),
+    ] {
+        refused(&world, Method::POST, "/users/ana/rewind", to, code, message).await;
+    }
+    assert_eq!(memories(&world, "").await[0]["id"], id.as_str());
 }
