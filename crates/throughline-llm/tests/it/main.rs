@@ -9,6 +9,7 @@ mod cancel;
 mod faults;
 mod forward;
 mod learning;
+mod learning_faults;
 mod stream;
 
 use std::sync::mpsc;

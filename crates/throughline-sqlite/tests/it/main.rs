@@ -13,6 +13,7 @@ mod faults;
 mod forgetting;
 mod kill;
 mod learn_crash;
+mod learn_leases;
 mod learn_support;
 mod model_crash;
 mod sharing;

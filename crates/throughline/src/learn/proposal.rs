@@ -96,8 +96,13 @@ pub struct Extraction {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ExtractError {
     /// The provider failed: to be tried again.
-    #[error(transparent)]
-    Provider(#[from] LlmError),
+    #[error("{error}")]
+    Provider {
+        /// How.
+        error: LlmError,
+        /// What answers before it cost.
+        usage: Usage,
+    },
     /// Answers came, and none of them could be read, a repaired one included.
     #[error("the learning model's answer cannot be used: {reason}")]
     Unusable {

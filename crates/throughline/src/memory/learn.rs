@@ -188,7 +188,8 @@ impl Memory {
                 learned.extractor = Some(model.name().to_owned());
                 match model.extract(&view) {
                     Ok(extraction) => extraction,
-                    Err(ExtractError::Provider(error)) => {
+                    Err(ExtractError::Provider { error, usage }) => {
+                        learned.usage = usage;
                         let due = after(self.now(), pause(settings, job.attempts));
                         let reason = error.to_string();
                         learned.outcome = match self.store.put_back_job(job.number, *token, &reason, due) {

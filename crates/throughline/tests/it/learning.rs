@@ -35,7 +35,7 @@ impl Extractor for Scripted {
 }
 
 fn failing() -> ExtractError {
-    ExtractError::Provider(LlmError::Failed("503".into()))
+    ExtractError::Provider { error: LlmError::Failed("503".into()), usage: Usage::default() }
 }
 
 fn local() -> Learner {

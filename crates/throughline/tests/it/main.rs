@@ -8,6 +8,7 @@ mod languages;
 mod learning;
 mod memories;
 mod model_switch;
+mod noise;
 mod profile;
 mod recall;
 mod support;

@@ -78,13 +78,15 @@ impl<L: Llm> LlmExtractor<L> {
         user: &str,
         usage: &mut Usage,
     ) -> Result<Result<Vec<Item>, &'static str>, ExtractError> {
-        let answer = self.llm.ask(&LlmRequest {
+        let request = LlmRequest {
             system: &prompt::SYSTEM,
             user,
             schema: &schema::SCHEMA,
             answer_tokens_max: self.settings.answer_tokens_max,
             deadline: self.settings.deadline,
-        })?;
+        };
+        let answer =
+            self.llm.ask(&request).map_err(|error| ExtractError::Provider { error, usage: *usage })?;
         usage.calls += 1;
         usage.prompt_tokens += answer.prompt_tokens;
         usage.answer_tokens += answer.answer_tokens;

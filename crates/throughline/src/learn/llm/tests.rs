@@ -210,7 +210,7 @@ fn two_answers_that_cannot_be_read_are_an_error_without_their_words() {
 fn a_provider_that_fails_is_an_error_of_its_own() {
     let failure = LlmError::Failed("down".into());
     let asked = ask(&[turn(1, Role::User, "I like tea")], &[], &[Err(failure.clone())]);
-    assert_eq!(asked.result, Err(ExtractError::Provider(failure)));
+    assert_eq!(asked.result, Err(ExtractError::Provider { error: failure, usage: Usage::default() }));
 }
 
 #[test]

@@ -2,11 +2,12 @@
 //!
 //! Whoever proposes, a model or a table of patterns, is believed nothing. The quote must stand in its turn, in a part that the
 //! gate let through ([`quote`]); who said it decides on whose word it rests; what the value says must stand in those words
-//! ([`support`]); what reads like an instruction to the model is kept apart ([`instructions`]); what was forgotten stays so.
+//! ([`support`]), and whether it is so or not ([`stance`]); what reads like an instruction to the model is kept apart ([`instructions`]); what was forgotten stays so.
 //! Pure: the same proposals of the same turns give the same claims, with the same names.
 
 mod instructions;
 mod quote;
+mod stance;
 mod support;
 
 #[cfg(test)]
@@ -75,7 +76,9 @@ fn claim(
     sizes(proposal)?;
     let quote = quote::locate(turn, &proposal.quote)?;
     let quoted = &turn.text[quote.clone()];
-    if !support::carries(batch, turn, quoted, proposal) || is_somebody_elses(proposal, read) {
+    let is_so =
+        support::carries(batch, turn, quoted, proposal) && stance::agrees(turn, quoted, proposal, read);
+    if !is_so || is_somebody_elses(proposal, read) {
         return Err(Refusal::Unsupported);
     }
     // A text that says more than was said gives way to the words themselves.

@@ -64,6 +64,40 @@ fn a_statement_with_its_quote_becomes_a_claim_of_the_user() {
 }
 
 #[test]
+fn what_was_said_to_be_so_is_not_denied_by_it() {
+    let deny = |proposal| Proposal { polarity: Polarity::Denies, ..proposal };
+    let refuse = |text: &str, proposal| refused(&user(text), proposal, Refusal::Unsupported);
+    refuse("I live in Paris.", deny(proposal("I live in Paris", "home", "Paris")));
+    refuse("I live in Paris.", deny(proposal("I live in Paris", "home", "")));
+    refuse("My flat in Paris is small.", deny(proposal("My flat in Paris is small", "home", "Paris")));
+    refuse(
+        "I don't smoke. I live in Paris.",
+        deny(proposal("I don't smoke. I live in Paris", "home", "Paris")),
+    );
+    refuse("Mia casa a Roma è piccola, io vivo qui.", deny(proposal("Mia casa a Roma", "home", "Roma")));
+}
+
+#[test]
+fn what_was_denied_is_not_so() {
+    let deny = |proposal| Proposal { polarity: Polarity::Denies, ..proposal };
+    for (text, slot, value) in [
+        ("I no longer live in Paris.", "home", "Paris"),
+        ("I used to live in Paris.", "home", "Paris"),
+        ("I moved from Paris to Lyon.", "home", "Paris"),
+    ] {
+        let quote = text.trim_end_matches('.');
+        refused(&user(text), proposal(quote, slot, value), Refusal::Unsupported);
+        accepted(&user(text), deny(proposal(quote, slot, value)));
+    }
+    accepted(
+        &user("My flat in Paris isn't mine any more."),
+        deny(proposal("My flat in Paris isn't mine", "home", "Paris")),
+    );
+    accepted(&user("Non vivo più a Roma, io."), deny(proposal("Non vivo più a Roma", "home", "Roma")));
+    accepted(&user("我不住在上海了。"), deny(proposal("我不住在上海了", "home", "上海")));
+}
+
+#[test]
 fn the_evidence_is_the_turns_own_substring() {
     let claim = accepted(&user("I  live in “Rome”."), proposal("I live in \"Rome\"", "home", "Rome"));
     assert_eq!(claim.evidence.unwrap().quote, "I  live in “Rome”");
