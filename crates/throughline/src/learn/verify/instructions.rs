@@ -126,7 +126,7 @@ const LINK_VERBS: &[&str] = &[
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| Pattern::table(PHRASES));
 
 /// Whether a text reads like an instruction to the model rather than something to remember.
-pub(super) fn addresses_model(text: &str) -> bool {
+pub(in crate::learn) fn addresses_model(text: &str) -> bool {
     let small = text.to_lowercase();
     let words = words(&small, 0..small.len());
     let speaks =
