@@ -100,6 +100,14 @@ impl<'a> Draft<'a> {
         items.filter(|(_, item)| item.dropped == Some(DropReason::Budget)).map(|(at, _)| at)
     }
 
+    /// What there is for summaries: what the profile's summary left of its section, and all before it of the total.
+    pub fn room_tokens(&self) -> usize {
+        let [_, _, summary] = self.prefix.sections;
+        let total = self.block.input.budget.total_tokens as usize;
+        let left = total.saturating_sub(self.prefix.used_tokens).saturating_sub(self.block.tokens);
+        left.min(summary.budget_tokens.saturating_sub(summary.used_tokens) as usize)
+    }
+
     /// Passages that are shown.
     pub fn shown(&self) -> impl Iterator<Item = &RecalledPassage<'a>> {
         self.standing.open().chain(self.recalled.open())
@@ -114,11 +122,9 @@ impl<'a> Draft<'a> {
     /// each ladder is of one conversation, the best first, its own summary before coarser ones.
     pub fn finish(mut self, ladders: &[Vec<Summary>], zone: &ZoneOffsets) -> Composed {
         let [identity, profile, mut summary] = self.prefix.sections;
-        let total = self.block.input.budget.total_tokens as usize;
-        let left = total.saturating_sub(self.prefix.used_tokens).saturating_sub(self.block.tokens);
-        let room = left.min(summary.budget_tokens.saturating_sub(summary.used_tokens) as usize);
         let mut summaries = Vec::new();
         if self.left_out().next().is_some() {
+            let room = self.room_tokens();
             let before = self.block.tokens;
             summaries = self.block.add_summaries(ladders, zone, room);
             summary.used_tokens += tokens(self.block.tokens - before);

@@ -37,7 +37,7 @@ pub(super) fn chronology(summary: &Summary, zone: &ZoneOffsets) -> (i16, i8, i8)
     }
 }
 
-/// The summaries to show. Each ladder stands for one conversation, the best first: its own summary, then coarser ones. As
+/// The summaries to show. Each ladder stands for one conversation, the best first: its own summary, then shorter or coarser ones. As
 /// many conversations as can be are told of, and each as finely as fits: the last gives way first. One summary may
 /// stand for several.
 pub(super) fn fall_back<'a>(

@@ -169,7 +169,7 @@ impl Memory {
         let count = |text: &str| self.settings.token_encoding.count(text);
         let draft = timed(&mut timings, "compose", || Draft::new(&input, &count));
         let mut ladders = Vec::new();
-        if draft.left_out().next().is_some() {
+        if draft.left_out().next().is_some() && draft.room_tokens() > 0 {
             let view = View { scope, thread: &thread, items: &recalled.items, zone: asked_in };
             ladders = timed(&mut timings, "summarise", || self.ladders(&view, &input, &draft, &beliefs))?;
             times.extend(ladders.iter().flatten().filter_map(began));

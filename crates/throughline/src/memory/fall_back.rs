@@ -33,8 +33,8 @@ pub(super) struct View<'a> {
 }
 
 impl Memory {
-    /// For each conversation whose words did not fit, the best first, what may stand for it: its own summary, that of its
-    /// month and that of its year. A month or year is told by the conversations at hand alone: they are what was found.
+    /// For each conversation whose words did not fit, the best first, what may stand for it: its own summary, one sentence
+    /// of that, its month's and its year's. A month or year is told by the conversations at hand alone: they are what was found.
     pub(super) fn ladders(
         &self,
         view: &View<'_>,
@@ -72,8 +72,11 @@ impl Memory {
             Summary { of: of.clone(), sentences: of_period(&within, &known, LINE_SENTENCES_MAX) }
         };
         let ladder = |(of, periods, sentences): &(SummaryOf, [SummaryOf; 2], Vec<SummarySentence>)| {
-            let sentences = sentences.iter().take(LINE_SENTENCES_MAX).cloned().collect();
-            vec![Summary { of: of.clone(), sentences }, period(0, &periods[0]), period(1, &periods[1])]
+            let own = |most: usize| Summary {
+                of: of.clone(),
+                sentences: sentences.iter().take(most).cloned().collect(),
+            };
+            vec![own(LINE_SENTENCES_MAX), own(1), period(0, &periods[0]), period(1, &periods[1])]
         };
         Ok(conversations.iter().map(ladder).collect())
     }

@@ -10,4 +10,5 @@ mod memories;
 mod model_switch;
 mod profile;
 mod recall;
+mod summaries;
 mod support;

@@ -36,6 +36,9 @@ fn requests_of(method: &str, path: &str, receipt: &str) -> Vec<(String, Value)> 
             ),
         ),
         ("get", "/api/v1/sessions") => at("/sessions?user=ana", Value::Null),
+        ("get", "/api/v1/summaries") => ["session", "month", "year", "user"]
+            .map(|level| (format!("/summaries?user=ana&level={level}"), Value::Null))
+            .to_vec(),
         ("post", "/api/v1/recall") => at("/recall", who(json!({ "query": "my animal", "explain": true }))),
         ("post", "/api/v1/context") => vec![
             ("/context".into(), who(json!({ "query": "my animal" }))),
@@ -72,6 +75,7 @@ async fn readings(world: &World, receipt: &str) -> Vec<Value> {
         "/turns?user=ana",
         "/turns?user=ana&agent=tutor",
         "/sessions?user=ana",
+        "/summaries?user=ana",
         "/profile?user=ana",
         "/profile/schema",
         "/identity",

@@ -8,5 +8,6 @@ mod limits;
 mod profiles;
 mod recalls;
 mod server;
+mod summaries;
 mod turns;
 mod world;
