@@ -253,12 +253,25 @@ impl Block<'_> {
         };
         let whole = |body: &str| count(&[JOINT, &seal(input.key, input.tenant, body)].concat());
         let limit = self.tokens + room;
-        let shown = fall_back(ladders, |shown| whole(&body(shown.to_vec()).0) <= limit);
-        if shown.is_empty() {
-            return Vec::new();
-        }
-        let (body, in_time) = body(shown);
-        self.tokens = whole(&body);
+        let mut room = room;
+        let (body, in_time, with_it) = loop {
+            // A line needs a line feed before it. Lines do not add up exactly to the tokens of the whole, so that is counted
+            // in the end, and what it has too many is taken from the room.
+            let cost = |summary: &Summary| count(&fall_back::line(summary, zone)) + 1;
+            let head = count(fall_back::HEAD) + 1;
+            let fits = |shown: &[&Summary]| head + shown.iter().map(|one| cost(one)).sum::<usize>() <= room;
+            let shown = fall_back(ladders, fits);
+            if shown.is_empty() {
+                return Vec::new();
+            }
+            let (body, in_time) = body(shown);
+            let with_it = whole(&body);
+            if with_it <= limit {
+                break (body, in_time, with_it);
+            }
+            room = room.saturating_sub(with_it - limit);
+        };
+        self.tokens = with_it;
         self.body = body;
         let receipt = |summary: &Summary| ReceiptSummary {
             of: summary.of.clone(),

@@ -1,14 +1,21 @@
 //! Summaries over HTTP: each sentence with what it rests on.
 
 use serde_json::json;
+use throughline::memory::{LearnSettings, Learner};
+use throughline::model::{TenantId, UserId, UserKey};
 
 use super::world::World;
+
+fn ana() -> UserKey {
+    UserKey { tenant: TenantId::single(), user: UserId::new("ana").unwrap() }
+}
 
 async fn world() -> World {
     let world = World::open().await;
     world.say("yesterday", "I live in Paris.").await;
     world.say("yesterday", "My brother repairs accordions in a barn near Ghent.").await;
-    world.post("/learn", &json!({ "user": "ana" })).await.ok();
+    let learner = Learner::new(None, LearnSettings::default(), None);
+    while learner.step(&world.memory, Some(&ana())).unwrap().is_some() {}
     world
 }
 

@@ -29,8 +29,12 @@ pub struct Known<'a> {
 impl<'a> Known<'a> {
     /// From the scope's memories as they are at a moment.
     pub fn new(memories: &'a [MemoryRecord], now: Timestamp) -> Self {
-        let (live, over): (Vec<&MemoryRecord>, Vec<&MemoryRecord>) =
-            memories.iter().partition(|memory| is_live(memory, now));
+        let live: Vec<&MemoryRecord> = memories.iter().filter(|memory| is_live(memory, now)).collect();
+        // What begins to be so later is neither.
+        let over: Vec<&MemoryRecord> = memories
+            .iter()
+            .filter(|memory| memory.state != MemoryState::Active && !is_live(memory, now))
+            .collect();
         let mut learned: HashMap<u64, Vec<&MemoryRecord>> = HashMap::new();
         for memory in &live {
             let turns: HashSet<u64> = memory.evidence.iter().map(|evidence| evidence.turn).collect();

@@ -55,6 +55,19 @@ fn cited(number: u128) -> Citation {
     Citation::Memory(MemoryId(uuid::Uuid::from_u128(number)))
 }
 
+#[test]
+fn what_begins_to_be_so_later_is_not_told_yet_and_spoils_no_words() {
+    let mut graz = home(1, "Graz", MemoryState::Active, 1);
+    graz.valid_from = "2026-05-01T00:00:00Z".parse().unwrap();
+    let memories = [graz];
+    let known = Known::new(&memories, now());
+    let turns = [turn(1, "I live in Graz from May on")];
+    let sources = Sources { known: &known, turns: &turns };
+    let sentence = |cited| vec![SummarySentence { text: "The user and Graz.".into(), cites: vec![cited] }];
+    assert_eq!(supported(sentence(cited(1)), &sources), []);
+    assert_eq!(supported(sentence(words(1, 26)), &sources).len(), 1);
+}
+
 /// Whether a sentence that rests on these stands. Memory 1 (Lyon, turn 1) holds, memory 2 (Paris, turn 2) was superseded.
 fn stands(text: &str, cites: &[Citation]) -> bool {
     let memories = [home(1, "Lyon", MemoryState::Active, 1), home(2, "Paris", MemoryState::Superseded, 2)];
