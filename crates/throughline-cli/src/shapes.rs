@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use throughline::model::{
-    Act, DropReason, Entry, Evidence, Generation, MemoryRecord, Profile, Receipt, SessionId, Turn, TurnId,
+    Act, Citation, DropReason, Entry, Evidence, Generation, MemoryRecord, Profile, Receipt, SessionId,
+    Summary, SummaryOf, Turn, TurnId,
 };
 use throughline::recall::{RecalledItem, Scores};
 
@@ -143,6 +144,36 @@ pub(crate) fn entry(entry: &Entry, generation: Generation) -> Value {
     })
 }
 
+/// A summary.
+pub(crate) fn summary(summary: &Summary) -> Value {
+    let sentences: Vec<Value> = summary
+        .sentences
+        .iter()
+        .map(|sentence| {
+            let memories: Vec<String> = sentence.memories().map(|id| id.to_string()).collect();
+            let turns: Vec<u64> = sentence.turns().collect();
+            json!({ "text": sentence.text, "memories": memories, "turns": turns })
+        })
+        .collect();
+    let mut shape = summary_of(&summary.of);
+    shape.insert("sentences".into(), json!(sentences));
+    Value::Object(shape)
+}
+
+/// What a summary is of.
+fn summary_of(of: &SummaryOf) -> Map<String, Value> {
+    let mut shape = Map::new();
+    shape.insert("level".into(), json!(of.level().as_str()));
+    if let SummaryOf::Session { session, began } = of {
+        shape.insert("session".into(), json!(session.as_str()));
+        shape.insert("began".into(), json!(began.to_string()));
+    }
+    if let Some(period) = of.period() {
+        shape.insert("period".into(), json!(period));
+    }
+    shape
+}
+
 /// The record of a context.
 pub(crate) fn receipt(receipt: &Receipt) -> Value {
     let items: Vec<Value> = receipt
@@ -168,6 +199,18 @@ pub(crate) fn receipt(receipt: &Receipt) -> Value {
             (section.section.as_str().to_owned(), tokens)
         })
         .collect();
+    let summaries: Vec<Value> = receipt
+        .summaries
+        .lines
+        .iter()
+        .map(|line| {
+            let mut shape = summary_of(&line.of);
+            let cites: Vec<String> = line.cites.iter().map(Citation::to_string).collect();
+            shape.insert("cites".into(), json!(cites));
+            shape.insert("tokens".into(), json!(line.tokens));
+            Value::Object(shape)
+        })
+        .collect();
     let timings: Map<String, Value> = receipt
         .timings
         .iter()
@@ -183,6 +226,7 @@ pub(crate) fn receipt(receipt: &Receipt) -> Value {
         "used_tokens": receipt.used_tokens,
         "sections": sections,
         "items": items,
+        "summaries": summaries,
         "identity_version": receipt.identity,
         "identity_hash": receipt.identity_hash,
         "profile_epoch": receipt.profile_epoch,

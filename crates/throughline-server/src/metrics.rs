@@ -80,7 +80,7 @@ fn describe() {
     describe_histogram!(HTTP_SECONDS, "Time until the response head, by route.");
     describe_histogram!(
         STAGE_SECONDS,
-        "Time of a stage: embed, search, fetch, compose, record, upstream_first_byte, overhead."
+        "Time of a stage: embed, search, fetch, compose, summarise, seal, record, upstream_first_byte, overhead."
     );
     describe_histogram!(WRITE_TO_RECALL_SECONDS, "From a turn's arrival until recall finds it.");
     describe_counter!(RECALLS, "Recalls, whoever asked.");

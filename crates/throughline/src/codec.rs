@@ -18,8 +18,10 @@ use crate::model::{
 };
 
 mod ledger;
+mod summaries;
 
 pub use ledger::{decode_entry, encode_entry};
+use summaries::SummariesJson;
 
 const FORMAT_JSON: u8 = 1;
 
@@ -153,6 +155,9 @@ struct ReceiptJson {
     /// Of items that say what is so no longer: place among all items, and since which millisecond.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ended: Vec<(usize, i64)>,
+    /// Left out if there are none, as in receipts of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    summaries: Option<SummariesJson>,
     context_hash: String,
     degraded: Option<String>,
     timings_us: Vec<(String, u64)>,
@@ -238,6 +243,7 @@ pub fn encode_receipt(receipt: &Receipt) -> Vec<u8> {
             .enumerate()
             .filter_map(|(at, item)| Some((at, item.ended?.as_millisecond())))
             .collect(),
+        summaries: summaries::encode(&receipt.summaries),
         context_hash: receipt.context_hash.clone(),
         degraded: receipt.degraded.clone(),
         timings_us: receipt
@@ -283,6 +289,7 @@ pub fn decode_receipt(bytes: &[u8]) -> Result<Receipt, CodecError> {
             })
             .collect::<Result<_, CodecError>>()?,
         items,
+        summaries: json.summaries.map(summaries::decode).transpose()?.unwrap_or_default(),
         context_hash: json.context_hash,
         degraded: json.degraded,
         timings: json
@@ -299,6 +306,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::{Citation, MemoryId, ReceiptSummaries, ReceiptSummary, SummaryOf};
 
     fn receipt(zone: ZoneOffsets) -> Receipt {
         Receipt {
@@ -322,10 +330,27 @@ mod tests {
                 dropped: Some(DropReason::NotRelevant),
                 ended: None,
             }],
+            summaries: ReceiptSummaries::default(),
             context_hash: "cd".into(),
             degraded: Some("embed_deadline".into()),
             timings: vec![StageTiming { stage: "search".into(), took: Duration::from_micros(120) }],
         }
+    }
+
+    fn some_summaries() -> ReceiptSummaries {
+        let began = Timestamp::from_millisecond(1_690_000_000_000).unwrap();
+        let of = [
+            SummaryOf::Session { session: SessionId::new("march").unwrap(), began },
+            SummaryOf::Month(2025, 3),
+            SummaryOf::Year(2024),
+            SummaryOf::User,
+        ];
+        let cites = vec![
+            Citation::Memory(MemoryId(uuid::Uuid::from_u128(9))),
+            Citation::Words { turn: 7, bytes: (3, 40) },
+        ];
+        let line = |of| ReceiptSummary { of, cites: cites.clone(), tokens: 17 };
+        ReceiptSummaries { ledger_end: 12, lines: of.into_iter().map(line).collect() }
     }
 
     #[test]
@@ -337,6 +362,7 @@ mod tests {
             let standing =
                 ReceiptItem { section: Section::Standing, dropped: None, ..receipt.items[0].clone() };
             receipt.items.insert(0, standing);
+            receipt.summaries = some_summaries();
             assert_eq!(decode_receipt(&encode_receipt(&receipt)), Ok(receipt));
         }
     }

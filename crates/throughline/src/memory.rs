@@ -6,6 +6,7 @@ mod backfill;
 mod beliefs;
 mod context;
 mod erase;
+mod fall_back;
 mod forget;
 mod learn;
 mod learner;
@@ -15,6 +16,7 @@ mod observe;
 mod profile;
 mod recall;
 mod settings;
+mod summaries;
 
 use std::borrow::Cow;
 use std::sync::{Arc, RwLock};
@@ -33,6 +35,7 @@ pub use memories::{MEMORY_TEXT_BYTES_MAX, MemoriesRequest, MemoryPatch, NewMemor
 pub use observe::{Exchange, METADATA_FIELDS_MAX, Observation, Observed, TURNS_A_WRITE_MAX, TurnToObserve};
 pub use profile::{PROFILE_BYTES_MAX, ProfileChange};
 pub use settings::Settings;
+pub use summaries::{SUMMARISED_SESSIONS_MAX, SUMMARISED_TURNS_MAX, SummariesRequest};
 
 /// Why memory could not do it.
 #[derive(Debug, Error)]

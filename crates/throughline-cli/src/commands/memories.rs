@@ -3,9 +3,10 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
-use throughline::memory::{MemoriesRequest, Memory, MemoryPatch, NewMemory, Order, Why};
+use throughline::memory::{MemoriesRequest, Memory, MemoryPatch, NewMemory, Order, SummariesRequest, Why};
 use throughline::model::{
-    Act, Generation, MemoryId, MemoryKind, MemoryRecord, MemoryState, SlotKey, TenantId, Timestamp,
+    Act, Generation, MemoryId, MemoryKind, MemoryRecord, MemoryState, SlotKey, Summary, SummaryLevel,
+    SummaryOf, TenantId, Timestamp,
 };
 
 use super::Run;
@@ -83,6 +84,23 @@ Examples:
         #[command(flatten)]
         flags: MemoryFlags,
     },
+    /// Say what conversations, months, years or the user come to
+    #[command(after_help = "\
+Examples:
+  throughline memories summary --user ada
+  throughline memories summary --user ada --level month --limit 3")]
+    Summary {
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// Of what: session, month, year or user
+        #[arg(long, default_value = "session")]
+        level: SummaryLevel,
+        /// At most so many, the newest first
+        #[arg(long, value_name = "COUNT", default_value_t = 20)]
+        limit: usize,
+        #[command(flatten)]
+        flags: MemoryFlags,
+    },
     /// Say why a memory is what it is: quotes, turns and the states it went through
     #[command(after_help = "Example:\n  throughline memories why mem_5f2b0d1c9a3e4b7f8c6d5e4f3a2b1c0d")]
     Why(One),
@@ -138,6 +156,11 @@ impl Memories {
                 let new = NewMemory { kind: *kind, slot, value, text, importance, valid_from, valid_to };
                 let scope = scope.scope();
                 show(run, &memory.add_memory(&scope, new)?, memory.generation(&scope)?)
+            }
+            Action::Summary { scope, level, limit, flags } => {
+                let memory = wire::open(&run.load(flags)?.config, wire::IfAbsent::Refuse)?;
+                let request = SummariesRequest { level: *level, limit: *limit, zone: None };
+                summarise(run, &memory.summaries(&scope.scope(), &request)?)
             }
             Action::Why(one) => {
                 let (why, generation) = one.of(run, |memory| memory.why(&one.tenant, one.id))?;
@@ -220,6 +243,30 @@ fn list(run: &Run, memories: &[MemoryRecord], generation: Generation) -> Result<
         })
         .collect();
     run.terminal.table(["memory", "kind", "state", "since", "text"], &rows)
+}
+
+fn summarise(run: &Run, summaries: &[Summary]) -> Result<()> {
+    let terminal = run.terminal;
+    if terminal.is_json() {
+        let summaries: Vec<_> = summaries.iter().map(shapes::summary).collect();
+        return terminal.document(&json!({ "summaries": summaries }));
+    }
+    if summaries.is_empty() {
+        terminal.note("There is nothing to tell.");
+    }
+    for summary in summaries {
+        let of = match &summary.of {
+            SummaryOf::Session { session, began } => format!("{session}, {}", began.strftime("%A %F")),
+            of => of.period().unwrap_or_else(|| "The user".to_owned()),
+        };
+        terminal.line(terminal.paint(Tone::Bold, &of))?;
+        for sentence in &summary.sentences {
+            let cites: Vec<String> = sentence.cites.iter().map(ToString::to_string).collect();
+            terminal.line(format!("  {}", sentence.text))?;
+            terminal.line(terminal.paint(Tone::Dim, &format!("    {}", cites.join(", "))))?;
+        }
+    }
+    Ok(())
 }
 
 fn show(run: &Run, memory: &MemoryRecord, generation: Generation) -> Result<()> {

@@ -17,6 +17,7 @@ mod recall;
 mod receipts;
 mod schema;
 mod sessions;
+mod summaries;
 mod turns;
 mod users;
 
@@ -47,6 +48,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(memories::pin))
         .routes(routes!(memories::unpin))
         .routes(routes!(memories::undo))
+        .routes(routes!(summaries::list))
         .routes(routes!(entries::changes))
         .routes(routes!(entries::rewind))
         .routes(routes!(learning::learn))

@@ -4,7 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use throughline::memory::{Memory, MemoryError};
-use throughline::model::{Receipt, ReceiptId, ReceiptItem, Scope, Turn};
+use throughline::model::{
+    Citation, Generation, Receipt, ReceiptId, ReceiptItem, ReceiptSummary, Scope, SummaryOf, Turn, TurnId,
+};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ErrorBody;
@@ -46,6 +48,8 @@ pub(crate) struct ReceiptOut {
     used: Vec<ReceiptItemOut>,
     /// What was found and left out, and why.
     dropped: Vec<ReceiptItemOut>,
+    /// What stands in the context for passages that did not fit.
+    summaries: Vec<ReceiptSummaryOut>,
     /// Hex of BLAKE3 over prefix and block.
     context_hash: String,
     /// Why memory could not do all it should; null if it could.
@@ -94,6 +98,43 @@ pub(crate) struct ReceiptItemOut {
     reason: Option<&'static str>,
 }
 
+/// A summary in a context, by what its sentences rest on.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReceiptSummaryOut {
+    /// Of what: `session`, `month` or `year`.
+    level: &'static str,
+    /// The conversation, if it is of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    /// The month as `2025-03` or the year as `2025`, if it is of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<String>,
+    /// The memories its sentences say again.
+    memories: Vec<String>,
+    /// The turns its sentences quote.
+    turns: Vec<String>,
+    /// Tokens of its line in the context.
+    tokens: u32,
+}
+
+impl ReceiptSummaryOut {
+    fn new(summary: &ReceiptSummary, generation: Generation) -> Self {
+        let session = match &summary.of {
+            SummaryOf::Session { session, .. } => Some(session.to_string()),
+            _ => None,
+        };
+        let (mut memories, mut turns) = (Vec::new(), Vec::new());
+        for cited in &summary.cites {
+            match cited {
+                Citation::Memory(id) => memories.push(id.to_string()),
+                Citation::Words { turn: seq, .. } => turns.push(TurnId { generation, seq: *seq }.to_string()),
+            }
+        }
+        let (level, period) = (summary.of.level().as_str(), summary.of.period());
+        Self { level, session, period, memories, turns, tokens: summary.tokens }
+    }
+}
+
 /// How long a stage took.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TimingOut {
@@ -119,6 +160,7 @@ impl ReceiptOut {
     pub(super) fn read(memory: &Memory, scope: &Scope, receipt: &Receipt) -> Result<Self, MemoryError> {
         let seqs: Vec<u64> = receipt.items.iter().map(|item| item.turn).collect();
         let turns = memory.store().turns(scope, &seqs)?;
+        let generation = memory.generation(scope)?;
         let out = |item: &ReceiptItem| {
             ReceiptItemOut::new(item, turns.iter().find(|turn| turn.id.seq == item.turn))
         };
@@ -146,6 +188,12 @@ impl ReceiptOut {
                 .collect(),
             used: used.into_iter().map(out).collect(),
             dropped: dropped.into_iter().map(out).collect(),
+            summaries: receipt
+                .summaries
+                .lines
+                .iter()
+                .map(|line| ReceiptSummaryOut::new(line, generation))
+                .collect(),
             context_hash: receipt.context_hash.clone(),
             degraded: receipt.degraded.clone(),
             timings: receipt

@@ -3,11 +3,13 @@
 //! Reads no clock and keeps no state: same inputs, same bytes.
 
 use super::budget::{Choice, ContextBudget, choose, tokens};
+use super::fall_back::{self, fall_back};
 use super::fence::{FenceKey, JOINT, seal};
 use super::prefix::{self, Omission};
 use super::recalled::{HEAD, RecalledPassage, STANDING_HEAD, with_part};
 use crate::model::{
-    DropReason, Identity, Profile, ReceiptItem, Section, SectionUse, TenantId, Timestamp, ZoneOffsets,
+    DropReason, Identity, Profile, ReceiptItem, ReceiptSummary, Section, SectionUse, Summary, TenantId,
+    Timestamp, ZoneOffsets,
 };
 
 /// All that a context depends on, but for how tokens are counted.
@@ -44,6 +46,8 @@ pub struct Composed {
     pub sections: Vec<SectionUse>,
     /// Every passage given, in the order given: standing ones, then recalled ones.
     pub items: Vec<ReceiptItem>,
+    /// What stands for recalled passages that did not fit, in the order in which it stands.
+    pub summaries: Vec<ReceiptSummary>,
     /// What is missing from the prefix for want of room; the caller should say so.
     pub omissions: Vec<Omission>,
     /// Tokens of prefix and block, with the blank line before the block. Never above the budget's total. What a
@@ -55,32 +59,88 @@ pub struct Composed {
 
 /// Builds the context. `count` counts the tokens of a text and must depend on nothing else.
 pub fn compose(input: &ComposeInput<'_>, count: &dyn Fn(&str) -> usize) -> Composed {
-    let prefix = prefix::build(input.identity, input.profile, input.budget, count);
-    let left = (input.budget.total_tokens as usize).saturating_sub(prefix.used_tokens);
+    Draft::new(input, count).finish(&[], input.zone)
+}
 
-    let mut standing = Part::new(Section::Standing, STANDING_HEAD, input.standing);
-    let mut recalled = Part::new(Section::Recalled, HEAD, input.recalled);
-    // A statement in the midst of what is recalled anyway stays there: no word is shown twice.
-    standing.drop_repeated(|one| recalled.open().any(|other| other.covers(one) && other.bytes != one.bytes));
-    let mut block = Block { input, count, body: String::new(), tokens: 0 };
-    let standing_use = block.add(&mut standing, left.min(input.budget.standing_tokens as usize));
-    recalled.drop_repeated(|one| {
-        standing.open().any(|other| other.covers(one) || other.text.trim() == one.text.trim())
-    });
-    let room = left.saturating_sub(block.tokens).min(input.budget.recalled_tokens as usize);
-    let recalled_use = block.add(&mut recalled, room);
+/// A context that is complete but for what stands for the words that did not fit. Summaries cost time to make, so they are
+/// made when it is known that they are needed.
+pub struct Draft<'a> {
+    prefix: prefix::Prefix,
+    block: Block<'a>,
+    standing: Part<'a>,
+    recalled: Part<'a>,
+    standing_use: SectionUse,
+    recalled_use: SectionUse,
+}
 
-    let [identity, profile, summary] = prefix.sections;
-    let used_tokens = prefix.used_tokens + block.tokens;
-    let block = block.sealed();
-    Composed {
-        context_hash: hash(prefix.text.as_deref(), block.as_deref()),
-        prefix: prefix.text,
-        block,
-        sections: vec![identity, profile, standing_use, recalled_use, summary],
-        items: [standing.items, recalled.items].concat(),
-        omissions: prefix.omissions,
-        used_tokens: tokens(used_tokens),
+impl<'a> Draft<'a> {
+    /// Everything but summaries.
+    pub fn new(input: &'a ComposeInput<'a>, count: &'a dyn Fn(&str) -> usize) -> Self {
+        let prefix = prefix::build(input.identity, input.profile, input.budget, count);
+        let left = (input.budget.total_tokens as usize).saturating_sub(prefix.used_tokens);
+
+        let mut standing = Part::new(Section::Standing, STANDING_HEAD, input.standing);
+        let mut recalled = Part::new(Section::Recalled, HEAD, input.recalled);
+        // A statement in the midst of what is recalled anyway stays there: no word is shown twice.
+        standing
+            .drop_repeated(|one| recalled.open().any(|other| other.covers(one) && other.bytes != one.bytes));
+        let mut block = Block { input, count, body: String::new(), tokens: 0 };
+        let standing_use = block.add(&mut standing, left.min(input.budget.standing_tokens as usize));
+        recalled.drop_repeated(|one| {
+            standing.open().any(|other| other.covers(one) || other.text.trim() == one.text.trim())
+        });
+        let room = left.saturating_sub(block.tokens).min(input.budget.recalled_tokens as usize);
+        let recalled_use = block.add(&mut recalled, room);
+        Self { prefix, block, standing, recalled, standing_use, recalled_use }
+    }
+
+    /// Recalled passages that did not fit, by their places among those given, best first.
+    pub fn left_out(&self) -> impl Iterator<Item = usize> {
+        let items = self.recalled.items.iter().enumerate();
+        items.filter(|(_, item)| item.dropped == Some(DropReason::Budget)).map(|(at, _)| at)
+    }
+
+    /// What there is for summaries: what the profile's summary left of its section, and all before it of the total.
+    pub fn room_tokens(&self) -> usize {
+        let [_, _, summary] = self.prefix.sections;
+        let total = self.block.input.budget.total_tokens as usize;
+        let left = total.saturating_sub(self.prefix.used_tokens).saturating_sub(self.block.tokens);
+        left.min(summary.budget_tokens.saturating_sub(summary.used_tokens) as usize)
+    }
+
+    /// Passages that are shown.
+    pub fn shown(&self) -> impl Iterator<Item = &RecalledPassage<'a>> {
+        self.standing.open().chain(self.recalled.open())
+    }
+
+    /// The message before all others.
+    pub fn prefix(&self) -> Option<&str> {
+        self.prefix.text.as_deref()
+    }
+
+    /// The context. If passages did not fit, summaries may stand for them in what the profile's summary left of its section:
+    /// each ladder is of one conversation, the best first, its own summary before coarser ones.
+    pub fn finish(mut self, ladders: &[Vec<Summary>], zone: &ZoneOffsets) -> Composed {
+        let [identity, profile, mut summary] = self.prefix.sections;
+        let mut summaries = Vec::new();
+        if self.left_out().next().is_some() {
+            let room = self.room_tokens();
+            let before = self.block.tokens;
+            summaries = self.block.add_summaries(ladders, zone, room);
+            summary.used_tokens += tokens(self.block.tokens - before);
+        }
+        let used_tokens = self.prefix.used_tokens + self.block.tokens;
+        let block = self.block.sealed();
+        Composed {
+            context_hash: hash(self.prefix.text.as_deref(), block.as_deref()),
+            prefix: self.prefix.text,
+            block,
+            sections: vec![identity, profile, self.standing_use, self.recalled_use, summary],
+            items: [self.standing.items, self.recalled.items].concat(),
+            summaries,
+            omissions: self.prefix.omissions,
+            used_tokens: tokens(used_tokens),
+        }
     }
 }
 
@@ -176,6 +236,49 @@ impl Block<'_> {
             budget_tokens: tokens(allowance),
             used_tokens: tokens(used_tokens),
         }
+    }
+
+    /// Adds what fits of the summaries, and says what it was.
+    fn add_summaries<'s>(
+        &mut self,
+        ladders: &'s [Vec<Summary>],
+        zone: &ZoneOffsets,
+        room: usize,
+    ) -> Vec<ReceiptSummary> {
+        let Block { input, count, .. } = *self;
+        let body = |mut in_time: Vec<&'s Summary>| {
+            in_time.sort_by_key(|summary| fall_back::chronology(summary, zone));
+            let lines: Vec<String> = in_time.iter().map(|summary| fall_back::line(summary, zone)).collect();
+            (with_part(&self.body, fall_back::HEAD, lines.iter().map(String::as_str)), in_time)
+        };
+        let whole = |body: &str| count(&[JOINT, &seal(input.key, input.tenant, body)].concat());
+        let limit = self.tokens + room;
+        let mut room = room;
+        let (body, in_time, with_it) = loop {
+            // A line needs a line feed before it. Lines do not add up exactly to the tokens of the whole, so that is counted
+            // in the end, and what it has too many is taken from the room.
+            let cost = |summary: &Summary| count(&fall_back::line(summary, zone)) + 1;
+            let head = count(fall_back::HEAD) + 1;
+            let fits = |shown: &[&Summary]| head + shown.iter().map(|one| cost(one)).sum::<usize>() <= room;
+            let shown = fall_back(ladders, fits);
+            if shown.is_empty() {
+                return Vec::new();
+            }
+            let (body, in_time) = body(shown);
+            let with_it = whole(&body);
+            if with_it <= limit {
+                break (body, in_time, with_it);
+            }
+            room = room.saturating_sub(with_it - limit);
+        };
+        self.tokens = with_it;
+        self.body = body;
+        let receipt = |summary: &Summary| ReceiptSummary {
+            of: summary.of.clone(),
+            cites: summary.sentences.iter().flat_map(|sentence| sentence.cites.iter().copied()).collect(),
+            tokens: tokens(count(&fall_back::line(summary, zone))),
+        };
+        in_time.into_iter().map(receipt).collect()
     }
 
     fn sealed(self) -> Option<String> {

@@ -7,6 +7,7 @@
 
 mod budget;
 mod compose;
+mod fall_back;
 mod fence;
 mod messages;
 mod prefix;
@@ -15,9 +16,10 @@ mod recalled;
 mod tests;
 
 pub use budget::{BudgetError, ContextBudget, TOTAL_TOKENS_DEFAULT, TOTAL_TOKENS_MAX};
-pub use compose::{ComposeInput, Composed, compose};
+pub use compose::{ComposeInput, Composed, Draft, compose};
 pub(crate) use fence::escape;
 pub use fence::{FenceKey, append, strip};
 pub use messages::{Placement, PrefixRole, place};
 pub use prefix::Omission;
 pub use recalled::RecalledPassage;
+pub(crate) use recalled::speaker;

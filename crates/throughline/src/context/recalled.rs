@@ -85,7 +85,7 @@ impl RecalledPassage<'_> {
 }
 
 /// A name on one line.
-fn speaker(name: Option<&str>) -> Option<String> {
+pub(crate) fn speaker(name: Option<&str>) -> Option<String> {
     let words: Vec<&str> =
         name?.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
     let name: String = words.join(" ").chars().take(SPEAKER_CHARS_MAX).collect();

@@ -15,6 +15,7 @@ mod local;
 mod pattern;
 mod proposal;
 mod sentences;
+mod summarise;
 mod verify;
 mod words;
 
@@ -24,6 +25,10 @@ pub use llm::{LlmExtractor, LlmSettings};
 pub use local::{LOCAL_PROPOSALS_MAX, LocalExtractor};
 pub use proposal::{
     Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Refusal, Refused, Usage,
+};
+pub use summarise::{
+    Known, MONTH_SENTENCES_MAX, SESSION_SENTENCES_MAX, Sources, YEAR_SENTENCES_MAX, of_period, of_session,
+    of_user, supported, tell,
 };
 pub(crate) use verify::addresses_model;
 pub use verify::{

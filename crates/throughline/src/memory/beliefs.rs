@@ -37,6 +37,11 @@ pub(super) enum Standing {
 }
 
 impl Beliefs {
+    /// The number of the newest entry, 0 for none.
+    pub(super) fn end(&self) -> u64 {
+        self.entries.last().map_or(0, |entry| entry.number)
+    }
+
     /// Of each turn that something was learned from: its quotes, and what has become of what they say.
     pub(super) fn by_turn(&self) -> HashMap<u64, Vec<(&str, Standing)>> {
         let mut by_turn: HashMap<u64, Vec<(&str, Standing)>> = HashMap::new();
@@ -73,10 +78,9 @@ impl BeliefsCache {
     fn get(&self, scope: &Scope, end: u64, now: Timestamp) -> Option<Arc<Beliefs>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let beliefs = kept.scopes.get(scope)?;
-        let known = beliefs.entries.last().map_or(0, |entry| entry.number);
         let age = now.duration_since(beliefs.at);
         let fresh = !age.is_negative() && age.unsigned_abs() <= STALE_MAX;
-        (known == end && fresh).then(|| beliefs.clone())
+        (beliefs.end() == end && fresh).then(|| beliefs.clone())
     }
 
     fn keep(&self, scope: &Scope, beliefs: &Arc<Beliefs>) {

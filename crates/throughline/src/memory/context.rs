@@ -6,16 +6,17 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use uuid::{NoContext, Uuid};
 
-use crate::context::{ComposeInput, Composed, ContextBudget, RecalledPassage, compose};
+use crate::context::{ComposeInput, Composed, ContextBudget, Draft, RecalledPassage};
 use crate::journal::{Said, Thread, locate};
 use crate::learn::addresses_model;
 use crate::model::{
-    Content, DropReason, Identity, Profile, Receipt, ReceiptId, Role, Scope, Section, SessionId, TenantId,
-    Timestamp, Turn, ZoneOffsets,
+    Content, DropReason, Identity, Profile, Receipt, ReceiptId, ReceiptSummaries, Role, Scope, Section,
+    SessionId, Summary, SummaryOf, TenantId, Timestamp, Turn, ZoneOffsets,
 };
 use crate::recall::{Degraded, RecallRequest, StandingItem, passage_text};
 
 use super::beliefs::Standing;
+use super::fall_back::View;
 use super::recall::timed;
 use super::{Memory, MemoryError};
 
@@ -80,13 +81,6 @@ pub struct Replay {
     pub block: Option<String>,
     /// Whether it is the same to the byte.
     pub same: bool,
-}
-
-/// What may be shown, best first.
-#[derive(Clone, Copy)]
-struct Passages<'a> {
-    standing: &'a [RecalledPassage<'a>],
-    recalled: &'a [RecalledPassage<'a>],
 }
 
 impl Memory {
@@ -161,14 +155,34 @@ impl Memory {
             })
             .filter(|passage| passage.ended.is_none())
             .collect();
-        let found = Passages { standing: &standing, recalled: &passages };
         let shown = || standing.iter().chain(&passages);
-        let times = shown().map(|passage| passage.time).chain(shown().filter_map(|passage| passage.ended));
-        let times = times.chain([now]);
-        let zone = ZoneOffsets::at(request.zone.as_ref().unwrap_or(&self.settings.zone), times);
-        let composed = timed(&mut timings, "compose", || {
-            self.compose(scope.tenant(), identity.as_ref(), &profile, found, (now, &zone), &budget)
-        });
+        let mut times: Vec<Timestamp> =
+            shown().flat_map(|one| [Some(one.time), one.ended]).flatten().collect();
+        times.push(now);
+        let asked_in = request.zone.as_ref().unwrap_or(&self.settings.zone);
+        let mut zone = ZoneOffsets::at(asked_in, times.iter().copied());
+        let drafted_in = zone.clone();
+        let input = ComposeInput {
+            identity: identity.as_ref(),
+            profile: &profile,
+            standing: &standing,
+            recalled: &passages,
+            now,
+            zone: &drafted_in,
+            budget: &budget,
+            key: &self.fence_key,
+            tenant: scope.tenant(),
+        };
+        let count = |text: &str| self.settings.token_encoding.count(text);
+        let draft = timed(&mut timings, "compose", || Draft::new(&input, &count));
+        let mut ladders = Vec::new();
+        if draft.left_out().next().is_some() && draft.room_tokens() > 0 {
+            let view = View { scope, thread: &thread, items: &recalled.items, zone: asked_in };
+            ladders = timed(&mut timings, "summarise", || self.ladders(&view, &input, &draft, &beliefs))?;
+            times.extend(ladders.iter().flatten().filter_map(began));
+            zone = ZoneOffsets::at(asked_in, times);
+        }
+        let composed = timed(&mut timings, "seal", || draft.finish(&ladders, &zone));
         let receipt = Receipt {
             id,
             session: Some(thread.session.clone()),
@@ -182,6 +196,10 @@ impl Memory {
             used_tokens: composed.used_tokens,
             sections: composed.sections,
             items: composed.items,
+            summaries: ReceiptSummaries {
+                ledger_end: if composed.summaries.is_empty() { 0 } else { beliefs.end() },
+                lines: composed.summaries,
+            },
             context_hash: composed.context_hash,
             degraded: recalled
                 .degraded
@@ -221,26 +239,24 @@ impl Memory {
                 .collect()
         };
         let (standing, recalled) = (passages(Section::Standing), passages(Section::Recalled));
-        let found = Passages { standing: &standing, recalled: &recalled };
         let budget = ContextBudget::of_receipt(receipt.budget_tokens, &receipt.sections);
-        let asked = (receipt.time, &receipt.zone);
+        let ladders: Vec<Vec<Summary>> =
+            self.told(&scope, &receipt)?.into_iter().map(|summary| vec![summary]).collect();
+        let input = ComposeInput {
+            identity: identity.as_ref(),
+            profile: &profile,
+            standing: &standing,
+            recalled: &recalled,
+            now: receipt.time,
+            zone: &receipt.zone,
+            budget: &budget,
+            key: &self.fence_key,
+            tenant,
+        };
+        let count = |text: &str| self.settings.token_encoding.count(text);
         let Composed { prefix, block, context_hash, .. } =
-            self.compose(tenant, identity.as_ref(), &profile, found, asked, &budget);
+            Draft::new(&input, &count).finish(&ladders, &receipt.zone);
         Ok(Some(Replay { same: context_hash == receipt.context_hash, receipt, prefix, block }))
-    }
-
-    fn compose(
-        &self,
-        tenant: &TenantId,
-        identity: Option<&Identity>,
-        profile: &Profile,
-        Passages { standing, recalled }: Passages<'_>,
-        (now, zone): (Timestamp, &ZoneOffsets),
-        budget: &ContextBudget,
-    ) -> Composed {
-        let key = &self.fence_key;
-        let input = ComposeInput { identity, profile, standing, recalled, now, zone, budget, key, tenant };
-        compose(&input, &|text| self.settings.token_encoding.count(text))
     }
 
     /// The profile as the session sees it: as it was when the session began, but for what an operator wrote since and for
@@ -282,6 +298,14 @@ impl Memory {
             }
         }
         Ok(None)
+    }
+}
+
+/// When the conversation of a summary began.
+fn began(summary: &Summary) -> Option<Timestamp> {
+    match &summary.of {
+        SummaryOf::Session { began, .. } => Some(*began),
+        _ => None,
     }
 }
 

@@ -10,6 +10,7 @@ mod names;
 mod profile;
 mod receipt;
 mod scope;
+mod summary;
 mod turn;
 mod zone;
 
@@ -19,8 +20,12 @@ pub use ledger::{Act, Author, Claim, Entry, Polarity, Tombstone};
 pub use memory::{Authority, Evidence, MemoryId, MemoryKind, MemoryRecord, MemoryState, SlotKey};
 pub use names::{AgentId, AppId, NAME_BYTES_MAX, NameError, RunId, SessionId, TenantId, UserId};
 pub use profile::{Profile, ProfileEpoch, ProfilePatch, Slot};
-pub use receipt::{DropReason, Receipt, ReceiptId, ReceiptItem, Section, SectionUse, StageTiming};
+pub use receipt::{
+    DropReason, Receipt, ReceiptId, ReceiptItem, ReceiptSummaries, ReceiptSummary, Section, SectionUse,
+    StageTiming,
+};
 pub use scope::{Generation, Revision, Scope, UserKey};
+pub use summary::{Citation, Summary, SummaryLevel, SummaryOf, SummarySentence};
 pub use turn::{Content, Role, Turn, TurnId, TurnIdError};
 pub use zone::ZoneOffsets;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{IdentityVersion, ProfileEpoch, SessionId, Timestamp, ZoneOffsets};
+use super::{Citation, IdentityVersion, ProfileEpoch, SessionId, SummaryOf, Timestamp, ZoneOffsets};
 
 /// Names a receipt; drawn before the request goes upstream, so that the response can carry it. Shown as `rcpt_<32 hex>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -102,6 +102,26 @@ pub struct ReceiptItem {
     pub ended: Option<Timestamp>,
 }
 
+/// A summary that stands in the block for words that did not fit: what it is of, and what each of its sentences says again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptSummary {
+    /// What it is of.
+    pub of: SummaryOf,
+    /// One for each sentence, in order. They keep no words, so forgetting need not look for any here.
+    pub cites: Vec<Citation>,
+    /// Tokens of its line.
+    pub tokens: u32,
+}
+
+/// The summaries of a block.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReceiptSummaries {
+    /// The number of the newest entry of the ledger they were made from.
+    pub ledger_end: u64,
+    /// In the order in which they stand.
+    pub lines: Vec<ReceiptSummary>,
+}
+
 /// What a section was given and used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SectionUse {
@@ -122,7 +142,7 @@ pub struct StageTiming {
     pub took: Duration,
 }
 
-/// The record of one context. With the journal, the profile's epochs and the identity's versions, all of which
+/// The record of one context. With the journal, the ledger, the profile's epochs and the identity's versions, all of which
 /// are immutable, it is enough to build the same bytes again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Receipt {
@@ -150,6 +170,8 @@ pub struct Receipt {
     pub sections: Vec<SectionUse>,
     /// What was found: standing statements, then what was recalled, both best first.
     pub items: Vec<ReceiptItem>,
+    /// What stands for recalled passages that did not fit.
+    pub summaries: ReceiptSummaries,
     /// Hex of BLAKE3 over prefix and block: a replay must give it again.
     pub context_hash: String,
     /// Set if memory could not do all it should, and why.

@@ -102,15 +102,28 @@ fn list(before: &[String], memories: &[&MemoryRecord], now: Timestamp) -> Vec<St
     list
 }
 
-/// What is known of the user in a few words, the weightiest first: each part is a fact that holds.
+/// What is known of the user in a few words: each part is a fact that holds.
 fn summary(memories: &[MemoryRecord], now: Timestamp) -> Option<String> {
+    let said: Vec<String> = summary_facts(memories, now).into_iter().map(sentence).collect();
+    (!said.is_empty()).then(|| said.join(" "))
+}
+
+/// The weightiest facts that hold, in the order in which they were recorded.
+fn summary_facts(memories: &[MemoryRecord], now: Timestamp) -> Vec<&MemoryRecord> {
     let mut facts: Vec<&MemoryRecord> =
         of_kind(memories, MemoryKind::Fact).into_iter().filter(|memory| memory.holds_at(now)).collect();
     facts.sort_by(|a, b| weight(b, now).total_cmp(&weight(a, now)));
     facts.truncate(SUMMARY_FACTS_MAX);
     facts.sort_by_key(|memory| (memory.entries.first().copied(), memory.id));
-    let said: Vec<String> = facts.into_iter().map(sentence).collect();
-    (!said.is_empty()).then(|| said.join(" "))
+    facts
+}
+
+/// The memories that the summary of the user rests on: an operator's own if there is one, else the weightiest facts.
+pub fn summarised(memories: &[MemoryRecord], now: Timestamp) -> Vec<&MemoryRecord> {
+    let set = memories
+        .iter()
+        .find(|memory| memory.slot.as_ref() == Some(&profile_slot(SUMMARY_SLOT)) && memory.holds_at(now));
+    set.map_or_else(|| summary_facts(memories, now), |set| vec![set])
 }
 
 /// Whether the summary of a profile is one that [`summary`] made: then it changes with the facts.
@@ -122,8 +135,9 @@ fn made(before: &Profile, memories: &[MemoryRecord]) -> bool {
         .is_some_and(|summary| facts.iter().any(|fact| summary.contains(&sentence(fact))))
 }
 
-fn sentence(memory: &MemoryRecord) -> String {
-    match &memory.slot {
+/// A memory in a sentence of a summary: `Home: Lyon.`
+pub fn sentence(memory: &MemoryRecord) -> String {
+    match memory.slot.as_ref().filter(|slot| slot.subject != PROFILE_SUBJECT) {
         Some(slot) => {
             let name = slot.name.replace('_', " ");
             let of = if slot.subject == "user" { name } else { format!("{} of {}", name, slot.subject) };

@@ -11,4 +11,5 @@ mod model_switch;
 mod noise;
 mod profile;
 mod recall;
+mod summaries;
 mod support;

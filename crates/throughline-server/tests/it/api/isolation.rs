@@ -43,6 +43,9 @@ fn requests_of(method: &str, path: &str, Kept { receipt, memory, job }: &Kept) -
             ),
         ),
         ("get", "/api/v1/sessions") => at("/sessions?user=ana", Value::Null),
+        ("get", "/api/v1/summaries") => ["session", "month", "year", "user"]
+            .map(|level| (format!("/summaries?user=ana&level={level}"), Value::Null))
+            .to_vec(),
         ("post", "/api/v1/recall") => at("/recall", who(json!({ "query": "my animal", "explain": true }))),
         ("post", "/api/v1/context") => vec![
             ("/context".into(), who(json!({ "query": "my animal" }))),
@@ -98,6 +101,7 @@ async fn readings(world: &World, Kept { receipt, memory, .. }: &Kept) -> Vec<Val
         "/turns?user=ana",
         "/turns?user=ana&agent=tutor",
         "/sessions?user=ana",
+        "/summaries?user=ana",
         "/profile?user=ana",
         "/profile/schema",
         "/identity",

@@ -122,7 +122,8 @@ async fn a_user_nobody_knows_is_done_at_once_and_makes_no_memory() {
 
 #[tokio::test]
 async fn a_provider_that_fails_leaves_the_job_to_be_tried_again_and_says_so() {
-    let failing = || ExtractError::Provider(LlmError::Failed("no route".into()));
+    let failing =
+        || ExtractError::Provider { error: LlmError::Failed("no route".into()), usage: Usage::default() };
     let world = World::asking(Arc::new(Failing(failing)), LONG_MS).await;
     world.say("s", "I live in Graz.").await;
     let answer = learn(&world).await;

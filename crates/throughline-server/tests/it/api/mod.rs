@@ -10,5 +10,6 @@ mod memories;
 mod profiles;
 mod recalls;
 mod server;
+mod summaries;
 mod turns;
 mod world;

@@ -15,6 +15,8 @@ mod tests;
 
 use std::collections::HashSet;
 
+pub(super) use support::exact_words_stand;
+
 use super::LocalExtractor;
 use super::proposal::{Batch, BatchTurn, Extractor, Proposal, Refusal, Refused};
 use crate::model::{Authority, Claim, Evidence, Generation, MemoryId, Polarity, Role, SlotKey};

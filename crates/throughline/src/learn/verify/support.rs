@@ -30,6 +30,16 @@ pub(super) fn says_no_more(batch: &Batch<'_>, turn: &BatchTurn, text: &str) -> b
     exact.all(|(_, word)| own.hold(word) || !has_digit(word) && (is_reporting(word) || knows(batch, word)))
 }
 
+/// Whether every number and name of a text stands in what it rests on.
+pub(in crate::learn) fn exact_words_stand(text: &str, rests_on: &str) -> bool {
+    let there = Words::of(rests_on);
+    let begins = |at: usize| at == 0 || text[..at].trim_end().ends_with(['.', '!', '?', ':', '“']);
+    let mut exact = significant_words(text)
+        .into_iter()
+        .filter(|(at, word)| has_digit(word) || is_exact(word) && !begins(at.start));
+    exact.all(|(_, word)| there.hold(word) || !has_digit(word) && is_reporting(word))
+}
+
 fn value_stands(turn: &str, quoted: &str, value: &str) -> bool {
     let (turn, quoted) = (Words::of(turn), Words::of(quoted));
     let words = significant_words(value);

@@ -120,6 +120,7 @@ pub(super) fn receipt(number: u128, query: &str) -> Receipt {
             dropped: Some(DropReason::Budget),
             ended: None,
         }],
+        summaries: Default::default(),
         context_hash: "cd".into(),
         degraded: None,
         timings: vec![StageTiming { stage: "search".into(), took: Duration::from_micros(90) }],
