@@ -87,7 +87,7 @@ impl World {
     async fn learn(&self) -> Learned {
         let (memory, learner) = (Arc::clone(&self.memory), Arc::clone(&self.learner));
         let step = move || learner.step(&memory, Some(&ana().user)).unwrap().unwrap();
-        let learned = tokio::task::spawn_blocking(step).await.unwrap();
+        let done = tokio::task::spawn_blocking(step).await.unwrap();
         let said = self.said.lock().unwrap().clone();
         for text in &said {
             let recalled = self.memory.recall(&ana(), &RecallRequest::new(*text)).unwrap();
@@ -96,7 +96,7 @@ impl World {
         for memory in self.holding() {
             assert!(said.iter().any(|said| said.contains(&memory.value)), "{memory:?}");
         }
-        learned
+        done
     }
 
     fn holding(&self) -> Vec<MemoryRecord> {

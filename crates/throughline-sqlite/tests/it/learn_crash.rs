@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use throughline::learn::{Batch, ExtractError, Extraction, Extractor, LocalExtractor};
-use throughline::memory::{LearnSettings, Learner, Memory, Outcome};
+use throughline::memory::{LearnSettings, Learner, Memory, Outcome, Settings};
 use throughline::model::{MemoryRecord, Timestamp};
 use throughline_sqlite::doctor::doctor;
 
@@ -38,13 +38,13 @@ fn settings() -> LearnSettings {
 }
 
 fn memory(directory: &Path) -> Memory {
-    Memory::open(Arc::new(open(directory)), Arc::new(now), Default::default()).unwrap()
+    Memory::open(Arc::new(open(directory)), Arc::new(now), Settings::default()).unwrap()
 }
 
 fn learn(memory: &Memory) {
     let learner = Learner::new(None, settings(), None);
-    while let Some(learned) = learner.step(memory, None).unwrap() {
-        assert!(matches!(learned.outcome, Outcome::Learned | Outcome::Nothing), "{:?}", learned.outcome);
+    while let Some(step) = learner.step(memory, None).unwrap() {
+        assert!(matches!(step.outcome, Outcome::Learned | Outcome::Nothing), "{:?}", step.outcome);
     }
 }
 
@@ -84,7 +84,7 @@ fn say_and_learn(directory: &Path) {
         loop {
             let all_is_said = saying.is_finished();
             match learner.step(&memory, None).unwrap() {
-                Some(learned) => tell(if learned.job.attempts > 0 { "taken over" } else { "learned" }),
+                Some(step) => tell(if step.job.attempts > 0 { "taken over" } else { "learned" }),
                 None if all_is_said => break,
                 None => {}
             }
@@ -100,15 +100,14 @@ fn whoever_is_killed_while_learning_has_learned_in_the_end_what_others_have() {
         return say_and_learn(Path::new(&directory));
     }
     let mut chance = Chance::new();
-    let (mut taken_over, mut done) = (0, 0);
-    while done < rounds() {
+    let mut taken_over = 0;
+    for first in (0..rounds()).step_by(usize::try_from(ROUNDS_PER_DIRECTORY).unwrap()) {
         let [killed, undisturbed] = twins();
-        for round in done..rounds().min(done + ROUNDS_PER_DIRECTORY) {
+        for round in first..rounds().min(first + ROUNDS_PER_DIRECTORY) {
             let pause = Duration::from_micros(chance.below(2_000));
             let told = kill_after(start(TEST, killed.path()), 1 + chance.below(TOLD_MAX), pause);
             taken_over += told.iter().filter(|told| *told == "taken over").count();
             assert_eq!(doctor(killed.path()).findings, [], "round {round}");
-            done += 1;
         }
         let [killed, undisturbed] = [&killed, &undisturbed].map(|directory| {
             let memory = memory(directory.path());
@@ -163,7 +162,7 @@ fn learn_until(directory: &Path, fatal_call: &str) {
         countdown.call();
         now()
     };
-    let memory = Memory::open(Arc::new(open(directory)), Arc::new(clock), Default::default()).unwrap();
+    let memory = Memory::open(Arc::new(open(directory)), Arc::new(clock), Settings::default()).unwrap();
     let extractor = Fatal(Countdown(AtomicU64::new(extractor_call)));
     let learner = Learner::new(Some(Arc::new(extractor)), settings(), None);
     while learner.step(&memory, None).unwrap().is_some() {}

@@ -5,10 +5,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 use throughline::learn::{Batch, ExtractError, Extraction, Extractor, LocalExtractor};
-use throughline::memory::{LearnSettings, Learned, Learner, Memory, Observation, Outcome, TurnToObserve};
+use throughline::memory::{
+    Extractors, LearnSettings, Learned, Learner, Memory, Observation, Outcome, Settings, TurnToObserve,
+};
 use throughline::model::{Role, SessionId, Timestamp};
 
 use crate::learn_support::{USERS, copy, learned, said_so_far, say, unfinished};
@@ -29,7 +32,7 @@ impl Clock {
     fn memory(&self, directory: &Path) -> Memory {
         let seconds = self.0.clone();
         let clock = move || -> Timestamp { now() + Duration::from_secs(seconds.load(Ordering::Relaxed)) };
-        Memory::open(Arc::new(open(directory)), Arc::new(clock), Default::default()).unwrap()
+        Memory::open(Arc::new(open(directory)), Arc::new(clock), Settings::default()).unwrap()
     }
 }
 
@@ -71,17 +74,28 @@ fn values(memory: &Memory) -> Vec<String> {
     values
 }
 
-/// Holds a worker up over the first job, lets `meanwhile` happen, and returns how that worker ended.
-fn held_up(memory: &Memory, meanwhile: impl FnOnce()) -> Learned {
-    let ((reached, arrival), (go_on, told)) = (channel(), channel());
-    let slow = Learner::new(Some(Arc::new(HeldUp { reached, go_on: Mutex::new(told) })), settings(), None);
-    std::thread::scope(|threads| {
-        let slow = threads.spawn(move || slow.step(memory, None).unwrap().unwrap());
+/// A worker who has a job and goes on when it is told to.
+struct Held<'scope> {
+    go_on: Sender<()>,
+    worker: ScopedJoinHandle<'scope, Learned>,
+}
+
+impl<'scope> Held<'scope> {
+    /// Takes a job, which must be there.
+    fn up(threads: &'scope Scope<'scope, '_>, memory: &'scope Memory) -> Self {
+        let ((reached, arrival), (go_on, told)) = (channel(), channel());
+        let extractor = HeldUp { reached, go_on: Mutex::new(told) };
+        let learner = Learner::new(Some(Arc::new(extractor)), settings(), None);
+        let worker = threads.spawn(move || learner.step(memory, None).unwrap().unwrap());
         arrival.recv().unwrap();
-        meanwhile();
-        go_on.send(()).unwrap();
-        slow.join().unwrap()
-    })
+        Self { go_on, worker }
+    }
+
+    /// How it ends.
+    fn go_on(self) -> Outcome {
+        self.go_on.send(()).unwrap();
+        self.worker.join().unwrap().outcome
+    }
 }
 
 #[test]
@@ -90,20 +104,37 @@ fn who_is_held_up_beyond_the_lease_writes_nothing_once_another_has_taken_over() 
     let (one, other) = (clock.memory(directory.path()), clock.memory(directory.path()));
     tell(&one, "monday", "I live in Paris.");
     tell(&one, "tuesday", "I have a dog named Rex.");
-    let slow = held_up(&one, || {
+    std::thread::scope(|threads| {
+        let slow = Held::up(threads, &one);
         assert_eq!(local().step(&other, None).unwrap(), None, "one at a time of a scope");
         clock.wait(settings().lease);
         let taken_over = local().step(&other, None).unwrap().unwrap();
         assert_eq!((taken_over.outcome, taken_over.job.attempts), (Outcome::Learned, 1));
         assert_eq!(values(&other), ["Paris"]);
-        // Said and learned while the other is still at it.
+        // Said and learned while the first is still at it.
         tell(&other, "monday", "I moved to Lyon.");
         while local().step(&other, None).unwrap().is_some() {}
+        assert_eq!(slow.go_on(), Outcome::Lost);
     });
-    assert_eq!(slow.outcome, Outcome::Lost);
     assert_eq!(values(&one), ["Lyon", "Paris", "Rex", "dog"]);
     assert_eq!(learned(&one), learned(&other));
     assert_eq!(unfinished(&one), []);
+}
+
+#[test]
+fn who_comes_back_while_another_is_at_the_job_cannot_end_it() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), Clock::default());
+    let (one, other) = (clock.memory(directory.path()), clock.memory(directory.path()));
+    tell(&one, "monday", "I live in Paris.");
+    std::thread::scope(|threads| {
+        let slow = Held::up(threads, &one);
+        clock.wait(settings().lease);
+        let quick = Held::up(threads, &other);
+        assert_eq!(slow.go_on(), Outcome::Lost);
+        assert_eq!((values(&one), unfinished(&one).len()), (vec![], 1));
+        assert_eq!(quick.go_on(), Outcome::Learned);
+    });
+    assert_eq!((values(&one), unfinished(&one)), (vec!["Paris".to_owned()], vec![]));
 }
 
 #[test]
@@ -111,8 +142,11 @@ fn who_is_held_up_beyond_the_lease_ends_the_job_if_nobody_took_it_over() {
     let (directory, clock) = (tempfile::tempdir().unwrap(), Clock::default());
     let memory = clock.memory(directory.path());
     tell(&memory, "monday", "I live in Paris.");
-    let slow = held_up(&memory, || clock.wait(settings().lease * 2));
-    assert_eq!(slow.outcome, Outcome::Learned);
+    std::thread::scope(|threads| {
+        let slow = Held::up(threads, &memory);
+        clock.wait(settings().lease * 2);
+        assert_eq!(slow.go_on(), Outcome::Learned);
+    });
     assert_eq!((values(&memory), unfinished(&memory)), (vec!["Paris".to_owned()], vec![]));
 }
 
@@ -125,12 +159,7 @@ fn a_job_over_which_every_worker_dies_is_given_up_and_can_be_replayed() {
     // Who panics over a job leaves it as it is, as who is killed does.
     let dead = loop {
         let step = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            Memory::learn_next(
-                &memory,
-                &|_| throughline::memory::Extractors { model: None, local: &Deadly },
-                &settings(),
-                None,
-            )
+            Memory::learn_next(&memory, &|_| Extractors { model: None, local: &Deadly }, &settings(), None)
         }));
         match step {
             Err(_) => tries += 1,
