@@ -24,14 +24,12 @@ pub fn drift_table(extractor: &str, verdicts: &[Verdict], style: &Style) -> Stri
     }
     let width = figures.themes.iter().map(|theme| theme.theme.chars().count()).max().unwrap_or(0).max(7) + 2;
     let kinds = FailureKind::ALL.iter().map(|kind| kind.as_str());
-    let cells: String =
-        ["stories", "passed"].into_iter().chain(kinds).map(|name| format!("{name:>CELL_WIDTH$}")).collect();
+    let cells = row(["stories", "passed"].into_iter().chain(kinds));
     let _ = writeln!(out, "\n{}", style.heading.apply(&format!("{:<width$}{cells}", "")));
     for theme in figures.themes.iter().chain([&figures.overall]) {
         let counts = [theme.stories, theme.passed].into_iter().chain(theme.failures);
-        let cells: String = counts.map(|count| format!("{count:>CELL_WIDTH$}")).collect();
-        let row = format!("{:<width$}{cells}", theme.theme);
-        let _ = writeln!(out, "{}", style.row(&theme.theme).apply(&row));
+        let line = format!("{:<width$}{}", theme.theme, row(counts));
+        let _ = writeln!(out, "{}", style.row(&theme.theme).apply(&line));
     }
     let ThemeFigures { current, current_in_slot, history, .. } = figures.overall;
     let _ = writeln!(
@@ -44,4 +42,12 @@ pub fn drift_table(extractor: &str, verdicts: &[Verdict], style: &Style) -> Stri
         figures.overall.false_supersessions(),
     );
     out
+}
+
+fn row(cells: impl Iterator<Item = impl std::fmt::Display>) -> String {
+    cells.fold(String::new(), |mut row, cell| {
+        // Writing to a String cannot fail.
+        let _ = write!(row, "{cell:>CELL_WIDTH$}");
+        row
+    })
 }

@@ -13,7 +13,7 @@ use crate::model::{
     Content, DropReason, Identity, Profile, Receipt, ReceiptId, ReceiptSummaries, Role, Scope, Section,
     SessionId, Summary, SummaryOf, TenantId, Timestamp, Turn, ZoneOffsets,
 };
-use crate::recall::{Degraded, RecallRequest, StandingItem, passage_text};
+use crate::recall::{Degraded, RecallRequest, Recalled, StandingItem, passage_text};
 
 use super::beliefs::Standing;
 use super::fall_back::View;
@@ -108,53 +108,17 @@ impl Memory {
                 ..RecallRequest::new(query.clone())
             },
         )?;
-        timings.extend(recalled.timings);
+        timings.extend(recalled.timings.iter().cloned());
 
         let identity = self.identity_of(scope)?;
         let profile = self.profile_of_thread(scope, &thread)?;
         let beliefs = self.beliefs(scope)?;
-        let standings = beliefs.by_turn();
         let budget = match request.budget_tokens {
             Some(tokens) => self.settings.budget.scaled_to(tokens),
             None => self.settings.budget,
         };
         budget.validate().map_err(|error| MemoryError::Invalid(error.to_string()))?;
-        let visible = |turn: &Turn| thread.visible.contains(&turn.id.seq);
-        // What was said twice in the same words is shown once, the better of the two: a question asked every day must not
-        // push its answer out.
-        let mut said = HashSet::new();
-        let mut passages: Vec<RecalledPassage<'_>> = recalled
-            .items
-            .iter()
-            .map(|item| {
-                let found = RecalledPassage {
-                    already_in_request: visible(&item.turn),
-                    relevant: item.is_relevant() && said.insert(item.text().trim()),
-                    ..passage(&item.turn, item.bytes, item.score)
-                };
-                judged(found, &standings)
-            })
-            .collect();
-        // What is so no longer is served last: it explains, but does not answer.
-        passages.sort_by_key(|passage| passage.ended.is_some());
-        // Of a wish, the later: that is when it was last meant.
-        let said_later = |item: &StandingItem| {
-            let same = |other: &&StandingItem| other.text().trim() == item.text().trim();
-            recalled.standing.iter().filter(same).any(|other| other.turn.id.seq > item.turn.id.seq)
-        };
-        let standing: Vec<RecalledPassage<'_>> = recalled
-            .standing
-            .iter()
-            .map(|item| {
-                let found = RecalledPassage {
-                    already_in_request: visible(&item.turn),
-                    relevant: !said_later(item),
-                    ..passage(&item.turn, item.bytes, item.score)
-                };
-                judged(found, &standings)
-            })
-            .filter(|passage| passage.ended.is_none())
-            .collect();
+        let (standing, passages) = found(&recalled, &thread, &beliefs.by_turn());
         let shown = || standing.iter().chain(&passages);
         let mut times: Vec<Timestamp> =
             shown().flat_map(|one| [Some(one.time), one.ended]).flatten().collect();
@@ -329,6 +293,51 @@ fn passage(turn: &Turn, bytes: (u32, u32), score: f32) -> RecalledPassage<'_> {
         ended: None,
         quarantined: false,
     }
+}
+
+/// The standing statements and the passages that a context may show, each with what is known of it.
+fn found<'a>(
+    recalled: &'a Recalled,
+    thread: &Thread,
+    standings: &HashMap<u64, Vec<(&str, Standing)>>,
+) -> (Vec<RecalledPassage<'a>>, Vec<RecalledPassage<'a>>) {
+    let visible = |turn: &Turn| thread.visible.contains(&turn.id.seq);
+    // What was said twice in the same words is shown once, the better of the two: a question asked every day must not
+    // push its answer out.
+    let mut said = HashSet::new();
+    let mut passages: Vec<RecalledPassage<'_>> = recalled
+        .items
+        .iter()
+        .map(|item| {
+            let found = RecalledPassage {
+                already_in_request: visible(&item.turn),
+                relevant: item.is_relevant() && said.insert(item.text().trim()),
+                ..passage(&item.turn, item.bytes, item.score)
+            };
+            judged(found, standings)
+        })
+        .collect();
+    // What is so no longer is served last: it explains, but does not answer.
+    passages.sort_by_key(|passage| passage.ended.is_some());
+    // Of a wish, the later: that is when it was last meant.
+    let said_later = |item: &StandingItem| {
+        let same = |other: &&StandingItem| other.text().trim() == item.text().trim();
+        recalled.standing.iter().filter(same).any(|other| other.turn.id.seq > item.turn.id.seq)
+    };
+    let standing: Vec<RecalledPassage<'_>> = recalled
+        .standing
+        .iter()
+        .map(|item| {
+            let found = RecalledPassage {
+                already_in_request: visible(&item.turn),
+                relevant: !said_later(item),
+                ..passage(&item.turn, item.bytes, item.score)
+            };
+            judged(found, standings)
+        })
+        .filter(|passage| passage.ended.is_none())
+        .collect();
+    (standing, passages)
 }
 
 /// The passage with what is known of what it says.
