@@ -5,10 +5,10 @@ use crate::journal::{Indexer, NewTurn};
 use crate::model::{
     Act, Content, Entry, MemoryId, MessageHash, Profile, ReceiptId, Scope, TenantId, Tombstone, Turn,
 };
-use crate::ports::{Forget, Forgotten, RedactedTurn, TurnsPage};
+use crate::ports::{Forget, Forgotten, RedactedTurn, StoreError, TurnsPage};
 use crate::truth;
 
-use super::memories::{find, says};
+use super::memories::{CONFLICT_RETRIES_MAX, find, says};
 use super::{Memory, MemoryError};
 
 /// Turns looked through in one step.
@@ -25,7 +25,30 @@ impl Memory {
     /// wording that comes to the same words. Cannot be undone. None if the tenant has no memory of this id.
     pub fn forget_memory(&self, tenant: &TenantId, id: MemoryId) -> Result<Option<Forgotten>, MemoryError> {
         let Some(scope) = self.store.memory_scope(tenant, id)? else { return Ok(None) };
-        let entries = self.ledger(&scope)?;
+        for _ in 0..CONFLICT_RETRIES_MAX {
+            let Some((forget, forgotten)) = self.what_goes(&scope, id)? else { return Ok(None) };
+            match self.store.forget(&scope, forget) {
+                Ok(mut report) => {
+                    self.sweep(&scope, &forgotten, &mut report)?;
+                    self.shards.forget_user(&scope.user);
+                    self.beliefs.forget_user(&scope.user);
+                    return Ok(Some(report));
+                }
+                // Something was learned in the meantime, and may say it too.
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// All that holds a memory's value, as things stand, and the words by which it is known again.
+    fn what_goes(
+        &self,
+        scope: &Scope,
+        id: MemoryId,
+    ) -> Result<Option<(Forget, ForgottenWords)>, MemoryError> {
+        let entries = self.ledger(scope)?;
         let now = self.now();
         let Some(memory) = find(truth::derive(&entries, now), id, &entries) else { return Ok(None) };
         let key = self.key_for(KEY_PURPOSE);
@@ -36,14 +59,14 @@ impl Memory {
             quotes.chain([memory.text.as_str()]).collect()
         };
         let mut tombstones: Vec<Tombstone> =
-            values.into_iter().filter_map(|value| forget::tombstone(&key, &scope, value, now)).collect();
+            values.into_iter().filter_map(|value| forget::tombstone(&key, scope, value, now)).collect();
         tombstones.dedup_by_key(|tombstone| tombstone.hash);
         if tombstones.is_empty() {
             return Err(MemoryError::Invalid(format!(
                 "{id} has no word by which its value could be known again; retract it instead"
             )));
         }
-        let forgotten = ForgottenWords::new(&key, &scope, &tombstones);
+        let forgotten = ForgottenWords::new(&key, scope, &tombstones);
         // The memory itself goes whatever its claims' words are.
         let goes = |entry: &&Entry| memory.entries.contains(&entry.number) || says(&forgotten, &entry.act);
         let numbers: Vec<u64> = entries
@@ -54,7 +77,7 @@ impl Memory {
             .collect();
         let left: Vec<Entry> =
             entries.iter().filter(|entry| !numbers.contains(&entry.number)).cloned().collect();
-        let before = self.store.profile(&scope, None)?;
+        let before = self.store.profile(scope, None)?;
         let cleared = without(&forgotten, &before, &memory.text);
         let mut profile = truth::profile(&cleared, &truth::derive(&left, now), now);
         profile.changed = Some(now);
@@ -63,30 +86,41 @@ impl Memory {
             after: entries.last().map_or(0, |entry| entry.number),
             tombstones,
             entries: numbers,
-            turns: self.redacted(&scope, &forgotten)?,
-            receipts: self.receipts_that_say(&scope, &forgotten)?,
+            turns: self.redacted(scope, &forgotten)?,
+            receipts: self.receipts_that_say(scope, &forgotten)?,
             profile: (!profile.same_content(&before)).then_some(profile),
             now,
         };
-        let mut report = self.store.forget(&scope, forget)?;
-        // Who read the tombstones before there was this one may have written the words since.
+        Ok(Some((forget, forgotten)))
+    }
+
+    /// Looks the scope through again: who read the tombstones before there was this one may have written the words since.
+    fn sweep(
+        &self,
+        scope: &Scope,
+        forgotten: &ForgottenWords,
+        report: &mut Forgotten,
+    ) -> Result<(), MemoryError> {
         for _ in 0..SWEEPS_MAX {
-            let turns = self.redacted(&scope, &forgotten)?;
-            let receipts = self.receipts_that_say(&scope, &forgotten)?;
+            let turns = self.redacted(scope, forgotten)?;
+            let receipts = self.receipts_that_say(scope, forgotten)?;
             if turns.is_empty() && receipts.is_empty() {
                 break;
             }
-            let after = self.store.ledger_end(&scope)?;
+            let after = self.store.ledger_end(scope)?;
             let (tombstones, entries, profile) = (Vec::new(), Vec::new(), None);
             let sweep = Forget { after, tombstones, entries, turns, receipts, profile, now: self.now() };
-            let swept = self.store.forget(&scope, sweep)?;
-            report.turns += swept.turns;
-            report.passages += swept.passages;
-            report.receipts += swept.receipts;
+            match self.store.forget(scope, sweep) {
+                Ok(swept) => {
+                    report.turns += swept.turns;
+                    report.passages += swept.passages;
+                    report.receipts += swept.receipts;
+                }
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        self.shards.forget_user(&scope.user);
-        self.beliefs.forget_user(&scope.user);
-        Ok(Some(report))
+        Ok(())
     }
 
     /// What the scope has forgotten.

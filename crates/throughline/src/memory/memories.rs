@@ -21,7 +21,7 @@ pub const MEMORY_TEXT_BYTES_MAX: usize = 2_000;
 const OPERATORS_SESSION: &str = "operator";
 
 /// Writers at once on one ledger are few; who loses the race derives again.
-const CONFLICT_RETRIES_MAX: usize = 16;
+pub(super) const CONFLICT_RETRIES_MAX: usize = 16;
 
 /// Which memories are asked for.
 #[derive(Debug, Clone, PartialEq, Default)]
