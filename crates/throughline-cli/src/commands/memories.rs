@@ -263,7 +263,7 @@ fn summarise(run: &Run, summaries: &[Summary]) -> Result<()> {
         for sentence in &summary.sentences {
             let cites: Vec<String> = sentence.cites.iter().map(ToString::to_string).collect();
             terminal.line(format!("  {}", sentence.text))?;
-            terminal.line(terminal.paint(Tone::Dim, &format!("    {}", cites.join(", "))))?;
+            terminal.line(terminal.paint(Tone::Dim, format!("    {}", cites.join(", "))))?;
         }
     }
     Ok(())

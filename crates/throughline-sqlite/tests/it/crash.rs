@@ -182,7 +182,7 @@ fn receipt(number: usize) -> Receipt {
         used_tokens: 0,
         sections: vec![],
         items: vec![],
-        summaries: Default::default(),
+        summaries: throughline::model::ReceiptSummaries::default(),
         context_hash: String::new(),
         degraded: None,
         timings: vec![],

@@ -51,7 +51,7 @@ fn receipt(user: usize, round: usize) -> Receipt {
         used_tokens: 1,
         sections: vec![SectionUse { section: Section::Recalled, budget_tokens: 1, used_tokens: 1 }],
         items: vec![],
-        summaries: Default::default(),
+        summaries: throughline::model::ReceiptSummaries::default(),
         context_hash: marker(user),
         degraded: None,
         timings: vec![],

@@ -53,7 +53,7 @@ fn receipt(user: usize, round: usize) -> Receipt {
         used_tokens: 1,
         sections: vec![],
         items: vec![],
-        summaries: Default::default(),
+        summaries: throughline::model::ReceiptSummaries::default(),
         context_hash: String::new(),
         degraded: None,
         timings: vec![],
