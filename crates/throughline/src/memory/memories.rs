@@ -146,6 +146,15 @@ impl Memory {
     pub fn add_memory(&self, scope: &Scope, new: NewMemory) -> Result<MemoryRecord, MemoryError> {
         check_sizes(&new.text, new.value.as_deref())?;
         let mut claim = self.operators_claim(new)?;
+        let says_it = |memory: &&MemoryRecord| {
+            memory.state == MemoryState::Active
+                && memory.authority == Authority::Operator
+                && (&memory.slot, memory.kind) == (&claim.slot, claim.kind)
+                && truth::same_value(&memory.value, &claim.value)
+        };
+        if let Some(known) = self.beliefs(scope)?.memories.iter().find(says_it) {
+            return Ok(known.clone());
+        }
         claim.evidence = Some(self.put_down(scope, &claim)?);
         let id = claim.id;
         let memories =

@@ -60,7 +60,7 @@ fn forgetting_goes_through_though_something_is_learned_while_it_looks_for_what_g
         let (meddles, ana) = (meddles.clone(), ana.clone());
         move || {
             if meddles.swap(false, Ordering::Relaxed) {
-                other.add_memory(&ana, note("keeps a zeppelin in the barn")).unwrap();
+                other.add_memory(&ana, note("Ana keeps a zeppelin in the barn")).unwrap();
             }
             Timestamp::now()
         }

@@ -204,3 +204,11 @@ fn what_an_operator_adds_is_recalled_as_turns_are_until_it_is_taken_back() {
         "{block}"
     );
 }
+
+#[test]
+fn adding_the_same_memory_again_adds_nothing() {
+    let (world, ana) = (World::new(), scope("ana"));
+    let id = add(&world, &ana, note("The contract number is K-77")).id;
+    assert_eq!(add(&world, &ana, note("the contract number is K-77.")).id, id);
+    assert_eq!(world.turns(&ana), 1);
+}
