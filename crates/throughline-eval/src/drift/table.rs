@@ -23,14 +23,12 @@ pub fn drift_table(extractor: &str, verdicts: &[Verdict], style: &Style) -> Stri
         }
     }
     let width = figures.themes.iter().map(|theme| theme.theme.chars().count()).max().unwrap_or(0).max(7) + 2;
-    let kinds = FailureKind::ALL.iter().map(|kind| kind.as_str());
-    let cells: String =
-        ["stories", "passed"].into_iter().chain(kinds).map(|name| format!("{name:>CELL_WIDTH$}")).collect();
-    let _ = writeln!(out, "\n{}", style.heading.apply(&format!("{:<width$}{cells}", "")));
+    let kinds = FailureKind::ALL.iter().map(|kind| kind.as_str().to_owned());
+    let head = row("", width, ["stories".to_owned(), "passed".to_owned()].into_iter().chain(kinds));
+    let _ = writeln!(out, "\n{}", style.heading.apply(&head));
     for theme in figures.themes.iter().chain([&figures.overall]) {
         let counts = [theme.stories, theme.passed].into_iter().chain(theme.failures);
-        let cells: String = counts.map(|count| format!("{count:>CELL_WIDTH$}")).collect();
-        let row = format!("{:<width$}{cells}", theme.theme);
+        let row = row(&theme.theme, width, counts.map(|count| count.to_string()));
         let _ = writeln!(out, "{}", style.row(&theme.theme).apply(&row));
     }
     let ThemeFigures { current, current_in_slot, history, .. } = figures.overall;
@@ -44,4 +42,11 @@ pub fn drift_table(extractor: &str, verdicts: &[Verdict], style: &Style) -> Stri
         figures.overall.false_supersessions(),
     );
     out
+}
+
+fn row(name: &str, width: usize, cells: impl Iterator<Item = String>) -> String {
+    cells.fold(format!("{name:<width$}"), |mut row, cell| {
+        let _ = write!(row, "{cell:>CELL_WIDTH$}");
+        row
+    })
 }
