@@ -23,13 +23,13 @@ pub fn drift_table(extractor: &str, verdicts: &[Verdict], style: &Style) -> Stri
         }
     }
     let width = figures.themes.iter().map(|theme| theme.theme.chars().count()).max().unwrap_or(0).max(7) + 2;
-    let kinds = FailureKind::ALL.iter().map(|kind| kind.as_str());
-    let cells = row(["stories", "passed"].into_iter().chain(kinds));
-    let _ = writeln!(out, "\n{}", style.heading.apply(&format!("{:<width$}{cells}", "")));
+    let kinds = FailureKind::ALL.iter().map(|kind| kind.as_str().to_owned());
+    let head = row("", width, ["stories".to_owned(), "passed".to_owned()].into_iter().chain(kinds));
+    let _ = writeln!(out, "\n{}", style.heading.apply(&head));
     for theme in figures.themes.iter().chain([&figures.overall]) {
         let counts = [theme.stories, theme.passed].into_iter().chain(theme.failures);
-        let line = format!("{:<width$}{}", theme.theme, row(counts));
-        let _ = writeln!(out, "{}", style.row(&theme.theme).apply(&line));
+        let row = row(&theme.theme, width, counts.map(|count| count.to_string()));
+        let _ = writeln!(out, "{}", style.row(&theme.theme).apply(&row));
     }
     let ThemeFigures { current, current_in_slot, history, .. } = figures.overall;
     let _ = writeln!(
@@ -44,9 +44,8 @@ pub fn drift_table(extractor: &str, verdicts: &[Verdict], style: &Style) -> Stri
     out
 }
 
-fn row(cells: impl Iterator<Item = impl std::fmt::Display>) -> String {
-    cells.fold(String::new(), |mut row, cell| {
-        // Writing to a String cannot fail.
+fn row(name: &str, width: usize, cells: impl Iterator<Item = String>) -> String {
+    cells.fold(format!("{name:<width$}"), |mut row, cell| {
         let _ = write!(row, "{cell:>CELL_WIDTH$}");
         row
     })
