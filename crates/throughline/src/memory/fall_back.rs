@@ -1,6 +1,6 @@
 //! Summaries in a context: which may stand for recalled words that did not fit, and the same again from a receipt.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::tz::TimeZone;
 
@@ -8,7 +8,7 @@ use crate::context::{ComposeInput, Draft, RecalledPassage};
 use crate::journal::Thread;
 use crate::learn::{Known, SESSION_SENTENCES_MAX, of_period, tell};
 use crate::model::{
-    Citation, MemoryId, MemoryRecord, Receipt, Scope, SessionId, Summary, SummaryOf, SummarySentence,
+    Citation, MemoryId, MemoryRecord, Receipt, Scope, SessionId, Summary, SummaryOf, SummarySentence, Turn,
 };
 use crate::ports::TurnsPage;
 use crate::recall::RecalledItem;
@@ -48,17 +48,23 @@ impl Memory {
         let mut told: HashSet<Citation> = HashSet::new();
         let mut conversations: Vec<(SummaryOf, [SummaryOf; 2], Vec<SummarySentence>)> = Vec::new();
         for session in sessions(&left_out, view.items) {
-            let page = TurnsPage { session: Some(session.clone()), after: 0, limit: SUMMARISED_TURNS_MAX };
-            let turns = self.store.turns_page(view.scope, &page)?;
-            let Some(began) = turns.iter().map(|turn| turn.time).min() else { continue };
-            let mut sentences = self.sentences_of(view.scope, &turns, &known, SESSION_SENTENCES_MAX)?;
-            sentences.retain(|sentence| {
-                !is_told(sentence, &known, &shown, draft.prefix())
-                    && !is_visible(sentence, &known, view.thread)
-                    && sentence.cites.iter().all(|cited| told.insert(*cited))
-            });
-            // What was found for the question is told first.
-            sentences.sort_by_key(|sentence| !rests_on(sentence, &known, &left_out));
+            let page = |limit| TurnsPage { session: Some(session.clone()), after: 0, limit };
+            let Some(first) = self.store.turns_page(view.scope, &page(1))?.pop() else { continue };
+            let began = first.time;
+            let mut told_of = |turns: &[Turn]| -> Result<Vec<SummarySentence>, MemoryError> {
+                let mut sentences = self.sentences_of(view.scope, turns, &known, SESSION_SENTENCES_MAX)?;
+                sentences.retain(|sentence| {
+                    !is_told(sentence, &known, &shown, draft.prefix())
+                        && !is_visible(sentence, &known, view.thread)
+                        && sentence.cites.iter().all(|cited| told.insert(*cited))
+                });
+                Ok(sentences)
+            };
+            // What was found for the question is told first; and to read a few turns costs less than a whole conversation.
+            let mut sentences = told_of(&found_in(session, &left_out, view.items))?;
+            if sentences.is_empty() {
+                sentences = told_of(&self.store.turns_page(view.scope, &page(SUMMARISED_TURNS_MAX))?)?;
+            }
             let date = day(began, view.zone);
             let of = SummaryOf::Session { session: session.clone(), began };
             if !sentences.is_empty() {
@@ -129,6 +135,14 @@ fn sessions<'a>(left_out: &[&RecalledPassage<'_>], items: &'a [RecalledItem]) ->
         }
     }
     sessions
+}
+
+/// The turns of a conversation of which something was left out, in order.
+fn found_in(session: &SessionId, left_out: &[&RecalledPassage<'_>], items: &[RecalledItem]) -> Vec<Turn> {
+    let is_left_out = |item: &&RecalledItem| left_out.iter().any(|one| one.turn == item.turn.id.seq);
+    let of_session = items.iter().filter(|item| item.session() == session).filter(is_left_out);
+    let turns: BTreeMap<u64, &Turn> = of_session.map(|item| (item.turn.id.seq, &*item.turn)).collect();
+    turns.into_values().cloned().collect()
 }
 
 /// Whether the context says it already.

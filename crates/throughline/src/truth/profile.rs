@@ -137,14 +137,16 @@ fn made(before: &Profile, memories: &[MemoryRecord]) -> bool {
 
 /// A memory in a sentence of a summary: `Home: Lyon.`
 pub fn sentence(memory: &MemoryRecord) -> String {
-    match memory.slot.as_ref().filter(|slot| slot.subject != PROFILE_SUBJECT) {
+    let said = match memory.slot.as_ref().filter(|slot| slot.subject != PROFILE_SUBJECT) {
         Some(slot) => {
             let name = slot.name.replace('_', " ");
             let of = if slot.subject == "user" { name } else { format!("{} of {}", name, slot.subject) };
-            format!("{}: {}.", capital(&of), memory.value.trim_end_matches('.'))
+            format!("{}: {}", capital(&of), memory.value.trim_end_matches('.'))
         }
-        None => format!("{}.", memory.text.trim_end_matches('.')),
-    }
+        None => memory.text.trim_end_matches('.').to_owned(),
+    };
+    let ended = said.ends_with(['!', '?', '…', '。']);
+    if ended { said } else { said + "." }
 }
 
 fn capital(text: &str) -> String {
