@@ -38,7 +38,9 @@ impl<'a> Known<'a> {
         let mut learned: HashMap<u64, Vec<&MemoryRecord>> = HashMap::new();
         for memory in &live {
             let turns: HashSet<u64> = memory.evidence.iter().map(|evidence| evidence.turn).collect();
-            turns.into_iter().for_each(|turn| learned.entry(turn).or_default().push(memory));
+            for turn in turns {
+                learned.entry(turn).or_default().push(memory);
+            }
         }
         let mut over_quotes: HashMap<u64, Vec<&str>> = HashMap::new();
         for evidence in over.iter().flat_map(|memory| &memory.evidence) {

@@ -6,9 +6,9 @@ use super::WithStore;
 use jiff::tz::{self, TimeZone};
 
 use crate::model::{
-    AgentId, ChainHash, Content, DropReason, MessageHash, Profile, Receipt, ReceiptId, ReceiptItem, Role,
-    Scope, Section, SectionUse, SessionId, StageTiming, TenantId, Timestamp, UserId, ZoneOffsets,
-    to_millisecond,
+    AgentId, ChainHash, Content, DropReason, MessageHash, Profile, Receipt, ReceiptId, ReceiptItem,
+    ReceiptSummaries, Role, Scope, Section, SectionUse, SessionId, StageTiming, TenantId, Timestamp, UserId,
+    ZoneOffsets, to_millisecond,
 };
 use crate::ports::{
     ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, FIRST_MODEL, Idempotency, ModelNumber, Parent,
@@ -120,7 +120,7 @@ pub(super) fn receipt(number: u128, query: &str) -> Receipt {
             dropped: Some(DropReason::Budget),
             ended: None,
         }],
-        summaries: Default::default(),
+        summaries: ReceiptSummaries::default(),
         context_hash: "cd".into(),
         degraded: None,
         timings: vec![StageTiming { stage: "search".into(), took: Duration::from_micros(90) }],
