@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use throughline::model::{Receipt, ReceiptId, ZoneOffsets};
+use throughline::model::{Receipt, ReceiptId, ReceiptSummaries, ZoneOffsets};
 use throughline::ports::{Append, EmbeddedRow, FIRST_MODEL, Idempotency, ReadStore, WriteStore};
 use throughline_sqlite::SqliteStore;
 use throughline_sqlite::doctor::doctor;
@@ -182,7 +182,11 @@ fn receipt(number: usize) -> Receipt {
         used_tokens: 0,
         sections: vec![],
         items: vec![],
+<<<<<<< HEAD
         summaries: throughline::model::ReceiptSummaries::default(),
+=======
+        summaries: ReceiptSummaries::default(),
+>>>>>>> summary
         context_hash: String::new(),
         degraded: None,
         timings: vec![],

@@ -5,7 +5,9 @@
 
 use std::fmt::Write as _;
 
-use throughline::model::{AgentId, Profile, Receipt, ReceiptId, Scope, Section, SectionUse, ZoneOffsets};
+use throughline::model::{
+    AgentId, Profile, Receipt, ReceiptId, ReceiptSummaries, Scope, Section, SectionUse, ZoneOffsets,
+};
 use throughline::ports::{Append, Idempotency, Parent, ReadStore, WriteStore};
 use throughline_sqlite::SqliteStore;
 
@@ -51,7 +53,11 @@ fn receipt(user: usize, round: usize) -> Receipt {
         used_tokens: 1,
         sections: vec![SectionUse { section: Section::Recalled, budget_tokens: 1, used_tokens: 1 }],
         items: vec![],
+<<<<<<< HEAD
         summaries: throughline::model::ReceiptSummaries::default(),
+=======
+        summaries: ReceiptSummaries::default(),
+>>>>>>> summary
         context_hash: marker(user),
         degraded: None,
         timings: vec![],

@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
-use throughline::model::{Content, Profile, Receipt, ReceiptId, Scope, Tombstone, ZoneOffsets};
+use throughline::model::{
+    Content, Profile, Receipt, ReceiptId, ReceiptSummaries, Scope, Tombstone, ZoneOffsets,
+};
 use throughline::ports::{
     Append, Forget, JobClaim, JobDone, JobStore as _, LedgerAppend, LedgerStore as _, PassageDraft,
     ReadStore as _, RedactedTurn, WriteStore as _,
@@ -53,7 +55,11 @@ fn receipt(user: usize, round: usize) -> Receipt {
         used_tokens: 1,
         sections: vec![],
         items: vec![],
+<<<<<<< HEAD
         summaries: throughline::model::ReceiptSummaries::default(),
+=======
+        summaries: ReceiptSummaries::default(),
+>>>>>>> summary
         context_hash: String::new(),
         degraded: None,
         timings: vec![],
