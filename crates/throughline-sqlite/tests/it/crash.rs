@@ -182,11 +182,7 @@ fn receipt(number: usize) -> Receipt {
         used_tokens: 0,
         sections: vec![],
         items: vec![],
-<<<<<<< HEAD
-        summaries: throughline::model::ReceiptSummaries::default(),
-=======
         summaries: ReceiptSummaries::default(),
->>>>>>> summary
         context_hash: String::new(),
         degraded: None,
         timings: vec![],

@@ -53,11 +53,7 @@ fn receipt(user: usize, round: usize) -> Receipt {
         used_tokens: 1,
         sections: vec![SectionUse { section: Section::Recalled, budget_tokens: 1, used_tokens: 1 }],
         items: vec![],
-<<<<<<< HEAD
-        summaries: throughline::model::ReceiptSummaries::default(),
-=======
         summaries: ReceiptSummaries::default(),
->>>>>>> summary
         context_hash: marker(user),
         degraded: None,
         timings: vec![],

@@ -55,11 +55,7 @@ fn receipt(user: usize, round: usize) -> Receipt {
         used_tokens: 1,
         sections: vec![],
         items: vec![],
-<<<<<<< HEAD
-        summaries: throughline::model::ReceiptSummaries::default(),
-=======
         summaries: ReceiptSummaries::default(),
->>>>>>> summary
         context_hash: String::new(),
         degraded: None,
         timings: vec![],

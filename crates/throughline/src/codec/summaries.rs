@@ -59,20 +59,12 @@ pub(super) fn decode(json: SummariesJson) -> Result<ReceiptSummaries, CodecError
             OfJson::User => SummaryOf::User,
         })
     };
-<<<<<<< HEAD
-    let citation = |json| match json {
-=======
     let read = |json| match json {
->>>>>>> summary
         CitationJson::Memory(id) => Citation::Memory(MemoryId(id)),
         CitationJson::Words(turn, from, to) => Citation::Words { turn, bytes: (from, to) },
     };
     let lines = json.lines.into_iter().map(|(summary_of, cites, tokens)| {
-<<<<<<< HEAD
-        let cites = cites.into_iter().map(citation).collect();
-=======
         let cites = cites.into_iter().map(read).collect();
->>>>>>> summary
         Ok(ReceiptSummary { of: of(summary_of)?, cites, tokens })
     });
     Ok(ReceiptSummaries { ledger_end: json.ledger_end, lines: lines.collect::<Result<_, CodecError>>()? })

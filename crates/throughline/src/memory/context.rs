@@ -13,11 +13,7 @@ use crate::model::{
     Content, DropReason, Identity, Profile, Receipt, ReceiptId, ReceiptSummaries, Role, Scope, Section,
     SessionId, Summary, SummaryOf, TenantId, Timestamp, Turn, ZoneOffsets,
 };
-<<<<<<< HEAD
 use crate::recall::{Degraded, RecallRequest, Recalled, StandingItem, passage_text};
-=======
-use crate::recall::{Degraded, RecallRequest, RecalledItem, StandingItem, passage_text};
->>>>>>> summary
 
 use super::beliefs::Standing;
 use super::fall_back::View;
@@ -122,12 +118,7 @@ impl Memory {
             None => self.settings.budget,
         };
         budget.validate().map_err(|error| MemoryError::Invalid(error.to_string()))?;
-<<<<<<< HEAD
         let (standing, passages) = found(&recalled, &thread, &beliefs.by_turn());
-=======
-        let passages = recalled_passages(&recalled.items, &thread, &standings);
-        let standing = standing_passages(&recalled.standing, &thread, &standings);
->>>>>>> summary
         let shown = || standing.iter().chain(&passages);
         let mut times: Vec<Timestamp> =
             shown().flat_map(|one| [Some(one.time), one.ended]).flatten().collect();
@@ -304,7 +295,6 @@ fn passage(turn: &Turn, bytes: (u32, u32), score: f32) -> RecalledPassage<'_> {
     }
 }
 
-<<<<<<< HEAD
 /// The standing statements and the passages that a context may show, each with what is known of it.
 fn found<'a>(
     recalled: &'a Recalled,
@@ -325,28 +315,10 @@ fn found<'a>(
                 ..passage(&item.turn, item.bytes, item.score)
             };
             judged(found, standings)
-=======
-/// What was found, best first.
-fn recalled_passages<'a>(
-    items: &'a [RecalledItem],
-    thread: &Thread,
-    standings: &HashMap<u64, Vec<(&str, Standing)>>,
-) -> Vec<RecalledPassage<'a>> {
-    // What was said twice in the same words is shown once, the better of the two: a question asked every day must not
-    // push its answer out.
-    let mut said = HashSet::new();
-    let mut passages: Vec<RecalledPassage<'_>> = items
-        .iter()
-        .map(|item| RecalledPassage {
-            already_in_request: thread.visible.contains(&item.turn.id.seq),
-            relevant: item.is_relevant() && said.insert(item.text().trim()),
-            ..judged(passage(&item.turn, item.bytes, item.score), standings)
->>>>>>> summary
         })
         .collect();
     // What is so no longer is served last: it explains, but does not answer.
     passages.sort_by_key(|passage| passage.ended.is_some());
-<<<<<<< HEAD
     // Of a wish, the later: that is when it was last meant.
     let said_later = |item: &StandingItem| {
         let same = |other: &&StandingItem| other.text().trim() == item.text().trim();
@@ -366,31 +338,6 @@ fn recalled_passages<'a>(
         .filter(|passage| passage.ended.is_none())
         .collect();
     (standing, passages)
-=======
-    passages
-}
-
-/// What holds in general, best first.
-fn standing_passages<'a>(
-    items: &'a [StandingItem],
-    thread: &Thread,
-    standings: &HashMap<u64, Vec<(&str, Standing)>>,
-) -> Vec<RecalledPassage<'a>> {
-    // Of a wish, the later: that is when it was last meant.
-    let said_later = |item: &StandingItem| {
-        let same = |other: &&StandingItem| other.text().trim() == item.text().trim();
-        items.iter().filter(same).any(|other| other.turn.id.seq > item.turn.id.seq)
-    };
-    items
-        .iter()
-        .map(|item| RecalledPassage {
-            already_in_request: thread.visible.contains(&item.turn.id.seq),
-            relevant: !said_later(item),
-            ..judged(passage(&item.turn, item.bytes, item.score), standings)
-        })
-        .filter(|passage| passage.ended.is_none())
-        .collect()
->>>>>>> summary
 }
 
 /// The passage with what is known of what it says.
