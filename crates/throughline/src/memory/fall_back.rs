@@ -15,11 +15,17 @@ use crate::recall::RecalledItem;
 use crate::truth;
 
 use super::beliefs::Beliefs;
-use super::summaries::{SUMMARISED_TURNS_MAX, day, month, year};
+use super::summaries::{day, month, year};
 use super::{Memory, MemoryError};
 
 /// Conversations that are told of in short.
 const CONVERSATIONS_MAX: usize = 4;
+
+/// Turns of a conversation that are read for its line, the best of those that were found: a request waits for it.
+const TURNS_A_LINE_MAX: usize = 3;
+
+/// Turns of a conversation that are read if those say nothing, from its beginning.
+const OPENING_TURNS_MAX: usize = 16;
 
 /// Sentences of a line, whatever it is of.
 const LINE_SENTENCES_MAX: usize = 3;
@@ -63,7 +69,7 @@ impl Memory {
             // What was found for the question is told first; and to read a few turns costs less than a whole conversation.
             let mut sentences = told_of(&found_in(session, &left_out, view.items))?;
             if sentences.is_empty() {
-                sentences = told_of(&self.store.turns_page(view.scope, &page(SUMMARISED_TURNS_MAX))?)?;
+                sentences = told_of(&self.store.turns_page(view.scope, &page(OPENING_TURNS_MAX))?)?;
             }
             let date = day(began, view.zone);
             let of = SummaryOf::Session { session: session.clone(), began };
@@ -137,11 +143,16 @@ fn sessions<'a>(left_out: &[&RecalledPassage<'_>], items: &'a [RecalledItem]) ->
     sessions
 }
 
-/// The turns of a conversation of which something was left out, in order.
+/// The best turns of a conversation of which something was left out, in order.
 fn found_in(session: &SessionId, left_out: &[&RecalledPassage<'_>], items: &[RecalledItem]) -> Vec<Turn> {
     let is_left_out = |item: &&RecalledItem| left_out.iter().any(|one| one.turn == item.turn.id.seq);
     let of_session = items.iter().filter(|item| item.session() == session).filter(is_left_out);
-    let turns: BTreeMap<u64, &Turn> = of_session.map(|item| (item.turn.id.seq, &*item.turn)).collect();
+    let mut turns: BTreeMap<u64, &Turn> = BTreeMap::new();
+    for item in of_session {
+        if turns.len() < TURNS_A_LINE_MAX {
+            turns.insert(item.turn.id.seq, &item.turn);
+        }
+    }
     turns.into_values().cloned().collect()
 }
 
