@@ -51,6 +51,8 @@ enum Part {
 #[derive(Debug)]
 pub(super) struct Pattern {
     parts: Vec<Part>,
+    /// Which first bytes a word may have where it begins, one bit each modulo 64: nearly every place is told apart by it.
+    first_bytes: u64,
 }
 
 /// What a pattern matched: words `..end`, and the words of each capture in order.
@@ -72,7 +74,12 @@ impl Pattern {
                 _ => Part::Words(part.split('|').collect()),
             },
         });
-        Self { parts: parts.collect() }
+        let parts: Vec<Part> = parts.collect();
+        let first_bytes = match parts.first() {
+            Some(Part::Words(any)) => any.iter().fold(0, |bytes, word| bytes | first_byte(word)),
+            _ => u64::MAX,
+        };
+        Self { parts, first_bytes }
     }
 
     /// Patterns of a table.
@@ -87,6 +94,9 @@ impl Pattern {
 
     /// At a word.
     pub(super) fn matches(&self, words: &[Word], at: usize, capture: &dyn Capture) -> Option<Matched> {
+        if words.get(at).is_some_and(|word| self.first_bytes & first_byte(&word.text) == 0) {
+            return None;
+        }
         let mut captures = Vec::new();
         let mut steps = STEPS_MAX;
         let end = step(&self.parts, words, at, capture, &mut captures, &mut steps)?;
@@ -97,6 +107,10 @@ impl Pattern {
     pub(super) fn stands_in(&self, words: &[Word]) -> bool {
         (0..words.len()).any(|at| self.matches(words, at, &NoCapture).is_some())
     }
+}
+
+fn first_byte(word: &str) -> u64 {
+    word.bytes().next().map_or(u64::MAX, |byte| 1 << (byte % 64))
 }
 
 /// Whether one of the patterns matches at a word.

@@ -19,13 +19,13 @@ use super::summaries::{day, month, year};
 use super::{Memory, MemoryError};
 
 /// Conversations that are told of in short.
-const CONVERSATIONS_MAX: usize = 4;
+const CONVERSATIONS_MAX: usize = 2;
 
 /// Turns of a conversation that are read for its line, the best of those that were found: a request waits for it.
 const TURNS_A_LINE_MAX: usize = 3;
 
 /// Turns of a conversation that are read if those say nothing, from its beginning.
-const OPENING_TURNS_MAX: usize = 16;
+const OPENING_TURNS_MAX: usize = 8;
 
 /// Sentences of a line, whatever it is of.
 const LINE_SENTENCES_MAX: usize = 3;
