@@ -65,6 +65,13 @@ pub enum MemoryError {
     },
 }
 
+/// A new id that sorts by the moment it is made at.
+fn uuid_at(now: Timestamp) -> uuid::Uuid {
+    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+    let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
+    uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds))
+}
+
 /// The memory of all tenants of one store.
 pub struct Memory {
     store: Arc<dyn Store>,

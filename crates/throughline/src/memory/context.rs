@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use uuid::{NoContext, Uuid};
 
 use crate::context::{ComposeInput, Composed, ContextBudget, Draft, RecalledPassage};
 use crate::journal::{Said, Thread, locate};
@@ -18,7 +17,7 @@ use crate::recall::{Degraded, RecallRequest, Recalled, StandingItem, passage_tex
 use super::beliefs::Standing;
 use super::fall_back::View;
 use super::recall::timed;
-use super::{Memory, MemoryError};
+use super::{Memory, MemoryError, uuid_at};
 
 /// The longest text a context is searched for: the end of a long message says what is wanted.
 const QUERY_BYTES_MAX: usize = 4_096;
@@ -87,7 +86,7 @@ impl Memory {
     /// Finds what helps with the request and renders it within the budget.
     pub fn context(&self, scope: &Scope, request: &ContextRequest) -> Result<Context, MemoryError> {
         let now = self.now();
-        let id = receipt_id(now);
+        let id = ReceiptId(uuid_at(now));
         let mut timings = Vec::new();
         let thread = timed(&mut timings, "locate", || {
             let new = || SessionId::new(format!("session_{}", id.0.simple()));
@@ -271,12 +270,6 @@ fn began(summary: &Summary) -> Option<Timestamp> {
         SummaryOf::Session { began, .. } => Some(*began),
         _ => None,
     }
-}
-
-fn receipt_id(now: Timestamp) -> ReceiptId {
-    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
-    let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
-    ReceiptId(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds)))
 }
 
 fn passage(turn: &Turn, bytes: (u32, u32), score: f32) -> RecalledPassage<'_> {

@@ -19,7 +19,7 @@ pub struct Learner {
 }
 
 /// What a tenant has spent on a day, in days since 1970.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Spent {
     day: i64,
     tokens: u64,
@@ -65,12 +65,11 @@ impl Learner {
         if tokens == 0 {
             return;
         }
+        let today = day(now);
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        let spent = spent.entry(tenant.clone()).or_default();
-        if spent.day != day(now) {
-            *spent = Spent { day: day(now), tokens: 0 };
-        }
-        spent.tokens += tokens;
+        // What was spent on other days does not count, so who spent nothing today takes no room.
+        spent.retain(|_, spent| spent.day == today);
+        spent.entry(tenant.clone()).or_insert(Spent { day: today, tokens: 0 }).tokens += tokens;
     }
 }
 

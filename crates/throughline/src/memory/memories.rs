@@ -9,7 +9,7 @@ use crate::ports::{EntryDraft, JobDone, LedgerAppend, StoreError};
 use crate::truth;
 
 use super::observe::{Observation, TurnToObserve};
-use super::{Memory, MemoryError};
+use super::{Memory, MemoryError, uuid_at};
 
 /// Entries read from the store in one step.
 const ENTRIES_A_READ: usize = 1_000;
@@ -363,7 +363,7 @@ impl Memory {
             return Err(MemoryError::Invalid("a memory that ends before it begins".into()));
         }
         Ok(Claim {
-            id: new_memory_id(now),
+            id: MemoryId(uuid_at(now)),
             kind,
             slot,
             value,
@@ -456,10 +456,4 @@ pub(super) fn find(memories: Vec<MemoryRecord>, id: MemoryId, entries: &[Entry])
         }
     }
     fallen_to
-}
-
-fn new_memory_id(now: Timestamp) -> MemoryId {
-    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
-    let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
-    MemoryId(uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)))
 }
