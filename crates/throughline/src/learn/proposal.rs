@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::model::{MemoryKind, MemoryRecord, Polarity, Role, SlotKey, Timestamp};
+use crate::model::{MemoryKind, MemoryRecord, Polarity, Role, SlotKey, Timestamp, Usage};
 use crate::ports::LlmError;
 
 /// A turn as an extractor sees it.
@@ -58,29 +58,6 @@ pub struct Proposal {
     pub valid_from: Option<Timestamp>,
     /// Until when.
     pub valid_to: Option<Timestamp>,
-}
-
-/// What an extraction cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// Calls of a language model.
-    pub calls: u64,
-    /// Tokens of the prompts.
-    pub prompt_tokens: u64,
-    /// Tokens of the answers.
-    pub answer_tokens: u64,
-}
-
-impl std::ops::Add for Usage {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            calls: self.calls + other.calls,
-            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
-            answer_tokens: self.answer_tokens + other.answer_tokens,
-        }
-    }
 }
 
 /// What an extractor found. No proposals means that there was nothing to learn.

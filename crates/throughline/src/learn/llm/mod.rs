@@ -20,9 +20,10 @@ mod when;
 
 use std::time::Duration;
 
+use crate::model::Usage;
 use crate::ports::{Llm, LlmRequest};
 
-use super::proposal::{Batch, ExtractError, Extraction, Extractor, Proposal, Usage};
+use super::proposal::{Batch, ExtractError, Extraction, Extractor, Proposal};
 use parse::Item;
 use prompt::Prompt;
 

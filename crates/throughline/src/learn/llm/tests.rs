@@ -105,7 +105,7 @@ fn what_may_be_learned_from_has_a_number_and_what_is_known_stands_before_it() {
     );
     let extraction = asked.result.unwrap();
     assert_eq!(extraction.proposals, []);
-    assert_eq!(extraction.usage, Usage { calls: 1, prompt_tokens: 100, answer_tokens: 10 });
+    assert_eq!(extraction.usage, Usage { calls: 1, prompt_tokens: 100, answer_tokens: 10, cost_nanos: 0 });
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn an_answer_that_cannot_be_read_is_asked_for_once_more_with_the_reason() {
     let asked = ask(&turns, &[], &[Ok("Sure, gladly!"), Ok(r#"[{"turn":1,"quote":"I like tea"}]"#)]);
     let extraction = asked.result.unwrap();
     assert_eq!(extraction.proposals.len(), 1);
-    assert_eq!(extraction.usage, Usage { calls: 2, prompt_tokens: 200, answer_tokens: 20 });
+    assert_eq!(extraction.usage, Usage { calls: 2, prompt_tokens: 200, answer_tokens: 20, cost_nanos: 0 });
     assert!(asked.prompts[1].starts_with(&asked.prompts[0]));
     assert!(asked.prompts[1].contains("could not be used: there is no JSON in it"), "{}", asked.prompts[1]);
 }
@@ -199,7 +199,7 @@ fn an_answer_that_cannot_be_read_is_asked_for_once_more_with_the_reason() {
 fn two_answers_that_cannot_be_read_are_an_error_without_their_words() {
     let asked =
         ask(&[turn(1, Role::User, "I like tea")], &[], &[Ok("secret words"), Ok("more secret words")]);
-    let usage = Usage { calls: 2, prompt_tokens: 200, answer_tokens: 20 };
+    let usage = Usage { calls: 2, prompt_tokens: 200, answer_tokens: 20, cost_nanos: 0 };
     assert_eq!(
         asked.result,
         Err(ExtractError::Unusable { reason: "there is no JSON in it".to_owned(), usage })
