@@ -207,7 +207,7 @@ impl Memory {
                 }
             }
         };
-        learned.usage = learned.usage + extraction.usage;
+        learned.usage += extraction.usage;
         let forgotten = self.forgotten(scope)?;
         let Verified { claims, refused } =
             verify(&view, extraction.proposals, self.generation(scope)?, &|text| forgotten.says(text));
