@@ -20,7 +20,7 @@ mod verify;
 mod words;
 
 /// What an [`Extraction`] cost.
-pub use crate::model::Usage;
+pub use crate::model::{Usage, UsageByStage};
 pub use dry_run::{DryRun, dry_run};
 pub use gate::{GATE_SENTENCE_BYTES_MAX, GATE_TEXT_BYTES_MAX, gate};
 pub use llm::{LlmExtractor, LlmSettings};

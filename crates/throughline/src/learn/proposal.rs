@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::model::{MemoryKind, MemoryRecord, Polarity, Role, SlotKey, Timestamp, Usage};
+use crate::model::{MemoryKind, MemoryRecord, Polarity, Role, SlotKey, Timestamp, UsageByStage};
 use crate::ports::LlmError;
 
 /// A turn as an extractor sees it.
@@ -66,7 +66,7 @@ pub struct Extraction {
     /// In the order of the turns.
     pub proposals: Vec<Proposal>,
     /// What it cost.
-    pub usage: Usage,
+    pub usage: UsageByStage,
 }
 
 /// Why an extractor found nothing, not even that there is nothing.
@@ -78,7 +78,7 @@ pub enum ExtractError {
         /// How.
         error: LlmError,
         /// What answers before it cost.
-        usage: Usage,
+        usage: UsageByStage,
     },
     /// Answers came, and none of them could be read, a repaired one included.
     #[error("the learning model's answer cannot be used: {reason}")]
@@ -86,8 +86,17 @@ pub enum ExtractError {
         /// What is wrong with it, without its words.
         reason: String,
         /// What it cost.
-        usage: Usage,
+        usage: UsageByStage,
     },
+}
+
+impl ExtractError {
+    /// What it cost all the same.
+    pub fn usage(&self) -> UsageByStage {
+        match self {
+            Self::Provider { usage, .. } | Self::Unusable { usage, .. } => *usage,
+        }
+    }
 }
 
 /// Finds what is worth remembering.

@@ -28,7 +28,7 @@ pub use receipt::{
 pub use scope::{Generation, Revision, Scope, UserKey};
 pub use summary::{Citation, Summary, SummaryLevel, SummaryOf, SummarySentence};
 pub use turn::{Content, Role, Turn, TurnId, TurnIdError};
-pub use usage::{Usage, UsageStage};
+pub use usage::{TokenPrice, Usage, UsageByStage, UsageStage};
 pub use zone::ZoneOffsets;
 
 /// A moment, in UTC, kept to the millisecond.
