@@ -17,7 +17,7 @@ use anyhow::Result;
 pub(crate) use flags::{AllFlags, CanaryFlags, ChatFlags, Flags, MemoryFlags, ServeFlags};
 pub(crate) use reference::page;
 pub(crate) use registry::{Config, SETTINGS, Setting};
-pub(crate) use values::{Count, EmbeddingSource, LogFormat, Value};
+pub(crate) use values::{Count, EmbeddingSource, LogFormat, Value, money};
 
 use crate::failure::{Failure, Hinting};
 use registry::Default;

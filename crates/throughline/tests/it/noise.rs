@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use throughline::learn::{Batch, ExtractError, Extraction, Extractor, Proposal, Usage};
+use throughline::learn::{Batch, ExtractError, Extraction, Extractor, Proposal, UsageByStage};
 use throughline::memory::{LearnSettings, Learner, MemoriesRequest, Observation, TurnToObserve};
 use throughline::model::{Authority, MemoryKind, MemoryRecord, MemoryState, Polarity, Role, SlotKey};
 
@@ -33,7 +33,7 @@ impl Extractor for Noise {
     }
 
     fn extract(&self, _: &Batch<'_>) -> Result<Extraction, ExtractError> {
-        Ok(Extraction { proposals: self.0.clone(), usage: Usage::default() })
+        Ok(Extraction { proposals: self.0.clone(), usage: UsageByStage::default() })
     }
 }
 
