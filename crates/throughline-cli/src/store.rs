@@ -18,7 +18,7 @@ pub(crate) fn open_store(config: &Config) -> Result<Arc<dyn Store>> {
         None => embedded(&config.data),
         Some(url) => match url.engine() {
             Engine::Redis => Err(not_built_in(&Access::new(config, url), "redis")),
-            Engine::Postgres => Err(not_built_in(&Access::new(config, url), "postgres")),
+            Engine::Postgres => postgres::open(&Access::new(config, url)),
         },
     };
     opened.with_context(|| format!("the memory in {} cannot be opened", place(config)))
@@ -30,7 +30,7 @@ pub(crate) fn exists(config: &Config) -> Result<bool> {
         None => Ok(config.data.join(FILE_NAME).is_file()),
         Some(url) => match url.engine() {
             Engine::Redis => Err(not_built_in(&Access::new(config, url), "redis")),
-            Engine::Postgres => Err(not_built_in(&Access::new(config, url), "postgres")),
+            Engine::Postgres => postgres::exists(&Access::new(config, url)),
         },
     }
 }
@@ -61,7 +61,10 @@ pub(crate) fn embedded_folder<'a>(config: &'a Config, what: &str) -> Result<&'a 
 }
 
 /// How a server that keeps a store is reached, in the terms all engines share.
-#[expect(dead_code, reason = "read by the engines, of which none is built in yet")]
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(dead_code, reason = "read by the engines, of which none is built in")
+)]
 struct Access<'a> {
     /// Whole, with what credentials are in it.
     url: &'a str,
@@ -90,4 +93,44 @@ impl<'a> Access<'a> {
 fn not_built_in(access: &Access<'_>, feature: &str) -> anyhow::Error {
     Failure::usage(format!("{} cannot be used: this program was built without `{feature}`", access.shown))
         .hint(format!("build it with `--features {feature}`"))
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    //! Postgres: docs/postgres.md.
+
+    use throughline_postgres::{PostgresOptions, PostgresStore};
+
+    use super::{Access, Arc, Result, Store};
+
+    pub(super) fn open(access: &Access<'_>) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(PostgresStore::open(access.url, access.password, &options(access))?))
+    }
+
+    pub(super) fn exists(access: &Access<'_>) -> Result<bool> {
+        Ok(PostgresStore::exists(access.url, access.password, &options(access))?)
+    }
+
+    fn options(access: &Access<'_>) -> PostgresOptions {
+        PostgresOptions {
+            connections_max: access.connections_max,
+            connect_max: access.connect_max,
+            call_max: access.call_max,
+        }
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+mod postgres {
+    //! Left out of this build.
+
+    use super::{Access, Arc, Result, Store, not_built_in};
+
+    pub(super) fn open(access: &Access<'_>) -> Result<Arc<dyn Store>> {
+        Err(not_built_in(access, "postgres"))
+    }
+
+    pub(super) fn exists(access: &Access<'_>) -> Result<bool> {
+        Err(not_built_in(access, "postgres"))
+    }
 }

@@ -26,7 +26,11 @@ const FORM: &str = "write it like postgres://USER@HOST:5432/DATABASE?sslmode=ver
 
 impl Address {
     /// `password` goes before one in the URL.
-    pub(crate) fn read(url: &str, password: Option<&str>, options: &PostgresOptions) -> Result<Self, StoreError> {
+    pub(crate) fn read(
+        url: &str,
+        password: Option<&str>,
+        options: &PostgresOptions,
+    ) -> Result<Self, StoreError> {
         let (rest, parameters) = url.split_once('?').unwrap_or((url, ""));
         let (mut kept, mut mode, mut root) = (Vec::new(), None, None);
         for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
@@ -90,7 +94,8 @@ fn unescaped(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [byte, tail @ ..] = rest {
-        let escaped = tail.get(..2).filter(|_| *byte == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped =
+            tail.get(..2).filter(|_| *byte == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
         if let Some(value) = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             bytes.push(value);
             rest = &tail[2..];
@@ -114,21 +119,30 @@ mod tests {
     fn a_place_names_hosts_and_database_and_no_credential() {
         let place = |url| read(url, None).unwrap().place;
         assert_eq!(place("postgres://me:hunter2@h/db?sslmode=require"), "postgres://h:5432/db");
-        assert_eq!(place("postgresql://me@a:1,b:2/db?target_session_attrs=read-write"), "postgres://a:1,b:2/db");
+        assert_eq!(
+            place("postgresql://me@a:1,b:2/db?target_session_attrs=read-write"),
+            "postgres://a:1,b:2/db"
+        );
         assert_eq!(place("postgres://me:hunter2@"), "postgres://localhost:5432/me");
         assert_eq!(place("postgres://me@%2Frun%2Fpostgres/db"), "postgres:///run/postgres:5432/db");
     }
 
     #[test]
     fn the_password_of_the_settings_goes_before_the_one_in_the_url() {
-        let password = |given| read("postgres://me:first@h/db", given).unwrap().config.get_password().map(<[u8]>::to_vec);
+        let password = |given| {
+            read("postgres://me:first@h/db", given).unwrap().config.get_password().map(<[u8]>::to_vec)
+        };
         assert_eq!(password(None).unwrap(), b"first");
         assert_eq!(password(Some("second")).unwrap(), b"second");
     }
 
     #[test]
     fn what_cannot_be_read_is_not_repeated() {
-        for url in ["postgres://me:hunter2?x@h/db", "postgres://h:hunter2/db", "postgres://me:hunter2@h/db?sslmode=maybe"] {
+        for url in [
+            "postgres://me:hunter2?x@h/db",
+            "postgres://h:hunter2/db",
+            "postgres://me:hunter2@h/db?sslmode=maybe",
+        ] {
             let error = read(url, None).err().unwrap().to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
@@ -136,7 +150,8 @@ mod tests {
 
     #[test]
     fn a_certificate_that_cannot_be_read_is_named() {
-        let error = read("postgres://h/db?sslmode=verify-full&sslrootcert=%2Fno%2Fsuch.pem", None).err().unwrap();
+        let error =
+            read("postgres://h/db?sslmode=verify-full&sslrootcert=%2Fno%2Fsuch.pem", None).err().unwrap();
         assert!(error.to_string().contains("/no/such.pem"), "{error}");
     }
 }

@@ -47,7 +47,9 @@ pub(crate) fn append(calls: &Calls, scope: &Scope, append: &Append) -> Result<Ap
         let found = transaction.all(asked).await?;
         let mut row = scopes::locked(found[1].first())?;
         let idempotency = match (&append.idempotency, found.get(5).and_then(Reply::first)) {
-            (Some(idempotency), Some(row)) => Some((idempotency, idempotency::Found::read(row, idempotency)?)),
+            (Some(idempotency), Some(row)) => {
+                Some((idempotency, idempotency::Found::read(row, idempotency)?))
+            }
             _ => None,
         };
         if let Some((_, idempotency::Found { earlier: Some(turns), .. })) = idempotency {
@@ -214,7 +216,7 @@ impl SessionRow {
 
     /// `name` is set for a session that has no row yet.
     fn save<'a>(&self, key: &'a ScopeKey, name: Option<&'a str>) -> Statement<'a> {
-        let statement = match name {
+        match name {
             Some(name) => Statement::new(
                 "INSERT INTO throughline.sessions (scope, number, turns, first, head, earliest, latest, name)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -226,8 +228,7 @@ impl SessionRow {
                  WHERE scope = $1 AND number = $2",
             )
             .with_all(key, self),
-        };
-        statement
+        }
     }
 }
 

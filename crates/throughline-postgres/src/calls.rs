@@ -1,4 +1,5 @@
 //! How an operation is run: on a lent connection, within a time, and again where that is safe.
+#![expect(clippy::needless_pass_by_value, reason = "a closure is written where it is passed")]
 
 use std::time::{Duration, Instant};
 
@@ -109,7 +110,8 @@ impl Calls {
         let deadline = Instant::now() + time_max;
         let mut pause = PAUSE_FIRST;
         for tried in 1.. {
-            let Failed { fault, uncertain, .. } = match run(deadline.saturating_duration_since(Instant::now())) {
+            let Failed { fault, uncertain, .. } = match run(deadline.saturating_duration_since(Instant::now()))
+            {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
@@ -128,15 +130,20 @@ impl Calls {
 
     /// One try. The connection goes back to the pool unless it is in the middle of something.
     fn once<T>(&self, left: Duration, work: impl AsyncFn(&Client) -> Result<T, Failed>) -> Result<T, Failed> {
-        let lent = self.pool.lend().map_err(Fault::certain)?;
-        let client = lent.client().map_err(Fault::certain)?;
-        let Ok(done) = self.pool.runtime().wait(async { tokio::time::timeout(left, work(client)).await }) else {
+        let connection = self.pool.lend().map_err(Fault::certain)?;
+        let client = connection.client().map_err(Fault::certain)?;
+        let Ok(done) = self.pool.runtime().wait(async { tokio::time::timeout(left, work(client)).await })
+        else {
             self.pool.cancel(client);
             let late = format!("{} took longer than {} ms; try again", self.place(), left.as_millis());
-            return Err(Failed { fault: Fault::Store(StoreError::Unavailable(late)), uncertain: true, broken: true });
+            return Err(Failed {
+                fault: Fault::Store(StoreError::Unavailable(late)),
+                uncertain: true,
+                broken: true,
+            });
         };
         if !done.as_ref().is_err_and(|failed| failed.broken) {
-            lent.clean();
+            connection.clean();
         }
         done
     }

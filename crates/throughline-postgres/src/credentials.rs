@@ -39,11 +39,12 @@ pub(crate) fn put(calls: &Calls, key: &ApiKey) -> Result<(), StoreError> {
 }
 
 pub(crate) async fn key(client: &Client, id: &str) -> Result<Option<ApiKey>, Fault> {
-    let reply =
-        Statement::new("SELECT id, tenant, label, hash, created, revoked FROM throughline.api_keys WHERE id = $1")
-            .with(id)
-            .send(client)
-            .await?;
+    let reply = Statement::new(
+        "SELECT id, tenant, label, hash, created, revoked FROM throughline.api_keys WHERE id = $1",
+    )
+    .with(id)
+    .send(client)
+    .await?;
     reply.first().map(api_key).transpose()
 }
 
@@ -58,11 +59,10 @@ pub(crate) async fn keys(client: &Client) -> Result<Vec<ApiKey>, Fault> {
 
 pub(crate) fn revoke(calls: &Calls, id: &str, now: Timestamp) -> Result<bool, StoreError> {
     calls.write(async |transaction| {
-        let update = Statement::new(
-            "UPDATE throughline.api_keys SET revoked = $2 WHERE id = $1 AND revoked IS NULL",
-        )
-        .with(id)
-        .with(now.as_millisecond());
+        let update =
+            Statement::new("UPDATE throughline.api_keys SET revoked = $2 WHERE id = $1 AND revoked IS NULL")
+                .with(id)
+                .with(now.as_millisecond());
         let [revoked] = transaction.round([update]).await?;
         Ok(revoked.affected == 1)
     })

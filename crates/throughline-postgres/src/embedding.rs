@@ -9,7 +9,7 @@ use crate::calls::Calls;
 use crate::error::Fault;
 use crate::models;
 use crate::scopes::{self, ScopeKey, ScopeRow, limit, number};
-use crate::search::{self, NewRows, Passage};
+use crate::search::{self, NewRows, Origin};
 use crate::statement::{Statement, column, hash};
 
 pub(crate) async fn unembedded(
@@ -104,9 +104,9 @@ pub(crate) fn put_embedded(calls: &Calls, rows: &[EmbeddedRow]) -> Result<(), St
         for row in &locked.rows {
             scopes.insert(ScopeKey(hash(row, 7)?), ScopeRow::read(row)?);
         }
-        let mut old: BTreeMap<Place, Passage> = BTreeMap::new();
+        let mut old: BTreeMap<Place, Origin> = BTreeMap::new();
         for row in &replaced.rows {
-            let of = Passage { turn: column(row, 2)?, passage: column(row, 3)?, session: column(row, 4)? };
+            let of = Origin { turn: column(row, 2)?, passage: column(row, 3)?, session: column(row, 4)? };
             old.insert(place(row)?, of);
         }
         let mut waiting: BTreeMap<Place, Vec<ModelNumber>> = BTreeMap::new();

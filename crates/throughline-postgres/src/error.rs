@@ -59,7 +59,8 @@ impl Fault {
         match error.code() {
             // Shutdown, crash, starting up, or a primary that has become a standby.
             Some(code) => {
-                [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW].contains(code)
+                [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW]
+                    .contains(code)
                     || *code == SqlState::READ_ONLY_SQL_TRANSACTION
                     || code.code().starts_with("08")
             }
@@ -80,7 +81,9 @@ impl Fault {
         match self {
             Self::Store(error) => error,
             Self::Damaged(what) => StoreError::Corrupt(format!("{place}: {what}; restore it from a backup")),
-            Self::Again => StoreError::Unavailable(format!("{place}: others keep changing the same memory; try again")),
+            Self::Again => {
+                StoreError::Unavailable(format!("{place}: others keep changing the same memory; try again"))
+            }
             Self::Postgres(error) => of_postgres(&error, place),
         }
     }
@@ -120,7 +123,9 @@ fn of_postgres(error: &tokio_postgres::Error, place: &str) -> StoreError {
         ));
     }
     if [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME, SqlState::UNDEFINED_COLUMN].contains(code) {
-        return StoreError::Corrupt(named("tables of the store are gone; restore the database from a backup"));
+        return StoreError::Corrupt(named(
+            "tables of the store are gone; restore the database from a backup",
+        ));
     }
     match &code.code()[..2] {
         "23" | "XX" => StoreError::Corrupt(named("restore the database from a backup, and report it")),

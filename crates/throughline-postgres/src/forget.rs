@@ -89,7 +89,7 @@ fn put_tombstone<'a>(key: &'a ScopeKey, tombstone: &'a Tombstone) -> Statement<'
     )
     .with(key.bytes())
     .with(&hash[..])
-    .with(i32::try_from(*words).unwrap_or(i32::MAX))
+    .with(i32::from(*words))
     .with(forgotten.as_millisecond())
 }
 

@@ -23,7 +23,13 @@ pub(crate) struct Turns {
 
 /// Adds turns to the session's waiting job. The caller has the scope's row locked, so nobody else makes one; a worker that takes
 /// it at this moment keeps it as it was, and the turns wait in a new one.
-pub(crate) fn wait<'a>(scope: &'a Scope, key: &'a ScopeKey, session: i32, turns: &Turns, due: i64) -> Statement<'a> {
+pub(crate) fn wait<'a>(
+    scope: &'a Scope,
+    key: &'a ScopeKey,
+    session: i32,
+    turns: &Turns,
+    due: i64,
+) -> Statement<'a> {
     let Turns { first, last, count, created, newest } = turns;
     Statement::new(
         "WITH waiting AS (
@@ -47,9 +53,10 @@ pub(crate) fn wait<'a>(scope: &'a Scope, key: &'a ScopeKey, session: i32, turns:
 
 /// Sessions with a job that is not dead.
 pub(crate) async fn sessions(client: &Client) -> Result<u64, Fault> {
-    let reply = Statement::new("SELECT count(DISTINCT (scope, session)) FROM throughline.jobs WHERE state <> 3")
-        .send(client)
-        .await?;
+    let reply =
+        Statement::new("SELECT count(DISTINCT (scope, session)) FROM throughline.jobs WHERE state <> 3")
+            .send(client)
+            .await?;
     let count: i64 = column(reply.first().ok_or(Fault::Again)?, 0)?;
     Ok(u64::try_from(count).unwrap_or(0))
 }

@@ -171,7 +171,8 @@ impl Writing {
             "INSERT INTO throughline.ledger (scope, entry, recorded, claim, body)
              SELECT $1, * FROM unnest($2, $3, $4, $5)",
         );
-        let insert = insert.with(key.bytes()).with(self.entries).with(self.times).with(self.claims).with(self.bodies);
+        let insert =
+            insert.with(key.bytes()).with(self.entries).with(self.times).with(self.claims).with(self.bodies);
         (self.last > 0).then_some(insert)
     }
 }

@@ -3,7 +3,9 @@
 //! Each step is one transaction that nobody who writes search rows runs beside (see [`Calls::change`]): it finds all rows there
 //! are, and every later row finds it.
 
-use throughline::ports::{EmbeddingModel, EmbeddingModels, ModelNumber, NumberedModel, RolledBack, StoreError};
+use throughline::ports::{
+    EmbeddingModel, EmbeddingModels, ModelNumber, NumberedModel, RolledBack, StoreError,
+};
 use tokio_postgres::Client;
 
 use crate::calls::Calls;
@@ -222,14 +224,16 @@ async fn insert(transaction: &Transaction<'_>, model: &EmbeddingModel) -> Result
         .round([Statement::new("SELECT coalesce(max(number), 0) FROM throughline.embedding_models")])
         .await?;
     let newest: i32 = column(newest.first().ok_or(Fault::Again)?, 0)?;
-    let number = ModelNumber::try_from(newest).ok().and_then(|newest| newest.checked_add(1)).ok_or_else(|| {
-        StoreError::Full(format!("a store cannot have more than {} embedding models", ModelNumber::MAX))
-    })?;
-    let statement =
-        Statement::new("INSERT INTO throughline.embedding_models (number, name, dimensions) VALUES ($1, $2, $3)")
-            .with(i32::from(number))
-            .with(model.name.as_bytes())
-            .with(i64::try_from(model.dimensions).unwrap_or(i64::MAX));
+    let number =
+        ModelNumber::try_from(newest).ok().and_then(|newest| newest.checked_add(1)).ok_or_else(|| {
+            StoreError::Full(format!("a store cannot have more than {} embedding models", ModelNumber::MAX))
+        })?;
+    let statement = Statement::new(
+        "INSERT INTO throughline.embedding_models (number, name, dimensions) VALUES ($1, $2, $3)",
+    )
+    .with(i32::from(number))
+    .with(model.name.as_bytes())
+    .with(i64::try_from(model.dimensions).unwrap_or(i64::MAX));
     transaction.round([statement]).await?;
     Ok(NumberedModel { number, model: model.clone() })
 }

@@ -15,10 +15,6 @@ pub struct PostgresOptions {
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self {
-            connections_max: 16,
-            connect_max: Duration::from_secs(5),
-            call_max: Duration::from_secs(30),
-        }
+        Self { connections_max: 16, connect_max: Duration::from_secs(5), call_max: Duration::from_secs(30) }
     }
 }

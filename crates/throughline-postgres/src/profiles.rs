@@ -59,10 +59,11 @@ pub(crate) fn change<'a>(
     }
     let epoch = next(number(newest.epoch).unwrap_or(i32::MAX), "versions of the profile")?;
     let profile = Profile { epoch: scopes::unsigned(epoch), changed: Some(now), ..profile.clone() };
-    let statement = Statement::new("INSERT INTO throughline.profiles (scope, epoch, body) VALUES ($1, $2, $3)")
-        .with(key.bytes())
-        .with(epoch)
-        .with(encode_profile(&profile));
+    let statement =
+        Statement::new("INSERT INTO throughline.profiles (scope, epoch, body) VALUES ($1, $2, $3)")
+            .with(key.bytes())
+            .with(epoch)
+            .with(encode_profile(&profile));
     Ok((profile.epoch, Some(statement)))
 }
 

@@ -22,7 +22,9 @@ impl Runtime {
             .thread_name("throughline-postgres")
             .enable_all()
             .build()
-            .map_err(|error| StoreError::Unavailable(format!("the connections' thread cannot be started: {error}")))?;
+            .map_err(|error| {
+                StoreError::Unavailable(format!("the connections' thread cannot be started: {error}"))
+            })?;
         let handle = runtime.handle().clone();
         Ok(Self(Some(runtime), handle))
     }

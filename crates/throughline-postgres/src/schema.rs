@@ -32,7 +32,8 @@ pub(crate) async fn found(client: &Client) -> Result<Option<u32>, Fault> {
     if !there.first().map_or(Ok(false), |row| column(row, 0))? {
         return Ok(None);
     }
-    let reply = Statement::new("SELECT value FROM throughline.meta WHERE name = 'schema'").send(client).await?;
+    let reply =
+        Statement::new("SELECT value FROM throughline.meta WHERE name = 'schema'").send(client).await?;
     let row = reply.first().ok_or_else(|| Fault::Damaged("the schema's number is gone".into()))?;
     let schema = text(column(row, 0)?)?.parse();
     Ok(Some(schema.map_err(|_| Fault::Damaged("the schema's number is none".into()))?))
@@ -50,7 +51,8 @@ pub(crate) fn bring_up(calls: &Calls) -> Result<(), StoreError> {
     calls.transact(BEGIN, MIGRATION_MAX, async |transaction| {
         // Another process may have done it while we waited.
         let found = current(transaction).await?;
-        for (sql, schema) in MIGRATIONS.iter().zip(1_u32..).skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+        for (sql, schema) in MIGRATIONS.iter().zip(1_u32..).skip(usize::try_from(found).unwrap_or(usize::MAX))
+        {
             transaction.script(sql).await?;
             if schema == 1 {
                 let secret: [u8; 32] = rand::random();
@@ -77,8 +79,9 @@ async fn current(transaction: &Transaction<'_>) -> Result<u32, Fault> {
     if !column::<bool>(row, 1)? {
         return Ok(0);
     }
-    let [schema] =
-        transaction.round([Statement::new("SELECT value FROM throughline.meta WHERE name = 'schema'")]).await?;
+    let [schema] = transaction
+        .round([Statement::new("SELECT value FROM throughline.meta WHERE name = 'schema'")])
+        .await?;
     let row = schema.first().ok_or_else(|| Fault::Damaged("the schema's number is gone".into()))?;
     text(column(row, 0)?)?.parse().map_err(|_| Fault::Damaged("the schema's number is none".into()))
 }
@@ -108,7 +111,8 @@ async fn check_server(client: &Client) -> Result<(), Fault> {
     .send(client)
     .await?;
     let row = reply.first().ok_or(Fault::Again)?;
-    let (version, encoding, careless): (i32, &str, bool) = (column(row, 0)?, column(row, 1)?, column(row, 2)?);
+    let (version, encoding, careless): (i32, &str, bool) =
+        (column(row, 0)?, column(row, 1)?, column(row, 2)?);
     let refused = |what: String| Err(Fault::Store(StoreError::Unavailable(what)));
     if version < SERVER_VERSION_MIN {
         return refused(format!("the server is Postgres {}; use 14 or newer", version / 10_000));
@@ -117,13 +121,16 @@ async fn check_server(client: &Client) -> Result<(), Fault> {
         return refused(format!("the database is encoded as {encoding}; make one with ENCODING 'UTF8'"));
     }
     if careless {
-        tracing::warn!("the server has fsync or full_page_writes off: a crash of its machine loses what was acknowledged");
+        tracing::warn!(
+            "the server has fsync or full_page_writes off: a crash of its machine loses what was acknowledged"
+        );
     }
     Ok(())
 }
 
 /// The store's secret.
 pub(crate) async fn secret(client: &Client) -> Result<[u8; 32], Fault> {
-    let reply = Statement::new("SELECT value FROM throughline.meta WHERE name = 'secret'").send(client).await?;
+    let reply =
+        Statement::new("SELECT value FROM throughline.meta WHERE name = 'secret'").send(client).await?;
     bytes(reply.first().ok_or_else(|| Fault::Damaged("its secret is gone".into()))?, 0)
 }

@@ -29,7 +29,7 @@ struct Unread<'a> {
 
 /// Where a row belongs.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Passage {
+pub(crate) struct Origin {
     pub(crate) turn: i32,
     pub(crate) passage: i32,
     pub(crate) session: i32,
@@ -41,7 +41,7 @@ impl<'a> NewRows<'a> {
         &mut self,
         key: &'a ScopeKey,
         scope: &mut ScopeRow,
-        of: Passage,
+        of: Origin,
         body: &'a [u8],
         unread_by: impl IntoIterator<Item = ModelNumber>,
     ) -> Result<(), Fault> {
@@ -72,7 +72,7 @@ impl<'a> NewRows<'a> {
     ) -> Result<(), Fault> {
         for (passage, draft) in (0..).zip(passages) {
             let unread_by = models.iter().filter(|model| !draft.read_by.contains(model)).copied();
-            self.push(key, scope, Passage { turn, passage, session }, &draft.body, unread_by)?;
+            self.push(key, scope, Origin { turn, passage, session }, &draft.body, unread_by)?;
         }
         Ok(())
     }

@@ -27,7 +27,8 @@ impl<'a> Statement<'a> {
     }
 
     pub(crate) async fn send(&self, client: &Client) -> Result<Reply, tokio_postgres::Error> {
-        let parameters = self.parameters.iter().map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone()));
+        let parameters =
+            self.parameters.iter().map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone()));
         let mut stream = pin!(client.query_typed_raw(self.sql, parameters).await?);
         let mut rows = Vec::new();
         while let Some(row) = stream.try_next().await? {

@@ -24,7 +24,8 @@ pub(crate) enum Trust {
 
 pub(crate) fn client(trust: &Trust) -> Result<ClientConfig, StoreError> {
     let provider = Arc::new(ring::default_provider());
-    let refused = |error: String| StoreError::Unavailable(format!("TLS to the store cannot be set up: {error}"));
+    let refused =
+        |error: String| StoreError::Unavailable(format!("TLS to the store cannot be set up: {error}"));
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
         Trust::Anyone => Arc::new(AnyCertificate(Arc::clone(&provider))),
         Trust::Name(None) => {
@@ -46,7 +47,10 @@ pub(crate) fn client(trust: &Trust) -> Result<ClientConfig, StoreError> {
 
 fn issuers(file: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, StoreError> {
     let refused = |error: String| {
-        StoreError::Unavailable(format!("the certificates in {} (`sslrootcert`) cannot be used: {error}", file.display()))
+        StoreError::Unavailable(format!(
+            "the certificates in {} (`sslrootcert`) cannot be used: {error}",
+            file.display()
+        ))
     };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(file).map_err(|error| refused(error.to_string()))? {

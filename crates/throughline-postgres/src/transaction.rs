@@ -22,7 +22,10 @@ impl<'a> Transaction<'a> {
 
     /// Sends the statements at once and waits for all answers. Each sees what those before it did, and, once a row is locked,
     /// what others did to it until then.
-    pub(crate) async fn round<const N: usize>(&self, statements: [Statement<'_>; N]) -> Result<[Reply; N], Fault> {
+    pub(crate) async fn round<const N: usize>(
+        &self,
+        statements: [Statement<'_>; N],
+    ) -> Result<[Reply; N], Fault> {
         let replies = self.all(statements.into()).await?;
         replies.try_into().map_err(|_| Fault::Damaged("the server left an answer out".into()))
     }
@@ -35,8 +38,8 @@ impl<'a> Transaction<'a> {
                 None => Ok(()),
             }
         };
-        let (begun, replies) = join(begin, self.send(&statements)).await;
-        begun?;
+        let (started, replies) = join(begin, self.send(&statements)).await;
+        started?;
         replies
     }
 

@@ -4,7 +4,8 @@ use std::cell::OnceCell;
 
 use throughline::ports::Store;
 use throughline_postgres::{PostgresOptions, PostgresStore};
-use tokio_postgres::NoTls;
+use tokio::runtime::Runtime;
+use tokio_postgres::{Client, NoTls};
 
 /// A server that tests are told about.
 pub(crate) struct Server {
@@ -22,7 +23,8 @@ pub(crate) const PGBOUNCER: Server =
     Server { variable: "THROUGHLINE_TEST_PGBOUNCER_URL", direct: "THROUGHLINE_TEST_POSTGRES_URL" };
 
 fn url_of(variable: &str) -> String {
-    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run `cargo xtask test --only stores`"))
+    std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} is not set: run `cargo xtask test --only stores`"))
 }
 
 /// A database that goes with this value.
@@ -43,6 +45,10 @@ impl Server {
 }
 
 impl Database {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn open(&self) -> PostgresStore {
         self.open_with(&PostgresOptions::default())
     }
@@ -59,21 +65,32 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let (url, sql) = (format!("{}/postgres", self.direct), format!("DROP DATABASE {} WITH (FORCE)", self.name));
-        // On a thread of its own: this one may be ending, and with it what tokio keeps of a thread.
-        std::thread::spawn(move || execute(&url, &sql)).join().unwrap();
+        let (url, sql) =
+            (format!("{}/postgres", self.direct), format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        execute(&url, &sql);
     }
 }
 
-fn execute(url: &str, sql: &str) {
+/// Runs SQL on a connection of its own.
+pub(crate) fn execute(url: &str, sql: &str) {
+    connected(url, async |client| client.batch_execute(sql).await.unwrap());
+}
+
+/// The answer to a question of yes or no.
+pub(crate) fn ask(url: &str, sql: &str) -> bool {
+    connected(url, async |client| client.query_one(sql, &[]).await.unwrap().get(0))
+}
+
+fn connected<T>(url: &str, work: impl AsyncFnOnce(&Client) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
         let connection = tokio::spawn(connection);
-        client.batch_execute(sql).await.unwrap();
+        let done = work(&client).await;
         drop(client);
         connection.await.unwrap().unwrap();
-    });
+        done
+    })
 }
 
 /// Empties every table but that of the schema's number and the secret, and lets numbers begin anew.
@@ -88,19 +105,55 @@ const EMPTY: &str = "DO $$
         ALTER TABLE throughline.jobs ALTER COLUMN number RESTART;
     END $$";
 
-thread_local! {
-    // Goes with the test's thread.
-    static KEPT: OnceCell<(PostgresStore, Database)> = const { OnceCell::new() };
+/// A database that is kept for the next test, in nobody else's hands as long as this value is there.
+struct Shared {
+    url: String,
+    direct: String,
+    /// Its session holds the lock.
+    _lock: (Runtime, Client),
 }
 
-/// Hands over an empty store. A test has one database for all of its calls: making the tables takes longer than most of them.
-pub(crate) fn with_store(server: &Server, run: &mut dyn FnMut(&dyn Store)) {
-    KEPT.with(|kept| {
-        let (store, database) = kept.get_or_init(|| {
-            let database = server.database();
-            (database.open(), database)
+impl Server {
+    /// Making the tables takes longer than most tests, so there are only as many of these as tests run at once.
+    fn shared(&self) -> Shared {
+        let (base, direct) = (url_of(self.variable), url_of(self.direct));
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (client, name) = runtime.block_on(async {
+            let (client, connection) =
+                tokio_postgres::connect(&format!("{direct}/postgres"), NoTls).await.unwrap();
+            runtime.spawn(connection);
+            for number in 0_i64.. {
+                let locked = client.query_one("SELECT pg_try_advisory_lock($1)", &[&number]).await.unwrap();
+                if locked.get(0) {
+                    let name = format!("shared_{number}");
+                    let found =
+                        client.query("SELECT FROM pg_database WHERE datname = $1", &[&name]).await.unwrap();
+                    if found.is_empty() {
+                        client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+                    }
+                    return (client, name);
+                }
+            }
+            unreachable!("some number is free")
         });
-        database.execute(EMPTY);
+        let (url, direct) = (format!("{base}/{name}"), format!("{direct}/{name}"));
+        Shared { url, direct, _lock: (runtime, client) }
+    }
+}
+
+/// Hands over an empty store.
+pub(crate) fn with_store(server: &Server, run: &mut dyn FnMut(&dyn Store)) {
+    thread_local! {
+        static KEPT: OnceCell<(Shared, PostgresStore)> = const { OnceCell::new() };
+    }
+    KEPT.with(|kept| {
+        let (shared, store) = kept.get_or_init(|| {
+            let shared = server.shared();
+            let store = PostgresStore::open(&shared.url, None, &PostgresOptions::default()).unwrap();
+            (shared, store)
+        });
+        execute(&shared.direct, EMPTY);
         run(store);
     });
 }
