@@ -32,6 +32,14 @@ impl<'a> Setup<'a> {
         Self { repository, directory: repository.path(".test") }
     }
 
+    pub(crate) fn repository(&self) -> &Repository {
+        self.repository
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     pub(crate) fn everything(&self) -> Result<()> {
         self.nextest()?;
         self.cargo_deny()?;
@@ -150,7 +158,7 @@ impl<'a> Setup<'a> {
     }
 
     /// Does `work` unless `directory` was already made from the same `pins`.
-    fn once(
+    pub(crate) fn once(
         &self,
         directory: &Path,
         pins: &str,

@@ -16,9 +16,10 @@ const TEST_KIT: &str = "throughline-testkit";
 const BENCH: &str = "throughline-bench";
 
 /// For each crate, the crates of this workspace it may depend on.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     (ENGINE, &[]),
     ("throughline-sqlite", &[ENGINE]),
+    ("throughline-postgres", &[ENGINE]),
     ("throughline-embed", &[ENGINE]),
     ("throughline-llm", &[ENGINE]),
     ("throughline-eval", &[ENGINE]),
@@ -28,6 +29,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
         &[
             ENGINE,
             "throughline-sqlite",
+            "throughline-postgres",
             "throughline-embed",
             "throughline-llm",
             "throughline-eval",
@@ -41,7 +43,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
 ];
 
 /// Libraries that only the named crates may use directly.
-const OWNED: [(&str, &[&str]); 13] = [
+const OWNED: [(&str, &[&str]); 14] = [
     ("anyhow", &[PROGRAM, BENCH, "xtask"]),
     ("axum", &["throughline-server"]),
     ("clap", &[PROGRAM, BENCH]),
@@ -52,14 +54,15 @@ const OWNED: [(&str, &[&str]); 13] = [
     ("rusqlite", &["throughline-sqlite", BENCH]),
     ("safetensors", &["throughline-embed"]),
     ("tokenizers", &["throughline-embed"]),
+    ("tokio-postgres", &["throughline-postgres"]),
     ("tower", &["throughline-server"]),
     ("tower-http", &["throughline-server"]),
     ("utoipa", &["throughline-server"]),
 ];
 
 /// What the engine must not reach at all, not even through another library: it knows no network and no database.
-const NEVER_IN_ENGINE: [&str; 8] =
-    ["axum", "hyper", "libsqlite3-sys", "redis", "reqwest", "rusqlite", "rustls", "tokio"];
+const NEVER_IN_ENGINE: [&str; 9] =
+    ["axum", "hyper", "libsqlite3-sys", "redis", "reqwest", "rusqlite", "rustls", "tokio", "tokio-postgres"];
 
 /// The part of the dependency graph that the rules speak of.
 #[derive(Default)]

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use throughline::text::tokens::TokenEncoding;
 use throughline_llm::{BaseUrl, Secret};
 
+use super::store_url::StoreUrl;
 use super::values::{Count, EmbeddingSource, LogFormat, Price, Value};
 
 /// What a setting is about; decides which commands have its flag.
@@ -112,6 +113,16 @@ macro_rules! settings {
 settings! {
     /// The folder memory is kept in. Several processes may use one folder at a time.
     data: PathBuf = Memory "data", Default::DataDir(""), flag "data";
+    /// The server that keeps the memory, so that several machines may share it: `postgres://…`, `redis://…`, `rediss://…`, `redis+sentinel://…` or `redis+cluster://…`. Without it memory is kept in the folder `data`. A password is better set as `store.password` than written here: other users of a machine can read command lines.
+    store: Option<StoreUrl> = Memory "store.url", Default::Unset, flag "store";
+    /// The password for that server, used in place of one in the URL.
+    store_password: Option<Secret> = Memory "store.password", Default::Unset;
+    /// Connections to that server that this process has at most. A call waits for one that is free.
+    store_connections_max: Count<1, 1_000> = Memory "store.connections_max", Default::Text("16");
+    /// How long a call waits for a free connection, and for a new one to be made, in milliseconds.
+    store_connect_ms_max: Count<1, 600_000> = Memory "store.connect_ms_max", Default::Text("5000");
+    /// How long one call to that server may take, in milliseconds; then it is given up and fails.
+    store_call_ms_max: Count<10, 3_600_000> = Memory "store.call_ms_max", Default::Text("30000");
     /// Where vectors come from: `local` is the model in this process, `off` leaves recall to words alone, a URL is any OpenAI-compatible API with `/embeddings`.
     embeddings: EmbeddingSource = Memory "embeddings.source", Default::Text("local"), flag "embeddings";
     /// The model to ask a remote `/embeddings` for, as it is called there.
