@@ -16,9 +16,10 @@ const TEST_KIT: &str = "throughline-testkit";
 const BENCH: &str = "throughline-bench";
 
 /// For each crate, the crates of this workspace it may depend on.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     (ENGINE, &[]),
     ("throughline-sqlite", &[ENGINE]),
+    ("throughline-redis", &[ENGINE]),
     ("throughline-embed", &[ENGINE]),
     ("throughline-llm", &[ENGINE]),
     ("throughline-eval", &[ENGINE]),
@@ -28,6 +29,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
         &[
             ENGINE,
             "throughline-sqlite",
+            "throughline-redis",
             "throughline-embed",
             "throughline-llm",
             "throughline-eval",
@@ -41,13 +43,14 @@ const MAY_USE: [(&str, &[&str]); 10] = [
 ];
 
 /// Libraries that only the named crates may use directly.
-const OWNED: [(&str, &[&str]); 13] = [
+const OWNED: [(&str, &[&str]); 14] = [
     ("anyhow", &[PROGRAM, BENCH, "xtask"]),
     ("axum", &["throughline-server"]),
     ("clap", &[PROGRAM, BENCH]),
     ("gemm", &["throughline-embed"]),
     ("hyper", &[]),
     ("indicatif", &[PROGRAM, BENCH]),
+    ("redis", &["throughline-redis"]),
     ("reqwest", &["throughline-llm", "throughline-embed", PROGRAM]),
     ("rusqlite", &["throughline-sqlite", BENCH]),
     ("safetensors", &["throughline-embed"]),
