@@ -1,4 +1,10 @@
-//! The store against real servers. They are named in `THROUGHLINE_TEST_REDIS_URLS`; `cargo xtask test` starts them.
+//! The store against real servers. `cargo xtask test` installs and starts them.
 
+mod answers;
 mod conformance;
+mod durability;
+mod failover;
+mod load;
+mod migration;
+mod servers;
 mod support;
