@@ -9,6 +9,7 @@
 )]
 
 mod process;
+mod redis;
 mod repository;
 mod service;
 mod setup;

@@ -71,7 +71,8 @@ pub(crate) fn loses_nothing(stores: &[RedisStore], disturb: impl FnOnce(&dyn Fn(
         errors: errors.into_inner(),
         longest: counts.iter().map(|(_, longest)| *longest).max().unwrap_or_default(),
     };
-    println!("{outcome:?}");
+    let Outcome { acknowledged, errors, longest } = &outcome;
+    println!("{acknowledged} writes acknowledged, {errors} errors, {longest:?} the longest wait");
     outcome
 }
 

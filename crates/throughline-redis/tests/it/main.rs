@@ -1,5 +1,11 @@
 //! The store against real servers. `cargo xtask test` installs and starts them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests: a panic is the report, output is shown on failure"
+)]
+
 mod answers;
 mod conformance;
 mod durability;
