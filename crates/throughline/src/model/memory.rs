@@ -135,14 +135,8 @@ pub enum MemoryState {
 
 impl MemoryState {
     /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Active,
-        Self::Superseded,
-        Self::Retracted,
-        Self::Quarantined,
-        Self::Expired,
-        Self::Contested,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Active, Self::Superseded, Self::Retracted, Self::Quarantined, Self::Expired, Self::Contested];
 
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {

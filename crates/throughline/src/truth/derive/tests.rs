@@ -152,8 +152,7 @@ fn a_vague_or_weaker_word_never_ends_an_explicit_one() {
 fn what_was_contested_begins_when_it_is_said_outright_and_goes_when_it_is_denied() {
     let vague = line(2, 30, "home", "Lyon").vague();
     let told = told([line(1, 1, "home", "Paris"), vague.clone(), line(3, 50, "home", "Lyon")]);
-    let expected =
-        [is("Paris", Superseded, Some(50)), is("Lyon", Contested, None), is("Lyon", Active, None)];
+    let expected = [is("Paris", Superseded, Some(50)), is("Lyon", Contested, None), is("Lyon", Active, None)];
     assert_eq!(states(&told), expected);
     let denied = self::told([line(1, 1, "home", "Paris"), vague, line(3, 50, "home", "Lyon").denied()]);
     assert_eq!(states(&denied), [is("Paris", Active, None), is("Lyon", Retracted, Some(50))]);
