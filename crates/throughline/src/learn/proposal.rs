@@ -123,8 +123,10 @@ pub enum Refusal {
     Size,
     /// What it says was forgotten.
     Forgotten,
-    /// Its text says what its quote does not: none of the value's words stand in it.
+    /// Its words do not carry what it says: its value does not stand in them, or they speak of something or somebody else.
     Unsupported,
+    /// Its sentence does not mean it: it is wished, supposed, planned, or somebody else's word.
+    NotMeant,
 }
 
 impl Refusal {
@@ -138,6 +140,7 @@ impl Refusal {
             Self::Size => "size",
             Self::Forgotten => "forgotten",
             Self::Unsupported => "unsupported",
+            Self::NotMeant => "not_meant",
         }
     }
 }
