@@ -42,6 +42,7 @@ mod bytes;
 mod client;
 mod commit;
 mod credentials;
+mod document;
 mod durable;
 mod embedding;
 mod erase;

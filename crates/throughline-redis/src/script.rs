@@ -30,5 +30,6 @@ scripts! {
     ROWS = "lua/rows.lua";
     LOCATE = "lua/locate.lua";
     LIST = "lua/list.lua";
+    EDIT = "lua/edit.lua";
     JOBS = "lua/jobs.lua";
 }

@@ -2,7 +2,8 @@
 
 use throughline::model::{Entry, MemoryId, Scope, TenantId, Timestamp, Tombstone};
 use throughline::ports::{
-    ClaimedJob, Forget, Forgotten, Job, JobClaim, JobNumber, JobStore, LedgerAppend, LedgerStore, StoreError,
+    ClaimedJob, Forget, Forgotten, Job, JobClaim, JobNumber, JobStore, LedgerAppend, LedgerStore,
+    ProfileEdit, StoreError,
 };
 
 use super::RedisStore;
@@ -21,7 +22,20 @@ impl LedgerStore for RedisStore {
     }
 
     fn append_ledger(&self, scope: &Scope, append: LedgerAppend) -> Result<u64, StoreError> {
-        Ok(self.append_ledger(scope, &append)?)
+        Ok(self.append_ledger(scope, &append, None)?)
+    }
+
+    fn profile_edit(&self, scope: &Scope) -> Result<Option<ProfileEdit>, StoreError> {
+        Ok(self.profile_edit(scope)?)
+    }
+
+    fn take_over_edit(
+        &self,
+        scope: &Scope,
+        append: LedgerAppend,
+        edit: &ProfileEdit,
+    ) -> Result<u64, StoreError> {
+        Ok(self.append_ledger(scope, &append, Some(edit))?)
     }
 
     fn tombstones(&self, scope: &Scope) -> Result<Vec<Tombstone>, StoreError> {

@@ -31,7 +31,7 @@ fn lossy(server: u16) -> (u16, Arc<AtomicU32>) {
 }
 
 fn answers(mut server: TcpStream, mut client: TcpStream, countdown: &AtomicU32) {
-    let mut bytes = [0; 65_536];
+    let mut bytes = [0; 8192];
     while let Ok(count @ 1..) = server.read(&mut bytes) {
         let counted = countdown.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if counted == Ok(1) || client.write_all(&bytes[..count]).is_err() {

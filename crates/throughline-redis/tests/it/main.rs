@@ -8,6 +8,7 @@
 
 mod answers;
 mod conformance;
+mod copy;
 mod durability;
 mod failover;
 mod load;
