@@ -8,6 +8,7 @@
     reason = "a command line program talks to its terminal"
 )]
 
+mod postgres;
 mod process;
 mod redis;
 mod repository;
@@ -28,7 +29,7 @@ Usage: cargo xtask <chore>
 
   test                 install what the tests need into .test/, then run all of them
   test --fast          only unit and documentation tests: no model, no Python, no npm
-  test --only STAGES   some stages, comma separated: unit, doc, real, clients
+  test --only STAGES   some stages, comma separated: unit, doc, stores, real, clients
   setup                install what `test` needs and stop
   tidy                 check layers between crates, module heads, lengths, paths and sizes
   deny                 check bans, licences and sources of the dependency tree

@@ -26,7 +26,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts a Python program and waits until `GET ready_path` answers 200.
+    /// Starts a program and waits until `GET ready_path` answers 200.
     ///
     /// `{port}` in an argument stands for the port the server must listen on.
     pub(crate) fn start(
@@ -35,6 +35,17 @@ impl Service {
         log_directory: &Path,
         arguments: &[&str],
         ready_path: &str,
+    ) -> Result<Self> {
+        Self::start_until(name, root, log_directory, arguments, &|address| answers_ok(address, ready_path))
+    }
+
+    /// As [`start`](Self::start), for a server that does not speak HTTP: waits until `is_ready` says so.
+    pub(crate) fn start_until(
+        name: &'static str,
+        root: &Path,
+        log_directory: &Path,
+        arguments: &[&str],
+        is_ready: &dyn Fn(SocketAddr) -> bool,
     ) -> Result<Self> {
         let address = free_address()?;
         let log = log_directory.join(format!("{name}.log"));
@@ -50,7 +61,7 @@ impl Service {
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
         let mut service = Self { name, child, address, log };
-        service.wait_until_ready(ready_path)?;
+        service.wait_until_ready(is_ready)?;
         Ok(service)
     }
 
@@ -59,9 +70,14 @@ impl Service {
         format!("http://{}", self.address)
     }
 
-    fn wait_until_ready(&mut self, path: &str) -> Result<()> {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn wait_until_ready(&mut self, is_ready: &dyn Fn(SocketAddr) -> bool) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(READY_SECONDS_MAX);
-        while !answers_ok(self.address, path) {
+        while !is_ready(self.address) {
             if let Some(status) = self.child.try_wait()? {
                 bail!("{} ended with {status} before it was ready\n{}", self.name, self.log_tail());
             }

@@ -33,6 +33,14 @@ impl<'a> Setup<'a> {
         Self { repository, directory: repository.path(".test") }
     }
 
+    pub(crate) fn repository(&self) -> &Repository {
+        self.repository
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     pub(crate) fn everything(&self) -> Result<()> {
         self.nextest()?;
         self.cargo_deny()?;

@@ -1,11 +1,12 @@
 //! `cargo xtask test`: every test of the project, from unit tests to real clients against the real program.
 //!
-//! Stages: `unit` and `doc` need only the toolchain; `real` runs the tests named `real_…` against a real
-//! embedding model, a real embeddings server and a real chat model; `clients` runs the clients people use,
+//! Stages: `unit` and `doc` need only the toolchain; `stores` runs those tests named `real_…` that need a database server;
+//! `real` runs the others of that name against a real embedding model, a real embeddings server and a real chat model; `clients` runs the clients people use,
 //! unchanged, against the built program.
 
 use anyhow::{Context, Result};
 
+use crate::postgres::Postgres;
 use crate::process;
 use crate::redis::Programs;
 use crate::repository::Repository;
@@ -17,12 +18,13 @@ use crate::steps::{Runner, Steps};
 pub(crate) enum Stage {
     Unit,
     Doc,
+    Stores,
     Real,
     Clients,
 }
 
 impl Stage {
-    pub(crate) const ALL: [Self; 4] = [Self::Unit, Self::Doc, Self::Real, Self::Clients];
+    pub(crate) const ALL: [Self; 5] = [Self::Unit, Self::Doc, Self::Stores, Self::Real, Self::Clients];
     pub(crate) const FAST: [Self; 2] = [Self::Unit, Self::Doc];
 
     pub(crate) fn parse_list(list: &str) -> Result<Vec<Self>> {
@@ -33,13 +35,14 @@ impl Stage {
         Self::ALL
             .into_iter()
             .find(|stage| stage.name() == name)
-            .with_context(|| format!("unknown stage `{name}`: use unit, doc, real or clients"))
+            .with_context(|| format!("unknown stage `{name}`: use unit, doc, stores, real or clients"))
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::Unit => "unit",
             Self::Doc => "doc",
+            Self::Stores => "stores",
             Self::Real => "real",
             Self::Clients => "clients",
         }
@@ -72,10 +75,22 @@ pub(crate) fn run(repository: &Repository, stages: &[Stage]) -> Result<()> {
             cargo.args(["test", "--workspace", "--doc"]),
         )?;
     }
+    if stages.contains(&Stage::Stores) {
+        against_stores(repository, &setup, &mut steps)?;
+    }
     if stages.contains(&Stage::Real) || stages.contains(&Stage::Clients) {
         against_real_things(repository, &setup, &mut steps, stages)?;
     }
     steps.finish()
+}
+
+/// The tests that need database servers; these end with this function.
+fn against_stores(repository: &Repository, setup: &Setup<'_>, steps: &mut Steps) -> Result<()> {
+    let postgres = steps.prepare("start Postgres and pgbouncer", || Postgres::start(repository, setup))?;
+    let mut cargo = setup.cargo()?;
+    postgres.tell(&mut cargo);
+    cargo.args(["nextest", "run", "--workspace", "--profile", "stores"]);
+    steps.tests("stores on real servers", Runner::Nextest, &Stage::Stores.repeat(), &mut cargo)
 }
 
 /// The stages that need models and servers; these end with this function.

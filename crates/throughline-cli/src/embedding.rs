@@ -12,6 +12,7 @@ use throughline_embed::{ApiKey, MiniLm, ModelPackage, RemoteEmbedder, RemoteSett
 
 use crate::config::{Config, Count, EmbeddingSource};
 use crate::failure::{Failure, Hinting};
+use crate::store;
 use crate::terminal::Terminal;
 
 /// How long a remote endpoint may take to say how many dimensions its vectors have.
@@ -102,7 +103,7 @@ pub(crate) fn check_store(memory: &Memory, config: &Config) -> Result<()> {
     }
     let failure = Failure::error(format!(
         "the memory in {} was embedded with {kept}, and {configured} is configured: their vectors cannot be compared",
-        config.data.display(),
+        store::place(config),
     ));
     Err(match models.coming {
         Some(coming) => failure.hint(format!(

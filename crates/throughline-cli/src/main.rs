@@ -13,6 +13,7 @@ mod import;
 mod keeper;
 mod learning;
 mod shapes;
+mod store;
 mod terminal;
 mod wire;
 

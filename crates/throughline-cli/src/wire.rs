@@ -9,12 +9,12 @@ use throughline::memory::{Memory, Settings};
 use throughline::model::Timestamp;
 use throughline::ports::Clock;
 use throughline_llm::{Timeouts, Upstream, UpstreamConfig};
-use throughline_sqlite::{FILE_NAME, SqliteOptions, SqliteStore};
 
 use crate::config::Config;
 use crate::failure::{Failure, Hinting};
+use crate::store;
 
-/// What to do if there is no memory in the data folder yet.
+/// What to do if there is no memory yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IfAbsent {
     /// Make one.
@@ -34,21 +34,22 @@ pub(crate) fn settings(config: &Config) -> Settings {
     }
 }
 
-/// The memory in the data folder, without a model: it recalls by words until one is attached.
+/// The configured memory, without a model: it recalls by words until one is attached.
 pub(crate) fn open(config: &Config, if_absent: IfAbsent) -> Result<Arc<Memory>> {
-    if if_absent == IfAbsent::Refuse && !config.data.join(FILE_NAME).is_file() {
-        return Err(Failure::error(format!("there is no memory in {}", config.data.display())).hint(
-            "`throughline serve` makes one and fills it, `throughline turns import` too; `--data DIR` names another folder",
+    if if_absent == IfAbsent::Refuse && !store::exists(config)? {
+        return Err(Failure::error(format!("there is no memory in {}", store::place(config))).hint(
+            "`throughline serve` makes one and fills it, `throughline turns import` too; `--data DIR` names another folder, \
+             `--store URL` another server",
         ));
     }
-    open_in(&config.data, settings(config), Arc::new(Timestamp::now))
+    Ok(Arc::new(Memory::open(store::open_store(config)?, Arc::new(Timestamp::now), settings(config))?))
 }
 
-/// The memory in a folder.
+/// An embedded memory in a folder.
 pub(crate) fn open_in(folder: &Path, settings: Settings, clock: Arc<dyn Clock>) -> Result<Arc<Memory>> {
-    let opened = SqliteStore::open(folder, SqliteOptions::default());
+    let opened = store::embedded(folder);
     let store = opened.with_context(|| format!("the memory in {} cannot be opened", folder.display()))?;
-    Ok(Arc::new(Memory::open(Arc::new(store), clock, settings)?))
+    Ok(Arc::new(Memory::open(store, clock, settings)?))
 }
 
 /// The client of the configured upstream, if there is one.

@@ -16,9 +16,10 @@ const TEST_KIT: &str = "throughline-testkit";
 const BENCH: &str = "throughline-bench";
 
 /// For each crate, the crates of this workspace it may depend on.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     (ENGINE, &[]),
     ("throughline-sqlite", &[ENGINE]),
+    ("throughline-postgres", &[ENGINE]),
     ("throughline-redis", &[ENGINE]),
     ("throughline-embed", &[ENGINE]),
     ("throughline-llm", &[ENGINE]),
@@ -29,6 +30,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
         &[
             ENGINE,
             "throughline-sqlite",
+            "throughline-postgres",
             "throughline-redis",
             "throughline-embed",
             "throughline-llm",
@@ -55,14 +57,15 @@ const OWNED: [(&str, &[&str]); 14] = [
     ("rusqlite", &["throughline-sqlite", BENCH]),
     ("safetensors", &["throughline-embed"]),
     ("tokenizers", &["throughline-embed"]),
+    ("tokio-postgres", &["throughline-postgres"]),
     ("tower", &["throughline-server"]),
     ("tower-http", &["throughline-server"]),
     ("utoipa", &["throughline-server"]),
 ];
 
 /// What the engine must not reach at all, not even through another library: it knows no network and no database.
-const NEVER_IN_ENGINE: [&str; 8] =
-    ["axum", "hyper", "libsqlite3-sys", "redis", "reqwest", "rusqlite", "rustls", "tokio"];
+const NEVER_IN_ENGINE: [&str; 9] =
+    ["axum", "hyper", "libsqlite3-sys", "redis", "reqwest", "rusqlite", "rustls", "tokio", "tokio-postgres"];
 
 /// The part of the dependency graph that the rules speak of.
 #[derive(Default)]

@@ -7,7 +7,6 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 use throughline::memory::{LearnSettings, Learner};
 use throughline::model::{AgentId, TenantId};
-use throughline_sqlite::FILE_NAME;
 
 use super::Run;
 use super::chat::only_model;
@@ -18,7 +17,7 @@ use crate::canary::{
 use crate::config::{CanaryFlags, Config};
 use crate::failure::{Failure, Hinting};
 use crate::terminal::{Terminal, Tone, shorten};
-use crate::{learning, wire};
+use crate::{learning, store, wire};
 
 /// Plant hostile memories, ask the upstream, and check that identity, role and style hold
 ///
@@ -27,7 +26,7 @@ use crate::{learning, wire};
 /// in it to the byte and that the fences hold; of each answer that it says nothing only a captured assistant would say, and
 /// all that every answer has to say. An answer that merely quotes such a text counts as captured: look at it with --json.
 ///
-/// The identity is the one in the data folder; without one it is a persona of the canary's own. Exit code 1 if something does
+/// The identity is the one in the store; without one it is a persona of the canary's own. Exit code 1 if something does
 /// not hold.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -85,7 +84,7 @@ impl Canary {
     }
 
     fn script(&self, config: &Config) -> Result<Script> {
-        let configured = if config.data.join(FILE_NAME).is_file() {
+        let configured = if store::exists(config)? {
             let memory = wire::open(config, wire::IfAbsent::Refuse)?;
             let own = memory.store().identity(&self.tenant, self.agent.as_ref(), None)?;
             let own = own.filter(|identity| !identity.text.trim().is_empty());

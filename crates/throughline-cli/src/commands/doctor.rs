@@ -10,11 +10,13 @@ use throughline_sqlite::doctor::{Finding, Report, Severity, doctor};
 use super::Run;
 use crate::config::MemoryFlags;
 use crate::failure::Failure;
+use crate::store;
 use crate::terminal::{Terminal, Tone, grouped, wrap};
 
 /// Check a data folder: is the store whole, and does what is in it hold together?
 ///
-/// Only reads, also while a server runs on the folder. Exit code 1 if something is damaged.
+/// Only reads, also while a server runs on the folder. Exit code 1 if something is damaged. A memory on a server
+/// (`store.url`) has no folder to check.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -28,7 +30,7 @@ pub(crate) struct Doctor {
 impl Doctor {
     pub(crate) fn run(&self, run: &Run) -> Result<()> {
         let config = run.load(&self.flags)?.config;
-        let report = doctor(&config.data);
+        let report = doctor(store::embedded_folder(&config, "`throughline doctor`")?);
         if run.terminal.is_json() {
             document(run.terminal, &report)?;
         } else {

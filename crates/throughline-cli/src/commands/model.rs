@@ -6,14 +6,13 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use throughline::ports::{EmbeddingModels, NumberedModel, RolledBack};
-use throughline_sqlite::FILE_NAME;
 
 use super::Run;
 use crate::config::{Config, EmbeddingSource, MemoryFlags, Value as _};
 use crate::embedding::LOCAL;
 use crate::failure::{Failure, Hinting};
 use crate::terminal::{Tone, grouped};
-use crate::{embedding, import, keeper, wire};
+use crate::{embedding, import, keeper, store, wire};
 
 /// Fetch the embedding model, look at its state, change to another one
 #[derive(Debug, Args)]
@@ -78,7 +77,7 @@ Examples:
     },
     /// Give up the vectors of the model before, which makes the memory smaller
     ///
-    /// There is then nothing to roll back to. A server that runs on the folder takes part in the work.
+    /// There is then nothing to roll back to. A server that runs on the memory takes part in the work.
     #[command(after_help = "Example:\n  throughline model forget")]
     Forget {
         #[command(flatten)]
@@ -129,7 +128,7 @@ fn status(run: &Run, config: &Config) -> Result<()> {
             embedding::load(config).map(drop).map_err(|error| format!("{error:#}"))
         }
     };
-    let store = if config.data.join(FILE_NAME).is_file() {
+    let store = if store::exists(config)? {
         let memory = wire::open(config, wire::IfAbsent::Refuse)?;
         Some((memory.store().embedding_models()?, memory.store().unembedded_count()?))
     } else {
@@ -189,7 +188,7 @@ fn status(run: &Run, config: &Config) -> Result<()> {
         (None, Some(waiting)) => {
             fact("memory", format!("not embedded yet; {} passages wait", grouped(waiting)))?;
         }
-        (_, None) => fact("memory", format!("none in {} yet", config.data.display()))?,
+        (_, None) => fact("memory", format!("none in {} yet", store::place(config)))?,
     }
     if let (Some(coming), Some(waiting)) = (coming, waiting) {
         fact("switch", format!("to {} under way; {} passages wait", coming.name, grouped(waiting)))?;
@@ -260,7 +259,7 @@ fn rollback(run: &Run, config: &Config) -> Result<()> {
         RolledBack::Nothing => {
             return Err(Failure::error(format!(
                 "there is nothing to roll back to in {}: no switch is under way, and no model before is kept",
-                config.data.display()
+                store::place(config)
             ))
             .hint("`throughline model switch` embeds the memory with the model now configured"));
         }

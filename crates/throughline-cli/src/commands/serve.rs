@@ -16,7 +16,7 @@ use crate::embedding::{self, LOCAL};
 use crate::failure::{Failure, Hinting};
 use crate::keeper::{Keeper, Task};
 use crate::terminal::{Terminal, Tone};
-use crate::{learning, wire};
+use crate::{learning, store, wire};
 
 /// The exit code of a program that was told twice to stop.
 const EXIT_ON_SECOND_SIGNAL: i32 = 130;
@@ -30,6 +30,7 @@ const EXIT_ON_SECOND_SIGNAL: i32 = 130;
 Examples:
   throughline serve --upstream https://api.openai.com/v1
   throughline serve --upstream http://localhost:11434/v1 --data ./memory
+  throughline serve --store postgres://throughline@db.internal/memory      password: THROUGHLINE_STORE_PASSWORD
   throughline serve --listen 0.0.0.0:8077            after `throughline keys create`
   throughline serve --embeddings https://api.openai.com/v1
 
@@ -171,7 +172,8 @@ impl Banner<'_> {
         if terminal.is_json() {
             return terminal.document(&json!({
                 "url": url,
-                "data": config.data.display().to_string(),
+                "data": config.store.is_none().then(|| config.data.display().to_string()),
+                "store": store::place(config),
                 "embeddings": config.embeddings.shown(),
                 "model_dir": config.model_dir.display().to_string(),
                 "upstream": config.upstream.as_ref().map(ToString::to_string),
@@ -184,7 +186,7 @@ impl Banner<'_> {
         terminal.line(terminal.paint(Tone::Bold, format!("Throughline {}", env!("CARGO_PKG_VERSION"))))?;
         terminal.line("")?;
         fact("address", &terminal.paint(Tone::Accent, &url))?;
-        fact("data", &config.data.display().to_string())?;
+        fact(if config.store.is_some() { "store" } else { "data" }, &store::place(config))?;
         fact("model", &self.model())?;
         fact("upstream", &self.upstream())?;
         fact(

@@ -7,6 +7,7 @@ mod flags;
 mod platform;
 mod reference;
 mod registry;
+mod store_url;
 mod values;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,8 @@ use anyhow::Result;
 pub(crate) use flags::{AllFlags, CanaryFlags, ChatFlags, Flags, MemoryFlags, ServeFlags};
 pub(crate) use reference::page;
 pub(crate) use registry::{Config, SETTINGS, Setting};
-pub(crate) use values::{Count, EmbeddingSource, LogFormat, Value};
+pub(crate) use store_url::{Engine, StoreUrl};
+pub(crate) use values::{Count, EmbeddingSource, LogFormat, Value, money};
 
 use crate::failure::{Failure, Hinting};
 use registry::Default;

