@@ -117,6 +117,7 @@ impl RedisStore {
             lines.extend(jobs.iter().filter_map(number).map(Left::Job));
             lines.push(Left::Scope { place: keys.place.clone(), token });
         }
+        erased.usages = self.usages_count(user)?;
         for (unit, version) in &versions[1..] {
             changes.require(unit, *version);
         }
@@ -130,6 +131,7 @@ impl RedisStore {
             changes.unlink(&self.keys.memory(keys));
             changes.delete(&self.keys.user(user, "scopes"), keys.place.as_str());
         }
+        changes.unlink(&self.usage_key(user));
         Ok(match self.client.commit(Some(versions[0].1), changes)? {
             Attempt::Done(()) => Attempt::Done(erased),
             Attempt::Again => Attempt::Again,

@@ -69,6 +69,7 @@ mod store;
 mod tenants;
 mod topology;
 mod url;
+mod usage;
 mod writing;
 
 pub use options::{Durability, RedisOptions};

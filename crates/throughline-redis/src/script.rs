@@ -31,5 +31,6 @@ scripts! {
     LOCATE = "lua/locate.lua";
     LIST = "lua/list.lua";
     EDIT = "lua/edit.lua";
+    USAGE = "lua/usage.lua";
     JOBS = "lua/jobs.lua";
 }

@@ -1,9 +1,13 @@
-//! The ledger's and the jobs' methods, handed to the modules that know them.
+//! The methods of the ledger, of jobs and of usage, handed to the modules that know them.
 
-use throughline::model::{Entry, MemoryId, Scope, TenantId, Timestamp, Tombstone};
+use std::ops::RangeInclusive;
+
+use throughline::model::{
+    Day, Entry, MemoryId, Scope, TenantId, Timestamp, Tombstone, Usage, UsageStage, UserKey,
+};
 use throughline::ports::{
-    ClaimedJob, Forget, Forgotten, Job, JobClaim, JobNumber, JobStore, LedgerAppend, LedgerStore,
-    ProfileEdit, StoreError,
+    ClaimedJob, DayUsage, Forget, Forgotten, Job, JobClaim, JobNumber, JobStore, LedgerAppend, LedgerStore,
+    ProfileEdit, StoreError, UsageStore,
 };
 
 use super::RedisStore;
@@ -72,5 +76,29 @@ impl JobStore for RedisStore {
 
     fn replay_job(&self, tenant: &TenantId, number: JobNumber, now: Timestamp) -> Result<bool, StoreError> {
         Ok(self.replay_job(tenant, number, now)?)
+    }
+}
+
+impl UsageStore for RedisStore {
+    fn add_usage(
+        &self,
+        user: &UserKey,
+        day: Day,
+        stage: UsageStage,
+        usage: Usage,
+    ) -> Result<Usage, StoreError> {
+        Ok(self.add_usage(user, day, stage, usage)?)
+    }
+
+    fn user_usage(&self, user: &UserKey, days: RangeInclusive<Day>) -> Result<Vec<DayUsage>, StoreError> {
+        Ok(self.user_usage(user, &days)?)
+    }
+
+    fn tenant_usage(
+        &self,
+        tenant: &TenantId,
+        days: RangeInclusive<Day>,
+    ) -> Result<Vec<DayUsage>, StoreError> {
+        Ok(self.tenant_usage(tenant, &days)?)
     }
 }

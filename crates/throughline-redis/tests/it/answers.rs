@@ -47,7 +47,7 @@ fn real_a_write_whose_answer_is_lost_is_done_once() {
     let servers = Servers::start("single", "redis-7", &["appendfsync=always"]);
     let (port, countdown) = lossy(servers.nodes[0].port);
     let options = RedisOptions { durability: Durability::Fsync, ..options() };
-    let store = RedisStore::open(&format!("redis://127.0.0.1:{port}"), &options).unwrap();
+    let store = RedisStore::open(&format!("redis://127.0.0.1:{port}"), None, &options).unwrap();
     let (store, ann) = (&store as &dyn Store, scope("ann"));
     let yes = || Append { parent: Parent::Head, ..said("yes", ChainHash::ROOT) };
     for number in 1..=40_u64 {

@@ -30,7 +30,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let options = options();
-        let store: Arc<dyn Store> = Arc::new(RedisStore::open(&url("redis-7"), &options).unwrap());
+        let store: Arc<dyn Store> = Arc::new(RedisStore::open(&url("redis-7"), None, &options).unwrap());
         Self {
             memory: Memory::open(store, Arc::new(Now), Settings::default()).unwrap(),
             server: redis::Client::open(url("redis-7")).unwrap().get_connection().unwrap(),

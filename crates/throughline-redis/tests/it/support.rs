@@ -40,7 +40,7 @@ pub(crate) fn url(name: &str) -> String {
 
 /// A fresh store on a running server.
 pub(crate) fn open(name: &str) -> RedisStore {
-    RedisStore::open(&url(name), &options()).expect("a store")
+    RedisStore::open(&url(name), None, &options()).expect("a store")
 }
 
 pub(crate) fn scope(user: &str) -> Scope {
