@@ -166,6 +166,9 @@ mod redis {
                 config::Durability::Replicated(replicas) => Durability::Replicated { replicas },
             },
             allow_data_loss: config.store_allow_data_loss,
+            wipe_wait_max: Some(config.store_wipe_ms_max.0)
+                .filter(|milliseconds| *milliseconds > 0)
+                .map(std::time::Duration::from_millis),
             connections_max: access.connections_max,
             connect_wait_max: access.connect_max,
             call_wait_max: access.call_max,

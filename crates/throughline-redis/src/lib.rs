@@ -70,6 +70,7 @@ mod tenants;
 mod topology;
 mod url;
 mod usage;
+mod wipe;
 mod writing;
 
 pub use options::{Durability, RedisOptions};

@@ -1,5 +1,7 @@
 //! The store: opening it, and the ports' methods, handed to the modules that know them.
 
+use std::time::Duration;
+
 use rand::RngCore as _;
 use throughline::model::{
     AgentId, ChainHash, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch, Receipt, ReceiptId,
@@ -36,6 +38,7 @@ pub struct RedisStore {
     pub(crate) cursors: Cursors,
     /// Whether writes are acknowledged by more than the server's memory.
     pub(crate) is_acknowledged: bool,
+    pub(crate) wipe_wait_max: Option<Duration>,
     url: StoreUrl,
     secret: [u8; 32],
 }
@@ -58,7 +61,8 @@ impl RedisStore {
         let keys = Prefixes { store: options.key_prefix.clone(), memory: options.memory_prefix.clone() };
         let secret = begin(&client, &store_key(&keys), &url)?;
         let (turnstile, cursors) = (Turnstile::default(), Cursors::default());
-        Ok(Self { client, keys, turnstile, cursors, is_acknowledged, url, secret })
+        let wipe_wait_max = options.wipe_wait_max;
+        Ok(Self { client, keys, turnstile, cursors, is_acknowledged, wipe_wait_max, url, secret })
     }
 
     /// Whether there is a store yet. Makes none.
@@ -291,7 +295,9 @@ impl WriteStore for RedisStore {
     }
 
     fn erase_user(&self, user: &UserKey) -> Result<Erased, StoreError> {
-        Ok(self.erase_user(user)?)
+        let erased = self.erase_user(user)?;
+        self.wipe()?;
+        Ok(erased)
     }
 }
 

@@ -127,6 +127,8 @@ settings! {
     store_durability: Durability = Memory "store.durability", Default::Text("fsync");
     /// Use a Redis or Valkey server also if it may lose what it acknowledged: without an append-only file, or with a policy that evicts keys.
     store_allow_data_loss: bool = Memory "store.allow_data_loss", Default::Text("false");
+    /// Have a Redis or Valkey server rewrite its append-only file whenever a user is erased or a value forgotten, and wait for it, at most so many milliseconds. 0: what was taken away stays in that file until the server rewrites it by itself.
+    store_wipe_ms_max: Count<0, 86_400_000> = Memory "store.wipe_ms_max", Default::Text("0");
     /// What stands before every key on a Redis or Valkey server. Several memories on one server have different ones.
     store_key_prefix: String = Memory "store.key_prefix", Default::Text("tl:");
     /// What stands before `user:{ID}:memory`, the JSON document of the structured memory that other programs may read and change on a Redis or Valkey server.

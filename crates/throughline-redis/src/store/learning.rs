@@ -47,7 +47,9 @@ impl LedgerStore for RedisStore {
     }
 
     fn forget(&self, scope: &Scope, forget: Forget) -> Result<Forgotten, StoreError> {
-        Ok(self.forget(scope, &forget)?)
+        let forgotten = self.forget(scope, &forget)?;
+        self.wipe()?;
+        Ok(forgotten)
     }
 
     fn lift_tombstone(&self, scope: &Scope, hash: [u8; 16]) -> Result<bool, StoreError> {

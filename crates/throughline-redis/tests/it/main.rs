@@ -15,3 +15,4 @@ mod load;
 mod migration;
 mod servers;
 mod support;
+mod wipe;
