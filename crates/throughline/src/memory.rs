@@ -5,6 +5,7 @@
 mod backfill;
 mod beliefs;
 mod context;
+mod edits;
 mod erase;
 mod fall_back;
 mod forget;

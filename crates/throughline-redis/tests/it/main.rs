@@ -8,9 +8,13 @@
 
 mod answers;
 mod conformance;
+mod copy;
+mod crash;
 mod durability;
 mod failover;
 mod load;
 mod migration;
+mod proxy;
 mod servers;
 mod support;
+mod wipe;

@@ -33,9 +33,14 @@ pub(crate) fn options() -> RedisOptions {
     }
 }
 
+/// A running server.
+pub(crate) fn url(name: &str) -> String {
+    named(URLS, name)
+}
+
 /// A fresh store on a running server.
 pub(crate) fn open(name: &str) -> RedisStore {
-    RedisStore::open(&named(URLS, name), &options()).expect("a store")
+    RedisStore::open(&url(name), None, &options()).expect("a store")
 }
 
 pub(crate) fn scope(user: &str) -> Scope {

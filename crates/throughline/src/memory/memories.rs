@@ -5,7 +5,7 @@ use crate::model::{
     Act, Author, Authority, Claim, Entry, Evidence, Generation, MemoryId, MemoryKind, MemoryRecord,
     MemoryState, Polarity, Profile, Role, Scope, SessionId, SlotKey, TenantId, Timestamp,
 };
-use crate::ports::{EntryDraft, JobDone, LedgerAppend, StoreError};
+use crate::ports::{EntryDraft, JobDone, LedgerAppend, ProfileEdit, StoreError};
 use crate::truth;
 
 use super::observe::{Observation, TurnToObserve};
@@ -94,6 +94,15 @@ pub struct Why {
     pub entries: Vec<Entry>,
     /// The states it went through, each with the moment since when it was believed.
     pub states: Vec<(Timestamp, MemoryState)>,
+}
+
+/// What is done in one step with entries of the ledger.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct GoesWith<'a> {
+    /// The job that they end.
+    pub(super) job: Option<&'a JobDone>,
+    /// Another program's edit of the profile that they take over.
+    pub(super) edit: Option<&'a ProfileEdit>,
 }
 
 impl Memory {
@@ -282,7 +291,8 @@ impl Memory {
         job: Option<&JobDone>,
         mut acts: impl FnMut(&[Entry]) -> Result<Vec<Act>, MemoryError>,
     ) -> Result<Vec<MemoryRecord>, MemoryError> {
-        self.amend_with(scope, by, job, |entries, _| Ok((acts(entries)?, None)))
+        let with = GoesWith { job, edit: None };
+        self.amend_with(scope, by, with, |entries, _| Ok((acts(entries)?, None)))
     }
 
     /// The same; `plan` sees the profile too, and may say what it is to be instead of what the memories make of it.
@@ -290,7 +300,7 @@ impl Memory {
         &self,
         scope: &Scope,
         by: Author,
-        job: Option<&JobDone>,
+        with: GoesWith<'_>,
         mut plan: impl FnMut(&[Entry], &Profile) -> Result<(Vec<Act>, Option<Profile>), MemoryError>,
     ) -> Result<Vec<MemoryRecord>, MemoryError> {
         for _ in 0..CONFLICT_RETRIES_MAX {
@@ -318,17 +328,21 @@ impl Memory {
             if by == Author::Operator || takes_away(&before, &profile) {
                 profile.settled = before.epoch + 1;
             }
-            if acts.is_empty() && job.is_none() && !changed {
+            if acts.is_empty() && with.job.is_none() && with.edit.is_none() && !changed {
                 return Ok(memories);
             }
             let append = LedgerAppend {
                 after,
                 entries: acts.into_iter().map(|act| EntryDraft { recorded, by, act }).collect(),
                 profile: changed.then_some(profile),
-                job: job.cloned(),
+                job: with.job.cloned(),
                 now,
             };
-            match self.store.append_ledger(scope, append) {
+            let appended = match with.edit {
+                None => self.store.append_ledger(scope, append),
+                Some(edit) => self.store.take_over_edit(scope, append, edit),
+            };
+            match appended {
                 Ok(_) => return Ok(memories),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),

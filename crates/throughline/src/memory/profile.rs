@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::truth::{self, SUMMARY_SLOT, profile_slot, same_value};
 
-use super::memories::NewMemory;
+use super::memories::{GoesWith, NewMemory};
 use super::{Memory, MemoryError};
 
 /// A profile is told to the model in each request: it may not grow without bound.
@@ -27,16 +27,29 @@ pub enum ProfileChange {
 impl Memory {
     /// The profile as it is now.
     pub fn profile(&self, scope: &Scope) -> Result<Profile, MemoryError> {
+        self.take_over_edits(scope)?;
         Ok(self.store.profile(scope, None)?)
     }
 
     /// Changes the profile and returns it as it is then. The epoch changes only if the content does.
     pub fn change_profile(&self, scope: &Scope, change: &ProfileChange) -> Result<Profile, MemoryError> {
-        self.amend_with(scope, Author::Operator, None, |entries, before| {
-            let after = match change {
-                ProfileChange::Replace(profile) => Profile { epoch: before.epoch, ..profile.clone() },
-                ProfileChange::Patch(patch) => patch.apply(before),
-            };
+        self.take_over_edits(scope)?;
+        self.write_profile(scope, GoesWith::default(), |before| match change {
+            ProfileChange::Replace(profile) => Profile { epoch: before.epoch, ..profile.clone() },
+            ProfileChange::Patch(patch) => patch.apply(before),
+        })?;
+        self.profile(scope)
+    }
+
+    /// Writes what an operator makes of the profile.
+    pub(super) fn write_profile(
+        &self,
+        scope: &Scope,
+        with: GoesWith<'_>,
+        change: impl Fn(&Profile) -> Profile,
+    ) -> Result<(), MemoryError> {
+        self.amend_with(scope, Author::Operator, with, |entries, before| {
+            let after = change(before);
             if after.same_content(before) {
                 return Ok((Vec::new(), Some(after)));
             }
@@ -49,7 +62,7 @@ impl Memory {
             let memories = truth::derive(entries, self.now());
             Ok((self.acts(before, &after, &memories)?, Some(after)))
         })?;
-        self.profile(scope)
+        Ok(())
     }
 
     /// What an operator says by writing one profile in place of another.

@@ -453,7 +453,8 @@ pub trait WriteStore: Send + Sync {
     /// Gives up the previous model. Returns which it was.
     fn forget_previous_model(&self) -> Result<Option<NumberedModel>, StoreError>;
 
-    /// Takes away everything of a user, in every scope. When it returns, no file of the store holds any of it.
+    /// Takes away everything of a user, in every scope. When it returns, no file of the store holds any of it, as far as the
+    /// files are the store's own: what a server keeps in its logs and backups is told in its documents.
     fn erase_user(&self, user: &UserKey) -> Result<Erased, StoreError>;
 }
 
