@@ -10,6 +10,7 @@
 
 mod postgres;
 mod process;
+mod redis;
 mod repository;
 mod service;
 mod setup;

@@ -11,6 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::process;
+use crate::redis::Programs;
 use crate::repository::Repository;
 
 const NEXTEST_VERSION: &str = "0.9.143";
@@ -47,6 +48,7 @@ impl<'a> Setup<'a> {
         self.node()?;
         self.llm()?;
         self.embedder(&self.program()?)?;
+        Programs::install(self, self.repository)?;
         Ok(())
     }
 
@@ -155,6 +157,11 @@ impl<'a> Setup<'a> {
             std::fs::remove_dir_all(&build).with_context(|| format!("cannot remove {}", build.display()))
         })?;
         Ok(program)
+    }
+
+    /// A folder of its own for something that is installed.
+    pub(crate) fn directory(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
     }
 
     /// Does `work` unless `directory` was already made from the same `pins`.

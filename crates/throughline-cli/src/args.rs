@@ -57,6 +57,7 @@ pub(crate) enum Command {
     Memories(commands::memories::Memories),
     Learn(commands::learn::Learn),
     Jobs(commands::jobs::Jobs),
+    Usage(commands::usage::Usage),
     Canary(commands::canary::Canary),
     Keys(commands::keys::Keys),
     Identity(commands::identity::Identity),

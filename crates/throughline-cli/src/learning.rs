@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use throughline::learn::{Extractor, LlmExtractor, LlmSettings};
 use throughline::memory::{LearnSettings, Learner};
+use throughline::model::TokenPrice;
 use throughline_llm::{HttpLlm, HttpLlmConfig};
 
 use crate::config::Config;
@@ -48,6 +49,10 @@ fn extractor(config: &Config) -> Result<Option<LlmExtractor<HttpLlm>>> {
         prompt_tokens_max: config.learning_prompt_tokens_max.size(),
         answer_tokens_max: u32::try_from(config.learning_answer_tokens_max.0).unwrap_or(u32::MAX),
         deadline: Duration::from_millis(config.learning_deadline_ms.0),
+        price: TokenPrice {
+            prompt_nanos_a_million: config.learning_prompt_price.map_or(0, |price| price.0),
+            answer_nanos_a_million: config.learning_answer_price.map_or(0, |price| price.0),
+        },
     };
     Ok(Some(LlmExtractor::new(llm, settings)))
 }

@@ -1,16 +1,17 @@
 //! What is counted and measured, in one place: names, labels, buckets, and `/metrics` in the format of Prometheus.
 //!
-//! Labels are from fixed sets (routes, statuses, stages, reasons). A user id, a session or a text must never become one.
+//! Labels are from fixed sets (routes, statuses, stages, reasons), or are the first few tenants' names. A user id, a session or a text must never become one.
 
-use std::sync::OnceLock;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::extract::State;
 use http::header::{CONTENT_TYPE, HeaderName};
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use throughline::memory::{Learned, Memory, MemoryError, Outcome};
-use throughline::model::StageTiming;
+use throughline::model::{StageTiming, TenantId};
 
 use crate::error::{ApiError, ErrorCode};
 use crate::state::AppState;
@@ -34,6 +35,8 @@ const LEARN_SECONDS: &str = "throughline_learn_seconds";
 const WRITE_TO_LEARNED_SECONDS: &str = "throughline_write_to_learned_seconds";
 const LEARN_CALLS: &str = "throughline_learning_model_calls_total";
 const LEARN_TOKENS: &str = "throughline_learning_model_tokens_total";
+const LEARN_COST: &str = "throughline_learning_model_cost_nanos_total";
+const OVER_BUDGET: &str = "throughline_over_budget_jobs_total";
 const OUTBOX: &str = "throughline_outbox_jobs";
 const BY_WORDS_ALONE: &str = "throughline_recall_by_words_alone";
 const SHARD_BYTES: &str = "throughline_shard_bytes";
@@ -43,6 +46,9 @@ const SECONDS_BUCKETS: &[f64] = &[
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
     10.0, 30.0, 120.0,
 ];
+
+/// Tenants that have labels of their own. Whoever makes keys makes tenants, so they are few or many, but never users.
+const TENANTS_NAMED_MAX: usize = 50;
 
 /// Samples are folded into their buckets this often, so that a server nobody scrapes does not collect them for ever.
 pub(crate) const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -100,8 +106,19 @@ fn describe() {
         WRITE_TO_LEARNED_SECONDS,
         "From the writing of a job's first turn until it was learned from."
     );
-    describe_counter!(LEARN_CALLS, "Calls of the learning model.");
-    describe_counter!(LEARN_TOKENS, "Tokens of the learning model, by kind: prompt, answer.");
+    describe_counter!(LEARN_CALLS, "Answers of the learning model, by tenant and stage: extract, repair.");
+    describe_counter!(
+        LEARN_TOKENS,
+        "Tokens of the learning model, by tenant, stage and kind: prompt, answer."
+    );
+    describe_counter!(
+        LEARN_COST,
+        "What they cost by the configured prices, in billionths of their currency, by tenant and stage."
+    );
+    describe_counter!(
+        OVER_BUDGET,
+        "Learning jobs left to the local extractor because the tenant's tokens of the day were spent."
+    );
     describe_gauge!(RECORD_QUEUE, "Exchanges waiting to be recorded.");
     describe_gauge!(UNEMBEDDED, "Passages waiting for a vector.");
     describe_gauge!(OUTBOX, "Sessions waiting to be learned from.");
@@ -173,9 +190,32 @@ pub(crate) fn learned(learned: &Learned) {
     }
     histogram!(LEARN_SECONDS).record(learned.took);
     histogram!(WRITE_TO_LEARNED_SECONDS).record(learned.lag);
-    counter!(LEARN_CALLS).increment(learned.usage.calls);
-    counter!(LEARN_TOKENS, "kind" => "prompt").increment(learned.usage.prompt_tokens);
-    counter!(LEARN_TOKENS, "kind" => "answer").increment(learned.usage.answer_tokens);
+    let tenant = tenant_label(learned.job.scope.tenant());
+    if learned.over_budget {
+        counter!(OVER_BUDGET, "tenant" => tenant.clone()).increment(1);
+    }
+    for (stage, usage) in learned.usage.stages().into_iter().filter(|(_, usage)| !usage.is_none()) {
+        let labels = |kind: Option<&'static str>| {
+            let of = [Label::new("tenant", tenant.clone()), Label::new("stage", stage.as_str())];
+            of.into_iter().chain(kind.map(|kind| Label::new("kind", kind))).collect::<Vec<_>>()
+        };
+        counter!(LEARN_CALLS, labels(None)).increment(usage.calls);
+        counter!(LEARN_TOKENS, labels(Some("prompt"))).increment(usage.prompt_tokens);
+        counter!(LEARN_TOKENS, labels(Some("answer"))).increment(usage.answer_tokens);
+        counter!(LEARN_COST, labels(None)).increment(usage.cost_nanos);
+    }
+}
+
+/// The name under which a tenant is counted: its own for the first of them, `other` for all beyond, so that a process with
+/// many tenants does not keep a series of numbers for each.
+fn tenant_label(tenant: &TenantId) -> String {
+    static KNOWN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.contains(tenant.as_str()) || known.len() < TENANTS_NAMED_MAX {
+        known.insert(tenant.to_string());
+        return tenant.to_string();
+    }
+    "other".to_owned()
 }
 
 /// The upstream failed. `class` is one of a fixed set, such as `429`, `5xx`, `timeout`, `unreachable`.

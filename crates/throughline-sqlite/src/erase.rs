@@ -5,7 +5,7 @@ use throughline::model::UserKey;
 use throughline::ports::Erased;
 
 use crate::error::Fault;
-use crate::{scopes, scrub};
+use crate::{scopes, scrub, usage};
 
 /// Takes away every row of a user's scopes, and notes that the file is to be scrubbed: the note survives a crash
 /// between the two. Returns the note's number.
@@ -36,5 +36,6 @@ pub(crate) fn erase_user(connection: &Connection, user: &UserKey) -> Result<(Era
         erased.receipts += connection.execute("DELETE FROM receipts WHERE scope = ?", [scope.0])? as u64;
         connection.execute("DELETE FROM scopes WHERE scope = ?", [scope.0])?;
     }
+    erased.usages = usage::erase(connection, user)?;
     Ok((erased, scrub::note(connection)?))
 }

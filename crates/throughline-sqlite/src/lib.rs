@@ -36,6 +36,7 @@ mod scopes;
 mod scrub;
 mod search;
 mod store;
+mod usage;
 mod writer;
 
 pub use connection::FILE_NAME;

@@ -87,6 +87,13 @@ pub(crate) fn of_user(connection: &Connection, user: &UserKey) -> Result<Vec<Sco
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Whether anything is kept of a user.
+pub(crate) fn has_user(connection: &Connection, user: &UserKey) -> Result<bool, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT 1 FROM scopes WHERE tenant = ? AND user = ? LIMIT 1")?;
+    Ok(statement.exists([user.tenant.as_str(), user.user.as_str()])?)
+}
+
 /// Whose a number is; none if it is nobody's.
 pub(crate) fn of_number(connection: &Connection, number: ScopeNumber) -> Result<Option<Scope>, Fault> {
     let mut statement =

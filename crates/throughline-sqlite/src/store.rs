@@ -23,6 +23,7 @@ use crate::{
 };
 
 mod learning;
+mod usage;
 
 /// The embedded store. Shared between threads by reference; dropping it finishes the queued writes.
 pub struct SqliteStore {

@@ -20,8 +20,10 @@ use throughline::recall::{RankingKind, RecallRequest, Recalled};
 
 /// Whose turns the peers are told they are.
 const USER: &str = "ana";
-/// Room for the search data of a million turns.
-const CACHE_BYTES: usize = 8 << 30;
+/// The default of the server.
+const CACHE_BYTES: usize = 512 << 20;
+/// Room for all the vectors of a million turns, to rank every one.
+const EXACT_CACHE_BYTES: usize = 16 << 30;
 /// Less than any search data: nothing stays in memory, so each recall reads all of it from the store.
 const NO_CACHE_BYTES: usize = 1;
 /// Recalls before the first that counts.
@@ -34,12 +36,15 @@ enum Request {
     Load { folder: PathBuf, turns: usize, questions: usize, texts: bool },
     /// Asks all the questions with the search data in memory, and so many with it not in memory.
     Recall { folder: PathBuf, questions: usize, cold: usize },
+    /// Asks so many questions once as ever and once with every turn ranked in full.
+    Agree { folder: PathBuf, questions: usize },
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let answer = match serde_json::from_reader(std::io::stdin().lock())? {
         Request::Load { folder, turns, questions, texts } => load(&folder, turns, questions, texts)?,
         Request::Recall { folder, questions, cold } => recall(&folder, questions, cold)?,
+        Request::Agree { folder, questions } => agree(&folder, questions)?,
     };
     std::io::stdout().write_all(answer.to_string().as_bytes())?;
     Ok(())
@@ -81,8 +86,7 @@ fn recall(folder: &Path, questions: usize, cold: usize) -> Result<Value, Box<dyn
     for question in &questions {
         let recalled = ask(&memory, question, RankingKind::Dense)?;
         dense.push(milliseconds(stage(&recalled, "search")));
-        // Turns are numbered from 1, in the order in which they were said.
-        dense_found.push(recalled.items.iter().map(|item| item.turn.id.seq - 1).collect::<Vec<_>>());
+        dense_found.push(found(&recalled));
     }
     let shard_bytes = memory.shard_bytes();
     drop(memory);
@@ -99,6 +103,23 @@ fn recall(folder: &Path, questions: usize, cold: usize) -> Result<Value, Box<dyn
         "whole_ms": whole, "search_ms": search, "dense_ms": dense, "dense_found": dense_found,
         "cold_ms": cold_times, "shard_bytes": shard_bytes,
     }))
+}
+
+fn agree(folder: &Path, questions: usize) -> Result<Value, Box<dyn Error>> {
+    let answers = |cache_bytes, exact| -> Result<Vec<Vec<u64>>, Box<dyn Error>> {
+        let memory = scripted::memory(&folder.join("store"), cache_bytes);
+        let ask = |question: String| {
+            let request = RecallRequest { exact, ..RecallRequest::new(question) };
+            Ok(found(&memory.recall(&scripted::scope(), &request)?))
+        };
+        scripted::questions().take(questions).map(ask).collect()
+    };
+    Ok(json!({ "found": answers(CACHE_BYTES, false)?, "exact": answers(EXACT_CACHE_BYTES, true)? }))
+}
+
+/// The turns that were found, from 0 in the order in which they were said.
+fn found(recalled: &Recalled) -> Vec<u64> {
+    recalled.items.iter().map(|item| item.turn.id.seq - 1).collect()
 }
 
 fn ask(memory: &Memory, question: &str, ranking: RankingKind) -> Result<Recalled, Box<dyn Error>> {

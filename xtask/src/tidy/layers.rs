@@ -16,10 +16,11 @@ const TEST_KIT: &str = "throughline-testkit";
 const BENCH: &str = "throughline-bench";
 
 /// For each crate, the crates of this workspace it may depend on.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     (ENGINE, &[]),
     ("throughline-sqlite", &[ENGINE]),
     ("throughline-postgres", &[ENGINE]),
+    ("throughline-redis", &[ENGINE]),
     ("throughline-embed", &[ENGINE]),
     ("throughline-llm", &[ENGINE]),
     ("throughline-eval", &[ENGINE]),
@@ -30,6 +31,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             ENGINE,
             "throughline-sqlite",
             "throughline-postgres",
+            "throughline-redis",
             "throughline-embed",
             "throughline-llm",
             "throughline-eval",
@@ -50,6 +52,7 @@ const OWNED: [(&str, &[&str]); 14] = [
     ("gemm", &["throughline-embed"]),
     ("hyper", &[]),
     ("indicatif", &[PROGRAM, BENCH]),
+    ("redis", &["throughline-redis"]),
     ("reqwest", &["throughline-llm", "throughline-embed", PROGRAM]),
     ("rusqlite", &["throughline-sqlite", BENCH]),
     ("safetensors", &["throughline-embed"]),

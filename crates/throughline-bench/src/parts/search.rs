@@ -59,6 +59,8 @@ struct Sized {
     mem0_found: [Option<usize>; STORES.len()],
     /// How many of ten turns are the same by our vectors and by numpy, in the mean.
     same: Option<f64>,
+    /// How many of ten turns are the same by the whole ranking and by that of every turn in full, in the mean.
+    same_as_exact: f64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,6 +77,12 @@ struct OurAnswer {
     dense_ms: Vec<f64>,
     dense_found: Vec<Vec<u64>>,
     cold_ms: Vec<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AgreeAnswer {
+    found: Vec<Vec<u64>>,
+    exact: Vec<Vec<u64>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,7 +119,8 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
         bar.set_message(format!("{turns} turns: taking them in"));
         let user = User::load(bench, &ours, turns)?;
         bar.inc(1);
-        let mut of_size = Sized::default();
+        bar.set_message(format!("{turns} turns: ranking every turn in full"));
+        let mut of_size = Sized { same_as_exact: user.agreement(bench)?, ..Sized::default() };
         for _ in 0..bench.rounds {
             user.round(&mut of_size, &bar)?;
             bar.inc(1);
@@ -173,6 +182,14 @@ impl<'a> User<'a> {
         request["directory"] = json!(folder.join(store));
         let peer = peer.context("mem0 is not there")?;
         peer.ask(&request, &folder.join(format!("{store}.log"))).with_context(|| format!("mem0 with {store}"))
+    }
+
+    /// The same in each round, so it is found out once.
+    fn agreement(&self, bench: &Bench) -> Result<f64> {
+        let request = json!({ "work": "agree", "folder": self.folder, "questions": bench.either(100, 20) });
+        let answer: AgreeAnswer =
+            ask(&mut Command::new(self.ours), &request, &self.folder.join("agree.log"))?;
+        Ok(same(&answer.found, &answer.exact))
     }
 
     fn round(&self, sized: &mut Sized, bar: &ProgressBar) -> Result<()> {
@@ -238,6 +255,8 @@ fn tables(sizes: &[usize], all: &[Sized], with_peers: bool) -> Vec<Table> {
     row(&mut warm, "throughline, all arms, the search alone: p50", &|sized| &sized.ours_search.p50);
     row(&mut warm, "throughline, vectors only, the search alone: p50", &|sized| &sized.ours_dense.p50);
     row(&mut warm, "throughline, vectors only, the search alone: p99", &|sized| &sized.ours_dense.p99);
+    let same_as_exact = all.iter().map(|sized| number(sized.same_as_exact));
+    warm.row(format!("of {RESULTS}, those of ranking every turn in full"), same_as_exact);
     row(&mut cold, "throughline, all arms, texts read: p50", &|sized| &sized.ours_cold.p50);
     if !with_peers {
         return vec![warm, cold];

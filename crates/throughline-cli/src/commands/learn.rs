@@ -91,7 +91,7 @@ fn dry(terminal: Terminal, config: &Config, file: &Path) -> Result<()> {
                 dry_run(batch.to_vec(), learner.extractor(), &config.time_zone)?;
             all.claims.extend(claims);
             all.refused.extend(refused);
-            all.usage = all.usage + usage;
+            all.usage += usage;
         }
     }
     if terminal.is_json() {
@@ -110,8 +110,8 @@ fn dry(terminal: Terminal, config: &Config, file: &Path) -> Result<()> {
             "extractor": learner.extractor().name(),
             "claims": claims,
             "refused": refused,
-            "calls": all.usage.calls,
-            "tokens": all.usage.prompt_tokens + all.usage.answer_tokens,
+            "calls": all.usage.total().calls,
+            "tokens": all.usage.total().tokens(),
         }));
     }
     let width = terminal.width().saturating_sub(50).max(30);

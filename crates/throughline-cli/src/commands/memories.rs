@@ -50,7 +50,7 @@ Examples:
         /// Only of this kind: fact, preference, goal, decision, event, lesson, note or summary
         #[arg(long)]
         kind: Option<MemoryKind>,
-        /// Only in this state: active, superseded, retracted, quarantined or expired
+        /// Only in this state: active, superseded, retracted, quarantined, expired or contested
         #[arg(long, default_value = "active", conflicts_with = "all")]
         state: MemoryState,
         /// In whatever state

@@ -18,6 +18,7 @@ pub(crate) mod profile;
 pub(crate) mod recall;
 pub(crate) mod serve;
 pub(crate) mod turns;
+pub(crate) mod usage;
 
 use anyhow::Result;
 use tracing_subscriber::EnvFilter;
@@ -58,6 +59,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Memories(command) => command.run(&run),
         Command::Learn(command) => command.run(&run),
         Command::Jobs(command) => command.run(&run),
+        Command::Usage(command) => command.run(&run),
         Command::Canary(command) => command.run(&run),
         Command::Keys(command) => command.run(&run),
         Command::Identity(command) => command.run(&run),

@@ -11,7 +11,7 @@ use throughline::text::tokens::TokenEncoding;
 use throughline_llm::{BaseUrl, Secret};
 
 use super::store_url::StoreUrl;
-use super::values::{Count, EmbeddingSource, LogFormat, Value};
+use super::values::{Count, EmbeddingSource, LogFormat, Price, Value};
 
 /// What a setting is about; decides which commands have its flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,8 +202,12 @@ settings! {
     learning_quiet_ms: Count<0, 86_400_000> = Learning "learning.quiet_ms", Default::Text("10000");
     /// From so many turns on a session is learned from although it goes on.
     learning_turns_max: Count<1, 1_000> = Learning "learning.turns_max", Default::Text("12");
-    /// The most tokens of the learning model that a tenant spends a day; after them the local extractor learns. No bound if not set. Each server process counts for itself.
+    /// The most tokens of the learning model that a tenant spends a day; after them the local extractor learns until the next day begins in UTC. No bound if not set. Counted in the data folder, for all processes together.
     learning_tokens_a_day_max: Option<Count<1, 1_000_000_000_000>> = Learning "learning.tokens_a_day_max", Default::Unset;
+    /// What a million tokens of the learning model's prompts cost, in a currency of your choice: `throughline usage` counts it.
+    learning_prompt_price: Option<Price> = Learning "learning.prompt_price", Default::Unset;
+    /// What a million tokens of its answers cost.
+    learning_answer_price: Option<Price> = Learning "learning.answer_price", Default::Unset;
     /// The most tokens of a prompt of the learning model, instructions and conversation together; a longer conversation is asked about in several. The model's window must hold this and an answer.
     learning_prompt_tokens_max: Count<2_000, 200_000> = Learning "learning.prompt_tokens_max", Default::Text("5000");
     /// The most tokens of an answer of the learning model; reasoning counts. Of an answer that is cut off the whole facts are used.

@@ -74,6 +74,36 @@ impl<const MIN: u64, const MAX: u64> Value for Count<MIN, MAX> {
     }
 }
 
+/// A price of up to a million, in billionths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Price(pub(crate) u64);
+
+impl Value for Price {
+    const FORM: &'static str = "PRICE";
+
+    fn read(text: &str) -> Result<Self, String> {
+        const DIGITS: usize = 9;
+        let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(part) || whole.len() > 6 || part.len() > DIGITS {
+            return Err(format!("`{text}` is not a price; write it like 0.15"));
+        }
+        let nanos =
+            format!("{whole}{part:0<DIGITS$}").parse().map_err(|_| format!("`{text}` is too much"))?;
+        Ok(Self(nanos))
+    }
+
+    fn shown(&self) -> String {
+        money(self.0)
+    }
+}
+
+/// Billionths of a currency, with as many decimals as they need.
+pub(crate) fn money(nanos: u64) -> String {
+    let text = format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 impl Value for bool {
     const FORM: &'static str = "true|false";
 
@@ -272,6 +302,17 @@ mod tests {
     fn a_switch_is_true_or_false() {
         assert_eq!(bool::read("false"), Ok(false));
         assert_eq!(bool::read("off").unwrap_err(), "`off` is neither `true` nor `false`");
+    }
+
+    #[test]
+    fn a_price_is_a_decimal_number_and_is_shown_as_it_was_written() {
+        for (text, nanos) in [("0.15", 150_000_000), ("3", 3_000_000_000), ("0.000000001", 1), ("0", 0)] {
+            let price = Price::read(text).unwrap();
+            assert_eq!((price.0, price.shown().as_str()), (nanos, text));
+        }
+        for text in ["", ".5", "1.", "-1", "1e3", "1,5", "0.0000000001", "1234567"] {
+            assert!(Price::read(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -12,3 +12,4 @@ mod program;
 mod serve;
 mod settings;
 mod store;
+mod usage;

@@ -26,7 +26,7 @@ pub enum HeldState {
     Past,
     /// True from a later moment on.
     ToCome,
-    /// Kept apart and never used.
+    /// Kept apart and never used, or never held.
     Apart,
 }
 

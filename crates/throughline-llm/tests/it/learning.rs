@@ -34,9 +34,9 @@ fn real_a_small_model_proposes_what_stands_in_the_turns() {
 
     println!("{extraction:#?}");
     assert!(
-        extraction.usage.calls >= 1
-            && extraction.usage.prompt_tokens > 0
-            && extraction.usage.answer_tokens > 0
+        extraction.usage.total().calls >= 1
+            && extraction.usage.total().prompt_tokens > 0
+            && extraction.usage.total().answer_tokens > 0
     );
     let resting = extraction.proposals.iter().filter(|proposal| {
         let turn = turns.iter().find(|turn| turn.seq == proposal.turn && turn.role == Role::User);

@@ -162,7 +162,7 @@ async fn garbage_is_asked_about_once_more() {
     let world = World::new([answer("Sure! Let me think."), answer(&facts(&["Paris"]))]).await;
     world.tell("I live in Paris.");
     let learned = world.learn().await;
-    assert_eq!((learned.outcome, learned.usage.calls), (Outcome::Learned, 2));
+    assert_eq!((learned.outcome, learned.usage.total().calls), (Outcome::Learned, 2));
     assert_eq!((world.values(), world.jobs()), (vec!["Paris".to_owned()], vec![]));
 }
 

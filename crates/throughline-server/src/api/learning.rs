@@ -83,8 +83,9 @@ impl LearnedOut {
             Outcome::Degraded { .. } => self.degraded += 1,
             Outcome::Nothing | Outcome::Learned | Outcome::Lost => {}
         }
-        self.calls += learned.usage.calls;
-        self.tokens += learned.usage.prompt_tokens + learned.usage.answer_tokens;
+        let spent = learned.usage.total();
+        self.calls += spent.calls;
+        self.tokens += spent.tokens();
     }
 }
 

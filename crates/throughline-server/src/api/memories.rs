@@ -23,7 +23,7 @@ use crate::state::AppState;
 pub(crate) struct ListMemories {
     /// Only of this kind: `fact`, `preference`, `goal`, `decision`, `event`, `lesson`, `note` or `summary`.
     kind: Option<String>,
-    /// Only in this state: `active`, `superseded`, `retracted`, `quarantined` or `expired`.
+    /// Only in this state: `active`, `superseded`, `retracted`, `quarantined`, `expired` or `contested`.
     state: Option<String>,
     /// As they were believed at this time.
     as_of: Option<String>,

@@ -19,6 +19,7 @@ mod schema;
 mod sessions;
 mod summaries;
 mod turns;
+mod usage;
 mod users;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -54,6 +55,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(learning::learn))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::replay))
+        .routes(routes!(usage::show))
         .routes(routes!(users::erase))
 }
 

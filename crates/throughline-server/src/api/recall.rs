@@ -280,6 +280,7 @@ impl RecallBody {
                 RankingIn::Rrf => RankingKind::ReciprocalRanks,
             },
             priors: Priors { neighbours, session, date, speaker, role },
+            exact: false,
             time: optional_time("time", self.time.as_ref())?,
             zone: time_zone("time_zone", self.time_zone.as_deref())?,
         })

@@ -32,6 +32,8 @@ pub(crate) struct ErasedOut {
     claims: u64,
     /// Learning jobs.
     jobs: u64,
+    /// Days and stages of what was spent on the user. The tenant's sums stay.
+    usages: u64,
 }
 
 /// Takes away everything of a user, whatever agent, app or run it was kept for. When it answers, no file of the store
@@ -62,5 +64,6 @@ pub(crate) async fn erase(
         receipts: erased.receipts,
         claims: erased.claims,
         jobs: erased.jobs,
+        usages: erased.usages,
     }))
 }

@@ -128,6 +128,12 @@ const CHECKS: &[Check] = &[
         "SELECT later.entry FROM ledger AS earlier JOIN ledger AS later ON later.entry = earlier.entry + 1
          WHERE later.recorded < earlier.recorded",
     ),
+    wrong(
+        "what users spent on a day, {}, is more than what their tenant did",
+        "SELECT day FROM user_usage AS spent GROUP BY tenant, day, stage
+         HAVING sum(calls) > coalesce((SELECT calls FROM tenant_usage AS sums
+         WHERE sums.tenant = spent.tenant AND sums.day = spent.day AND sums.stage = spent.stage), 0)",
+    ),
     Check {
         what: "the store has {} secrets; it needs one to recognise its own context blocks and keys",
         severity: Severity::Error,

@@ -6,9 +6,10 @@
 use std::fmt::Write as _;
 
 use throughline::model::{
-    AgentId, Profile, Receipt, ReceiptId, ReceiptSummaries, Scope, Section, SectionUse, ZoneOffsets,
+    AgentId, Profile, Receipt, ReceiptId, ReceiptSummaries, Scope, Section, SectionUse, Usage, UsageStage,
+    ZoneOffsets,
 };
-use throughline::ports::{Append, Idempotency, Parent, ReadStore, WriteStore};
+use throughline::ports::{Append, Idempotency, Parent, ReadStore, UsageStore, WriteStore, usage_day};
 use throughline_sqlite::SqliteStore;
 
 use crate::support::{any_file_holds, assert_sound, now, open, said, scope, texts};
@@ -75,6 +76,9 @@ fn write(store: &SqliteStore, user: usize, round: usize) {
         append.idempotency = Some(Idempotency { key: format!("{}{round}", marker(user)), body: [1; 16] });
         append.receipt = scope.agent.is_none().then(|| receipt(user, round));
         store.append(&scope, append).unwrap();
+
+        let spent = Usage { calls: 1, ..Usage::default() };
+        store.add_usage(&scope.user, usage_day(now()), UsageStage::Extract, spent).unwrap();
 
         let before = store.profile(&scope, None).unwrap();
         let profile = Profile { summary: Some(long(user, round + 1)), ..before };

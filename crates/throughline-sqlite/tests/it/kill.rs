@@ -48,6 +48,11 @@ pub(crate) fn tell(words: &str) {
     out.flush().unwrap();
 }
 
+/// What was told in these lines.
+pub(crate) fn told_in(lines: &str) -> Vec<String> {
+    lines.lines().filter_map(|line| line.trim_end().strip_prefix("ack ")).map(str::to_owned).collect()
+}
+
 pub(crate) fn start(test: &str, directory: &Path) -> Child {
     again(test, DIRECTORY, directory).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
@@ -61,17 +66,16 @@ pub(crate) fn kill_after(mut child: Child, told_max: u64, pause: Duration) -> Ve
         pipe.read_line(&mut line).unwrap();
         line.ends_with('\n').then_some(line)
     };
-    let word = |line: String| line.trim_end().strip_prefix("ack ").map(str::to_owned);
     let mut told = Vec::new();
     while (told.len() as u64) < told_max
         && let Some(line) = next()
     {
-        told.extend(word(line));
+        told.extend(told_in(&line));
     }
     std::thread::sleep(pause);
     child.kill().unwrap();
     child.wait().unwrap();
     // What it had told before it died counts as well.
-    told.extend(std::iter::from_fn(next).filter_map(word));
+    told.extend(std::iter::from_fn(next).flat_map(|line| told_in(&line)));
     told
 }

@@ -159,7 +159,12 @@ fn a_job_over_which_every_worker_dies_is_given_up_and_can_be_replayed() {
     // Who panics over a job leaves it as it is, as who is killed does.
     let dead = loop {
         let step = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            Memory::learn_next(&memory, &|_| Extractors { model: None, local: &Deadly }, &settings(), None)
+            Memory::learn_next(
+                &memory,
+                &|_| Ok(Extractors { model: None, local: &Deadly }),
+                &settings(),
+                None,
+            )
         }));
         match step {
             Err(_) => tries += 1,

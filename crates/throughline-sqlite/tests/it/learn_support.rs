@@ -11,13 +11,13 @@ use crate::kill::Chance;
 use crate::support::{now, scope};
 
 /// They speak in turn.
-pub(crate) const USERS: u64 = 3;
+pub(crate) const USERS: u64 = 6;
 
 /// Turns of a user that make a session.
-const TURNS_A_SESSION: u64 = 7;
+pub(crate) const TURNS_A_SESSION: u64 = 7;
 
 /// More than there are.
-const ALL: usize = 10_000;
+pub(crate) const ALL: usize = 10_000;
 
 const PLACES: [&str; 6] = ["Paris", "Lyon", "Rome", "Oslo", "Madrid", "Vienna"];
 const PETS: [&str; 4] = ["a dog named Rex", "a cat named Momo", "a dog named Bruno", "a cat named Luna"];
@@ -57,7 +57,7 @@ fn user(number: u64) -> Scope {
     scope(&format!("user {}", number % USERS))
 }
 
-fn users() -> impl Iterator<Item = Scope> {
+pub(crate) fn users() -> impl Iterator<Item = Scope> {
     (0..USERS).map(user)
 }
 

@@ -14,6 +14,7 @@ mod forgetting;
 mod kill;
 mod learn_crash;
 mod learn_leases;
+mod learn_processes;
 mod learn_support;
 mod model_crash;
 mod sharing;

@@ -4,7 +4,9 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Claim, Generation};
 
-use super::{Batch, BatchTurn, ExtractError, Extraction, Extractor, Refused, Usage, Verified, gate, verify};
+use super::{
+    Batch, BatchTurn, ExtractError, Extraction, Extractor, Refused, UsageByStage, Verified, gate, verify,
+};
 
 /// What would be learned.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -14,7 +16,7 @@ pub struct DryRun {
     /// Proposals that would not.
     pub refused: Vec<Refused>,
     /// What it cost.
-    pub usage: Usage,
+    pub usage: UsageByStage,
 }
 
 /// Gate, extraction and verification of the turns of one session; nothing is written.

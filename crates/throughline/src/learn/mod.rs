@@ -19,13 +19,13 @@ mod summarise;
 mod verify;
 mod words;
 
+/// What an [`Extraction`] cost.
+pub use crate::model::{Usage, UsageByStage};
 pub use dry_run::{DryRun, dry_run};
 pub use gate::{GATE_SENTENCE_BYTES_MAX, GATE_TEXT_BYTES_MAX, gate};
 pub use llm::{LlmExtractor, LlmSettings};
 pub use local::{LOCAL_PROPOSALS_MAX, LocalExtractor};
-pub use proposal::{
-    Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Refusal, Refused, Usage,
-};
+pub use proposal::{Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Refusal, Refused};
 pub use summarise::{
     Known, MONTH_SENTENCES_MAX, SESSION_SENTENCES_MAX, Sources, YEAR_SENTENCES_MAX, of_period, of_session,
     of_user, supported, tell,

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::model::{MemoryKind, MemoryRecord, Polarity, Role, SlotKey, Timestamp};
+use crate::model::{MemoryKind, MemoryRecord, Polarity, Role, SlotKey, Timestamp, UsageByStage};
 use crate::ports::LlmError;
 
 /// A turn as an extractor sees it.
@@ -60,36 +60,13 @@ pub struct Proposal {
     pub valid_to: Option<Timestamp>,
 }
 
-/// What an extraction cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// Calls of a language model.
-    pub calls: u64,
-    /// Tokens of the prompts.
-    pub prompt_tokens: u64,
-    /// Tokens of the answers.
-    pub answer_tokens: u64,
-}
-
-impl std::ops::Add for Usage {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            calls: self.calls + other.calls,
-            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
-            answer_tokens: self.answer_tokens + other.answer_tokens,
-        }
-    }
-}
-
 /// What an extractor found. No proposals means that there was nothing to learn.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Extraction {
     /// In the order of the turns.
     pub proposals: Vec<Proposal>,
     /// What it cost.
-    pub usage: Usage,
+    pub usage: UsageByStage,
 }
 
 /// Why an extractor found nothing, not even that there is nothing.
@@ -101,7 +78,7 @@ pub enum ExtractError {
         /// How.
         error: LlmError,
         /// What answers before it cost.
-        usage: Usage,
+        usage: UsageByStage,
     },
     /// Answers came, and none of them could be read, a repaired one included.
     #[error("the learning model's answer cannot be used: {reason}")]
@@ -109,8 +86,17 @@ pub enum ExtractError {
         /// What is wrong with it, without its words.
         reason: String,
         /// What it cost.
-        usage: Usage,
+        usage: UsageByStage,
     },
+}
+
+impl ExtractError {
+    /// What it cost all the same.
+    pub fn usage(&self) -> UsageByStage {
+        match self {
+            Self::Provider { usage, .. } | Self::Unusable { usage, .. } => *usage,
+        }
+    }
 }
 
 /// Finds what is worth remembering.
@@ -137,8 +123,10 @@ pub enum Refusal {
     Size,
     /// What it says was forgotten.
     Forgotten,
-    /// Its text says what its quote does not: none of the value's words stand in it.
+    /// Its words do not carry what it says: its value does not stand in them, or they speak of something or somebody else.
     Unsupported,
+    /// Its sentence does not mean it: it is wished, supposed, planned, or somebody else's word.
+    NotMeant,
 }
 
 impl Refusal {
@@ -152,6 +140,7 @@ impl Refusal {
             Self::Size => "size",
             Self::Forgotten => "forgotten",
             Self::Unsupported => "unsupported",
+            Self::NotMeant => "not_meant",
         }
     }
 }

@@ -5,11 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::learn::{
-    Batch, BatchTurn, ExtractError, Extraction, Extractor, Refused, Usage, Verified, gate, verify,
+use crate::learn::{Batch, BatchTurn, ExtractError, Extraction, Extractor, Refused, Verified, gate, verify};
+use crate::model::{
+    Act, Author, Claim, MemoryRecord, Role, Scope, TenantId, Timestamp, Turn, Usage, UsageByStage, UserKey,
 };
-use crate::model::{Act, Author, Claim, MemoryRecord, Role, Scope, TenantId, Timestamp, Turn, UserKey};
-use crate::ports::{ClaimedJob, Job, JobClaim, JobDone, LEASE_RAN_OUT, StoreError, TurnsPage};
+use crate::ports::{ClaimedJob, Job, JobClaim, JobDone, LEASE_RAN_OUT, StoreError, TurnsPage, usage_day};
 use crate::truth;
 
 use super::{Memory, MemoryError};
@@ -106,7 +106,11 @@ pub struct Learned {
     /// Proposals that were not.
     pub refused: Vec<Refused>,
     /// What it cost.
-    pub usage: Usage,
+    pub usage: UsageByStage,
+    /// What the tenant has spent on this day with it, if it cost anything.
+    pub spent_today: Option<Usage>,
+    /// Whether the local extractor learned because the tenant's budget of the day was spent.
+    pub over_budget: bool,
     /// From the writing of the first turn to the end.
     pub lag: Duration,
     /// How long it took.
@@ -118,7 +122,7 @@ impl Memory {
     /// none.
     pub fn learn_next<'e>(
         &self,
-        extractors: &dyn Fn(&TenantId) -> Extractors<'e>,
+        extractors: &dyn Fn(&TenantId) -> Result<Extractors<'e>, MemoryError>,
         settings: &LearnSettings,
         only: Option<&UserKey>,
     ) -> Result<Option<Learned>, MemoryError> {
@@ -132,7 +136,7 @@ impl Memory {
             only: only.cloned(),
         };
         let Some(claimed) = self.store.claim_job(&claim)? else { return Ok(None) };
-        let extractors = extractors(claimed.job.scope.tenant());
+        let extractors = extractors(claimed.job.scope.tenant())?;
         let mut learned = self.learn(&claimed, extractors, settings)?;
         learned.took = start.elapsed();
         learned.lag = self.now().duration_since(claimed.job.created).try_into().unwrap_or_default();
@@ -153,7 +157,9 @@ impl Memory {
             extractor: None,
             claims: Vec::new(),
             refused: Vec::new(),
-            usage: Usage::default(),
+            usage: UsageByStage::default(),
+            spent_today: None,
+            over_budget: false,
             lag: Duration::ZERO,
             took: Duration::ZERO,
         };
@@ -186,10 +192,12 @@ impl Memory {
             }
             Some(model) => {
                 learned.extractor = Some(model.name().to_owned());
-                match model.extract(&view) {
+                let extracted = model.extract(&view);
+                learned.usage = extracted.as_ref().map_or_else(ExtractError::usage, |found| found.usage);
+                learned.spent_today = self.count_usage(&scope.user, &learned.usage)?;
+                match extracted {
                     Ok(extraction) => extraction,
-                    Err(ExtractError::Provider { error, usage }) => {
-                        learned.usage = usage;
+                    Err(ExtractError::Provider { error, .. }) => {
                         let due = after(self.now(), pause(settings, job.attempts));
                         let reason = error.to_string();
                         learned.outcome = match self.store.put_back_job(job.number, *token, &reason, due) {
@@ -199,15 +207,13 @@ impl Memory {
                         };
                         return Ok(learned);
                     }
-                    Err(ExtractError::Unusable { reason, usage }) => {
-                        learned.usage = usage;
+                    Err(ExtractError::Unusable { reason, .. }) => {
                         done.dead = Some(reason);
                         local(extractors, &view, &mut learned)?
                     }
                 }
             }
         };
-        learned.usage = learned.usage + extraction.usage;
         let forgotten = self.forgotten(scope)?;
         let Verified { claims, refused } =
             verify(&view, extraction.proposals, self.generation(scope)?, &|text| forgotten.says(text));
@@ -216,6 +222,17 @@ impl Memory {
         learned.claims = claims;
         degrade(&mut learned, done.dead);
         Ok(learned)
+    }
+
+    /// Counts what was spent, whatever becomes of the job: it is spent. Returns what the tenant has spent today with it.
+    fn count_usage(&self, user: &UserKey, usage: &UsageByStage) -> Result<Option<Usage>, MemoryError> {
+        let (day, mut today) = (usage_day(self.now()), None);
+        for (stage, usage) in usage.stages() {
+            if !usage.is_none() {
+                today = Some(self.store.add_usage(user, day, stage, usage)?);
+            }
+        }
+        Ok(today)
     }
 
     /// Writes the claims and ends the job, in one step.

@@ -1,51 +1,48 @@
 //! Who learns: a language model if there is one and its budget lasts, the local extractor otherwise.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::Cell;
+use std::sync::Arc;
 
 use crate::learn::{Extractor, LocalExtractor};
-use crate::model::{TenantId, Timestamp, UserKey};
+use crate::model::{TenantId, Usage, UserKey};
+use crate::ports::usage_day;
 
 use super::learn::{Extractors, LearnSettings, Learned};
 use super::{Memory, MemoryError};
 
-/// Learns for all tenants of a process.
+/// Learns for all tenants of a store.
 pub struct Learner {
     model: Option<Arc<dyn Extractor>>,
     settings: LearnSettings,
-    /// Tokens a tenant may spend a day; none for no bound.
     tokens_a_day_max: Option<u64>,
-    spent: Mutex<HashMap<TenantId, Spent>>,
-}
-
-/// What a tenant has spent on a day, in days since 1970.
-#[derive(Debug, Clone, Copy)]
-struct Spent {
-    day: i64,
-    tokens: u64,
 }
 
 impl Learner {
-    /// With a language model, if one is given.
+    /// With a language model, if one is given, that may take so many tokens a day of each tenant; no bound if none is given.
+    ///
+    /// What was spent is counted in the store, so that the bound holds for all processes together and through restarts. It is
+    /// looked at before a batch: those that are under way when it is reached go beyond it.
     pub fn new(
         model: Option<Arc<dyn Extractor>>,
         settings: LearnSettings,
         tokens_a_day_max: Option<u64>,
     ) -> Self {
-        Self { model, settings, tokens_a_day_max, spent: Mutex::default() }
+        Self { model, settings, tokens_a_day_max }
     }
 
     /// Takes a job that is due and learns from it; of a user alone, whether due or not, if one is given. None if there is
     /// none.
     pub fn step(&self, memory: &Memory, only: Option<&UserKey>) -> Result<Option<Learned>, MemoryError> {
-        let choose = |tenant: &TenantId| Extractors {
-            model: self.model.as_deref().filter(|_| self.may_spend(tenant, memory.now())),
-            local: &LocalExtractor,
+        let over_budget = Cell::new(false);
+        let choose = |tenant: &TenantId| {
+            let model = self.model.as_deref();
+            over_budget.set(model.is_some() && !self.may_spend(memory, tenant)?);
+            Ok(Extractors { model: model.filter(|_| !over_budget.get()), local: &LocalExtractor })
         };
-        let learned = memory.learn_next(&choose, &self.settings, only)?;
-        if let Some(learned) = &learned {
-            let usage = learned.usage;
-            self.spend(learned.job.scope.tenant(), usage.prompt_tokens + usage.answer_tokens, memory.now());
+        let mut learned = memory.learn_next(&choose, &self.settings, only)?;
+        if let Some(learned) = &mut learned {
+            learned.over_budget = over_budget.get() && learned.extractor.is_some();
+            self.warn_if_reached(learned);
         }
         Ok(learned)
     }
@@ -55,24 +52,32 @@ impl Learner {
         self.model.as_deref().unwrap_or(&LocalExtractor)
     }
 
-    fn may_spend(&self, tenant: &TenantId, now: Timestamp) -> bool {
-        let Some(max) = self.tokens_a_day_max else { return true };
-        let spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        spent.get(tenant).is_none_or(|spent| spent.day != day(now) || spent.tokens < max)
+    /// Tokens of the language model that each tenant may take a day, if there is a bound.
+    pub fn tokens_a_day_max(&self) -> Option<u64> {
+        self.tokens_a_day_max
     }
 
-    fn spend(&self, tenant: &TenantId, tokens: u64, now: Timestamp) {
-        if tokens == 0 {
-            return;
+    fn may_spend(&self, memory: &Memory, tenant: &TenantId) -> Result<bool, MemoryError> {
+        let Some(max) = self.tokens_a_day_max else { return Ok(true) };
+        Ok(memory.spent_today(tenant)?.tokens() < max)
+    }
+
+    /// Said once, by whoever spends the token that reaches it, and not at each job that comes after.
+    fn warn_if_reached(&self, learned: &Learned) {
+        let (Some(max), Some(today)) = (self.tokens_a_day_max, learned.spent_today) else { return };
+        let tokens = today.tokens();
+        if tokens >= max && tokens - learned.usage.total().tokens().min(tokens) < max {
+            let tenant = learned.job.scope.tenant();
+            tracing::warn!(%tenant, tokens, max, "the day's budget of learning is spent: patterns learn until tomorrow");
         }
-        let today = day(now);
-        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        // What was spent on other days does not count, so who spent nothing today takes no room.
-        spent.retain(|_, spent| spent.day == today);
-        spent.entry(tenant.clone()).or_insert(Spent { day: today, tokens: 0 }).tokens += tokens;
     }
 }
 
-fn day(now: Timestamp) -> i64 {
-    now.as_second().div_euclid(86_400)
+impl Memory {
+    /// What a tenant has spent on language models since the day began in UTC.
+    pub fn spent_today(&self, tenant: &TenantId) -> Result<Usage, MemoryError> {
+        let today = usage_day(self.now());
+        let spent = self.store.tenant_usage(tenant, today..=today)?;
+        Ok(spent.into_iter().map(|count| count.usage).sum())
+    }
 }

@@ -45,6 +45,7 @@ impl Memory {
                     filters: &request.filters,
                     kind: request.ranking,
                     priors: request.priors,
+                    exact: request.exact,
                     now: request.time.unwrap_or_else(|| self.now()),
                     zone: request.zone.as_ref().unwrap_or(&self.settings.zone),
                     limit: request.limit,

@@ -125,16 +125,18 @@ pub enum MemoryState {
     Superseded,
     /// It was taken back.
     Retracted,
-    /// It reads like an instruction to the model, or contradicts what a stronger word says: kept apart, never used.
+    /// It reads like an instruction to the model: kept apart, never used.
     Quarantined,
     /// Its time is over.
     Expired,
+    /// A stronger or plainer word said otherwise when it was said, so it never held.
+    Contested,
 }
 
 impl MemoryState {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Active, Self::Superseded, Self::Retracted, Self::Quarantined, Self::Expired];
+    pub const ALL: [Self; 6] =
+        [Self::Active, Self::Superseded, Self::Retracted, Self::Quarantined, Self::Expired, Self::Contested];
 
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
@@ -144,6 +146,7 @@ impl MemoryState {
             Self::Retracted => "retracted",
             Self::Quarantined => "quarantined",
             Self::Expired => "expired",
+            Self::Contested => "contested",
         }
     }
 }
@@ -223,7 +226,7 @@ pub struct MemoryRecord {
     pub said_last: Timestamp,
     /// What it rests on, in the order it was said; an operator's word needs none.
     pub evidence: Vec<Evidence>,
-    /// The memory that took its place.
+    /// The memory that took its place, or that stands against it.
     pub superseded_by: Option<MemoryId>,
     /// The numbers of the ledger's entries that made it what it is, rising.
     pub entries: Vec<u64>,

@@ -12,6 +12,7 @@ mod receipt;
 mod scope;
 mod summary;
 mod turn;
+mod usage;
 mod zone;
 
 pub use chain::{ChainHash, MessageHash};
@@ -27,10 +28,14 @@ pub use receipt::{
 pub use scope::{Generation, Revision, Scope, UserKey};
 pub use summary::{Citation, Summary, SummaryLevel, SummaryOf, SummarySentence};
 pub use turn::{Content, Role, Turn, TurnId, TurnIdError};
+pub use usage::{TokenPrice, Usage, UsageByStage, UsageStage};
 pub use zone::ZoneOffsets;
 
 /// A moment, in UTC, kept to the millisecond.
 pub type Timestamp = jiff::Timestamp;
+
+/// A day of the calendar.
+pub type Day = jiff::civil::Date;
 
 /// Drops what a store does not keep: everything below a millisecond.
 pub fn to_millisecond(time: Timestamp) -> Timestamp {

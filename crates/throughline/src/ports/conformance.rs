@@ -17,6 +17,7 @@ mod scopes;
 mod support;
 mod switch;
 mod turns;
+mod usage;
 
 pub use comparison::a_store_answers_as_a_simple_model_does;
 pub use forgetting::*;
@@ -29,6 +30,7 @@ pub use rows::*;
 pub use scopes::*;
 pub use switch::*;
 pub use turns::*;
+pub use usage::*;
 
 use super::Store;
 
@@ -94,6 +96,11 @@ macro_rules! store_conformance {
             who_did_not_know_of_the_other_comes_too_late,
             a_tombstone_stays_until_it_is_lifted,
             an_erased_user_leaves_nothing_learned_and_nothing_to_learn,
+            usage_is_counted_by_user_stage_and_day,
+            an_addition_tells_what_the_tenant_spent_on_the_day,
+            usage_is_read_of_a_range_of_days,
+            what_was_spent_for_an_erased_user_stays_in_the_tenants_sum_alone,
+            additions_at_once_lose_nothing_and_are_told_different_sums,
             writers_at_once_lose_nothing_and_number_without_a_gap,
             a_store_answers_as_a_simple_model_does,
         );

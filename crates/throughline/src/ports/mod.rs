@@ -7,6 +7,7 @@ mod embedder;
 mod ledger;
 mod llm;
 mod store;
+mod usage;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -23,3 +24,4 @@ pub use store::{
     KeyStore, KnownTurn, ModelNumber, NumberedModel, Parent, PassageDraft, ReadStore, RolledBack, SearchRow,
     SessionSummary, Store, StoreError, TurnDraft, TurnsPage, UnembeddedRow, WriteStore,
 };
+pub use usage::{DayUsage, UsageStore, usage_day};

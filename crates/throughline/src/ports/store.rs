@@ -10,7 +10,7 @@ use crate::model::{
     AgentId, ChainHash, Content, Generation, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch,
     Receipt, ReceiptId, Revision, Role, Scope, SessionId, TenantId, Timestamp, Turn, UserKey,
 };
-use crate::ports::{EmbeddingModel, JobStore, LedgerStore};
+use crate::ports::{EmbeddingModel, JobStore, LedgerStore, UsageStore};
 
 /// Why a store could not do it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -300,6 +300,8 @@ pub struct Erased {
     pub claims: u64,
     /// Learning jobs.
     pub jobs: u64,
+    /// Counts of what was spent for the user, one for each day and stage. The tenant's stay.
+    pub usages: u64,
 }
 
 /// Reads.
@@ -488,6 +490,6 @@ pub trait KeyStore: Send + Sync {
 }
 
 /// All a program needs of one store.
-pub trait Store: ReadStore + WriteStore + KeyStore + LedgerStore + JobStore {}
+pub trait Store: ReadStore + WriteStore + KeyStore + LedgerStore + JobStore + UsageStore {}
 
-impl<T: ReadStore + WriteStore + KeyStore + LedgerStore + JobStore> Store for T {}
+impl<T: ReadStore + WriteStore + KeyStore + LedgerStore + JobStore + UsageStore> Store for T {}

@@ -7,6 +7,7 @@
 
 use super::fusion::mean_and_deviation;
 use super::query::Query;
+use super::rank::Ranking;
 use super::selection::Selection;
 use super::shard::Shard;
 use super::top::Best;
@@ -53,21 +54,15 @@ const RUN_TURNS: usize = 16;
 const COMMON_WORD: usize = 8;
 
 /// All of the wanted turns if they are few, else those worth ranking.
-pub(super) fn select(
-    shard: &Shard,
-    query: &Query,
-    weights: &Weights,
-    wanted: &Wanted,
-    exact_turns_max: usize,
-) -> Selection {
-    if wanted.count() <= exact_turns_max.max(SAMPLE_TURNS) {
+pub(super) fn select(shard: &Shard, ranking: &Ranking<'_>, weights: &Weights, wanted: &Wanted) -> Selection {
+    if ranking.exact || wanted.count() <= EXACT_TURNS_MAX {
         return Selection::all(shard, wanted.places());
     }
     // The largest power of two that leaves enough.
     let spread = 1 << (wanted.count() / SAMPLE_TURNS).ilog2();
     let sample = wanted.runs(RUN_TURNS, spread);
     let mut chosen = Vec::new();
-    for (rank, place) in first_look(shard, query, weights, wanted, &sample).into_iter().enumerate() {
+    for (rank, place) in first_look(shard, ranking.query, weights, wanted, &sample).into_iter().enumerate() {
         if rank >= Chosen::of(shard).with_neighbours_max {
             chosen.push(place);
             continue;

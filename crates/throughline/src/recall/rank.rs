@@ -12,7 +12,7 @@ use crate::model::Timestamp;
 use crate::ports::StoreError;
 
 use super::arms::{self, Arm, LateArm};
-use super::candidates::{self, EXACT_TURNS_MAX};
+use super::candidates;
 use super::filter::Filters;
 use super::fusion::reciprocal_ranks;
 use super::hits::{self, Hit};
@@ -54,6 +54,8 @@ pub(crate) struct Ranking<'a> {
     pub(crate) filters: &'a Filters,
     pub(crate) kind: RankingKind,
     pub(crate) priors: Priors,
+    /// Whether every turn is ranked in full, however many there are.
+    pub(crate) exact: bool,
     /// When it is asked, and where.
     pub(crate) now: Timestamp,
     pub(crate) zone: &'a TimeZone,
@@ -67,19 +69,9 @@ pub(crate) struct Ranking<'a> {
 
 /// The best passages of the shard. Vectors that the shard does not hold are read with `rows`.
 pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>, rows: ReadRows<'_>) -> Result<Found, StoreError> {
-    rank_with(shard, ranking, rows, EXACT_TURNS_MAX)
-}
-
-/// The same with another number of turns that are all ranked in full.
-fn rank_with(
-    shard: &Shard,
-    ranking: &Ranking<'_>,
-    rows: ReadRows<'_>,
-    exact_turns_max: usize,
-) -> Result<Found, StoreError> {
     let weights = weights(ranking);
     let wanted = Wanted::new(shard, ranking.filters);
-    let selection = candidates::select(shard, ranking.query, &weights, &wanted, exact_turns_max);
+    let selection = candidates::select(shard, ranking, &weights, &wanted);
     if selection.turns.is_empty() {
         return Ok(Found::default());
     }
@@ -380,25 +372,26 @@ mod tests {
     }
 
     /// The ten best.
-    fn ranked(shard: &Shard, question: &str, exact_turns_max: usize) -> Vec<Ranked> {
+    fn ranked(shard: &Shard, question: &str, exact: bool) -> Vec<Ranked> {
         let no_rows = |_: &[u64], _: &mut dyn FnMut(SearchRow)| panic!("the shard holds all vectors");
-        ranked_with(shard, question, &no_rows, exact_turns_max)
+        ranked_with(shard, question, &no_rows, exact)
     }
 
-    fn ranked_with(shard: &Shard, question: &str, rows: ReadRows<'_>, exact_turns_max: usize) -> Vec<Ranked> {
+    fn ranked_with(shard: &Shard, question: &str, rows: ReadRows<'_>, exact: bool) -> Vec<Ranked> {
         let ranking = Ranking {
             text: question,
             query: &Query::new(question, Some(embedding(question))),
             filters: &Filters::default(),
             kind: RankingKind::Full,
             priors: Priors::default(),
+            exact,
             now: Timestamp::UNIX_EPOCH,
             zone: &TimeZone::UTC,
             limit: 10,
             every_passage: true,
             standing_max: 0,
         };
-        rank_with(shard, &ranking, rows, exact_turns_max).unwrap().passages
+        rank(shard, &ranking, rows).unwrap().passages
     }
 
     /// Every other word of some of the texts.
@@ -415,8 +408,8 @@ mod tests {
         let (shard, _, said) = conversations(usize::MAX);
         let (mut same, mut all) = (0, 0);
         for question in questions(&said) {
-            let exact = ranked(&shard, &question, usize::MAX);
-            let found = ranked(&shard, &question, EXACT_TURNS_MAX);
+            let exact = ranked(&shard, &question, true);
+            let found = ranked(&shard, &question, false);
             assert_eq!(exact[0].turn, found[0].turn);
             same += turns(&exact).intersection(&turns(&found)).count();
             all += exact.len();
@@ -440,10 +433,10 @@ mod tests {
             Ok(())
         };
         for question in questions(&said).take(5) {
-            let (exact, all) = (ranked(&whole, &question, usize::MAX), usize::MAX);
-            assert_eq!(turns(&ranked_with(&slim, &question, &rows, all)), turns(&exact));
+            let exact = ranked(&whole, &question, true);
+            assert_eq!(turns(&ranked_with(&slim, &question, &rows, true)), turns(&exact));
             read.set(0);
-            let found = ranked_with(&slim, &question, &rows, EXACT_TURNS_MAX);
+            let found = ranked_with(&slim, &question, &rows, false);
             assert_eq!(found[0].turn, exact[0].turn);
             assert!(turns(&found).intersection(&turns(&exact)).count() >= 8);
             assert!(read.get() <= 2 * candidates::SAMPLE_TURNS + candidates::CHOSEN_TO_READ.turns_max());
@@ -453,7 +446,7 @@ mod tests {
     #[test]
     fn the_parts_of_a_score_add_up_to_it() {
         let (shard, _, said) = conversations(usize::MAX);
-        for Ranked { score, scores, confidence, .. } in ranked(&shard, &said[7], EXACT_TURNS_MAX) {
+        for Ranked { score, scores, confidence, .. } in ranked(&shard, &said[7], false) {
             let Scores { lexical, dense, late, answer, session, date, speaker, role, .. } = scores;
             let sum = lexical + dense + late + answer + session + date + speaker + role;
             assert!((sum - score).abs() < 1e-3, "{sum} {score}");

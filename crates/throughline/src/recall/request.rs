@@ -34,6 +34,9 @@ pub struct RecallRequest {
     pub ranking: RankingKind,
     /// What the conversation's structure may add.
     pub priors: Priors,
+    /// Whether every turn of a scope is ranked in full however many there are, so that one can see what the first look at
+    /// a large scope misses. Reads all vectors of a scope whose shard does not hold them.
+    pub exact: bool,
     /// When it is asked: "last week" counts from here. The present moment if not given.
     pub time: Option<Timestamp>,
     /// Where days begin and end for whoever asks; as in the settings if not given.
@@ -54,6 +57,7 @@ impl RecallRequest {
             filters: Filters::default(),
             ranking: RankingKind::default(),
             priors: Priors::default(),
+            exact: false,
             time: None,
             zone: None,
         }

@@ -79,8 +79,12 @@ pub(super) fn timeline(cardinality: Cardinality, claims: &[Said]) -> Vec<Run> {
         let current = |run: &&mut Run| run.state == MemoryState::Active;
         match said.polarity {
             Polarity::Denies => {
-                let meant = |run: &&mut Run| said.value.is_empty() || run.value == said.value;
-                for run in runs.iter_mut().filter(current).filter(meant) {
+                let meant = |run: &&mut Run| match run.state {
+                    MemoryState::Active => said.value.is_empty() || run.value == said.value,
+                    MemoryState::Contested => run.value == said.value,
+                    _ => false,
+                };
+                for run in runs.iter_mut().filter(meant) {
                     if said.explicit && run.gives_way_to(said) {
                         run.end(MemoryState::Retracted, said.valid_from);
                     }
@@ -103,10 +107,13 @@ pub(super) fn timeline(cardinality: Cardinality, claims: &[Said]) -> Vec<Run> {
                 if cardinality == Cardinality::Single
                     && let Some(before) = runs.iter_mut().find(|run| run.state == MemoryState::Active)
                 {
-                    let (loser, winner) =
-                        if before.gives_way_to(said) { (before, said.id) } else { (&mut new, before.id) };
-                    loser.end(MemoryState::Superseded, said.valid_from);
-                    loser.superseded_by = Some(winner);
+                    if before.gives_way_to(said) {
+                        before.end(MemoryState::Superseded, said.valid_from);
+                        before.superseded_by = Some(said.id);
+                    } else {
+                        new.state = MemoryState::Contested;
+                        new.superseded_by = Some(before.id);
+                    }
                 }
                 runs.push(new);
             }

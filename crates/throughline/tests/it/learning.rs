@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use throughline::learn::{Batch, ExtractError, Extraction, Extractor, LocalExtractor, Proposal, Usage};
+use throughline::learn::{
+    Batch, ExtractError, Extraction, Extractor, LocalExtractor, Proposal, UsageByStage,
+};
 use throughline::memory::{
     ContextRequest, LearnSettings, Learned, Learner, MemoriesRequest, Observation, Outcome, TurnToObserve,
 };
@@ -30,12 +32,12 @@ impl Extractor for Scripted {
     fn extract(&self, _: &Batch<'_>) -> Result<Extraction, ExtractError> {
         let mut answers = self.0.lock().unwrap();
         let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() };
-        answer.map(|proposals| Extraction { proposals, usage: Usage { calls: 1, ..Usage::default() } })
+        answer.map(|proposals| Extraction { proposals, usage: UsageByStage::default() })
     }
 }
 
 fn failing() -> ExtractError {
-    ExtractError::Provider { error: LlmError::Failed("503".into()), usage: Usage::default() }
+    ExtractError::Provider { error: LlmError::Failed("503".into()), usage: UsageByStage::default() }
 }
 
 fn local() -> Learner {
@@ -157,7 +159,7 @@ fn a_failing_provider_is_tried_again_and_in_the_end_the_local_extractor_learns()
 fn a_dead_job_that_is_replayed_asks_the_model_again_and_adds_nothing_twice() {
     let (world, ana) = (World::new(), scope("ana"));
     world.tell(&ana, "s", &["I live in Paris.", "I work as a nurse in Lille, I have for years."]);
-    let unusable = ExtractError::Unusable { reason: "no JSON".into(), usage: Usage::default() };
+    let unusable = ExtractError::Unusable { reason: "no JSON".into(), usage: UsageByStage::default() };
     let again = vec![proposal(1, "I live in Paris.", "home", "Paris")];
     let learner = Scripted::learner(vec![Err(unusable), Ok(again)]);
     let outcome = learn(&world, &learner, &ana).pop().unwrap().outcome;

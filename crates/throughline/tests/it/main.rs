@@ -13,3 +13,4 @@ mod profile;
 mod recall;
 mod summaries;
 mod support;
+mod usage;

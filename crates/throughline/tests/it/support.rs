@@ -1,6 +1,7 @@
 //! A memory in a directory of its own, a clock that is set by hand, and a model small enough to read.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,12 +33,7 @@ impl World {
     }
 
     fn in_directory(directory: TempDir, now_ms: Arc<AtomicI64>, settings: Settings) -> Self {
-        let store = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();
-        let clock = {
-            let now_ms = now_ms.clone();
-            move || Timestamp::from_millisecond(now_ms.load(Ordering::Relaxed)).unwrap()
-        };
-        let memory = Memory::open(Arc::new(store), Arc::new(clock), settings).unwrap();
+        let memory = open(directory.path(), &now_ms, settings);
         Self { memory, now_ms, directory }
     }
 
@@ -46,6 +42,11 @@ impl World {
         let Self { memory, now_ms, directory } = self;
         drop(memory);
         Self::in_directory(directory, now_ms, Settings::default())
+    }
+
+    /// As another process has it: a store and a memory of its own, over the same directory and by the same clock.
+    pub(crate) fn beside(&self) -> Memory {
+        open(self.directory.path(), &self.now_ms, Settings::default())
     }
 
     pub(crate) fn wait(&self, duration: Duration) {
@@ -102,6 +103,13 @@ impl World {
         let page = throughline::ports::TurnsPage { session: None, after: 0, limit: 10_000 };
         self.memory.store().turns_page(scope, &page).unwrap().len()
     }
+}
+
+fn open(directory: &Path, now_ms: &Arc<AtomicI64>, settings: Settings) -> Memory {
+    let store = SqliteStore::open(directory, SqliteOptions::default()).unwrap();
+    let now_ms = now_ms.clone();
+    let clock = move || Timestamp::from_millisecond(now_ms.load(Ordering::Relaxed)).unwrap();
+    Memory::open(Arc::new(store), Arc::new(clock), settings).unwrap()
 }
 
 pub(crate) fn scope(user: &str) -> Scope {

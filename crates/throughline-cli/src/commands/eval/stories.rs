@@ -139,7 +139,7 @@ impl Player {
         let state = match memory.state {
             MemoryState::Active if memory.holds_at(self.memory.now()) => HeldState::Current,
             MemoryState::Active => HeldState::ToCome,
-            MemoryState::Quarantined => HeldState::Apart,
+            MemoryState::Quarantined | MemoryState::Contested => HeldState::Apart,
             MemoryState::Superseded | MemoryState::Retracted | MemoryState::Expired => HeldState::Past,
         };
         let slot = memory.slot.as_ref().map(ToString::to_string);

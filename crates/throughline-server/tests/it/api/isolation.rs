@@ -89,6 +89,9 @@ fn requests_of(method: &str, path: &str, Kept { receipt, memory, job }: &Kept) -
         ("post", "/api/v1/learn") => at("/learn", who(json!({ "wait": true }))),
         ("get", "/api/v1/jobs") => at("/jobs", Value::Null),
         ("post", "/api/v1/jobs/{id}/replay") => at(&format!("/jobs/{job}/replay"), json!({})),
+        ("get", "/api/v1/usage") => {
+            vec![("/usage".into(), Value::Null), ("/usage?user=ana&since=2000-01-01".into(), Value::Null)]
+        }
         ("delete", "/api/v1/users/{id}") => at("/users/ana", Value::Null),
         _ => panic!("{method} {path} has no request here: this walk must cover every route"),
     }

@@ -12,4 +12,5 @@ mod recalls;
 mod server;
 mod summaries;
 mod turns;
+mod usage;
 mod world;

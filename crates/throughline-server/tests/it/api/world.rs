@@ -63,17 +63,22 @@ impl World {
     }
 
     pub(crate) async fn over(options: SqliteOptions, config: ServerConfig) -> Self {
-        Self::start(options, None, config).await
+        Self::start(options, Learner::new(None, LearnSettings::default(), None), config).await
     }
 
     /// Open, without a worker in the background, and with a learning model.
     pub(crate) async fn asking(model: Arc<dyn Extractor>, request_ms_max: u64) -> Self {
-        let config =
-            ServerConfig { auth: AuthMode::Open, learning: false, request_ms_max, ..ServerConfig::default() };
-        Self::start(SqliteOptions::default(), Some(model), config).await
+        Self::learning(Learner::new(Some(model), LearnSettings::default(), None), request_ms_max).await
     }
 
-    async fn start(options: SqliteOptions, model: Option<Arc<dyn Extractor>>, config: ServerConfig) -> Self {
+    /// Open, without a worker in the background, and with this learner.
+    pub(crate) async fn learning(learner: Learner, request_ms_max: u64) -> Self {
+        let config =
+            ServerConfig { auth: AuthMode::Open, learning: false, request_ms_max, ..ServerConfig::default() };
+        Self::start(SqliteOptions::default(), learner, config).await
+    }
+
+    async fn start(options: SqliteOptions, learner: Learner, config: ServerConfig) -> Self {
         // Only the first of a process takes effect.
         drop(rustls::crypto::ring::default_provider().install_default());
         let directory = tempfile::tempdir().unwrap();
@@ -82,7 +87,6 @@ impl World {
             Arc::new(Memory::open(Arc::new(store), Arc::new(Timestamp::now), Settings::default()).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let learner = Learner::new(model, LearnSettings::default(), None);
         let app = App::with_learner(Arc::clone(&memory), learner, config);
         let model = app.model_status();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -221,7 +221,17 @@ const ENGLISH: Written = Written {
     ],
     commits: &[
         "i have [now|just|already|also] scheduled|booked|opened|ordered|reserved|set|created|sent|cancelled|canceled|noted|saved|added|filed|registered|moved|arranged|submitted|reported",
-        "i will|would remind|follow|send|book|schedule|call|contact|order|keep|always|never|avoid|stop|use|check|notify|let .. [you]",
+        // What it does for the user or how it answers from now on; not what it feels: "I'll never forget it".
+        "i will [now|also|always|gladly|certainly|definitely] remind|book|reserve|schedule|reschedule|notify|email|order|cancel|register",
+        "i will [now|also] follow up",
+        "i will [now|also] send|call|contact|inform you|them|him|her|the|your|an|a",
+        "i will [also] check in|back|on|with",
+        "i will let you|them know when|as|once|if|about",
+        "i will [always|only|now] keep my|all|the|your|every answers|answer|replies|responses|examples|explanations|calendar|list|notes|budget",
+        "i will [always|only|now] keep this|that|it in mind",
+        "i will [always|only|never|not|now|also] [again] use|answer|reply|respond|write|suggest|recommend|mention|include|propose|assume|address .. from|in|for|you|your|again|all|every|until|any|anymore",
+        "i will [now] stop|avoid suggesting|using|recommending|mentioning|asking|proposing|sending",
+        "i will [always|only] call|address you",
         "as agreed|discussed|decided",
         "we [have] agreed|decided|settled|chose",
         "we are going with",

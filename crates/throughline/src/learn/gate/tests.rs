@@ -49,6 +49,39 @@ fn what_is_played_wished_or_joked_is_dropped() {
 }
 
 #[test]
+fn what_the_model_does_is_told_from_what_it_feels() {
+    for promise in [
+        "I'll remind you about the dentist on Monday.",
+        "I will always answer in metric units from now on.",
+        "I'll never suggest that courier again.",
+        "I'll let you know when the parcel ships.",
+        "I'll follow up with the landlord.",
+        "I will use Tokio in all examples.",
+        "I'll stop recommending hotels.",
+        "I have ordered the blue one.",
+    ] {
+        check_of(Role::Assistant, promise, &[promise]);
+    }
+    for pleasantry in [
+        "I'll never forget the day you told me!",
+        "I'll always be there for you.",
+        "I'll always remember our talk.",
+        "I'll definitely keep on going!",
+        "I'll keep my fingers crossed.",
+        "Okay, I'll try my best.",
+        "I'll let it go, then.",
+        "I would use a HashMap here.",
+        "I'll check it out!",
+        "I'll stop by soon.",
+        "I will follow your story.",
+        "I'd call it a success.",
+        "I'll watch your show!",
+    ] {
+        check_of(Role::Assistant, pleasantry, &[]);
+    }
+}
+
+#[test]
 fn what_others_wrote_is_dropped() {
     check("> I live in Rome\nThanks!", &[]);
     check("My boss said \"I love long meetings every day\".", &[]);

@@ -20,9 +20,10 @@ mod when;
 
 use std::time::Duration;
 
+use crate::model::{TokenPrice, Usage, UsageByStage, UsageStage};
 use crate::ports::{Llm, LlmRequest};
 
-use super::proposal::{Batch, ExtractError, Extraction, Extractor, Proposal, Usage};
+use super::proposal::{Batch, ExtractError, Extraction, Extractor, Proposal};
 use parse::Item;
 use prompt::Prompt;
 
@@ -35,12 +36,19 @@ pub struct LlmSettings {
     pub answer_tokens_max: u32,
     /// The most time one answer may take, retries included.
     pub deadline: Duration,
+    /// What its tokens cost; nothing, if nobody says.
+    pub price: TokenPrice,
 }
 
 /// Fits local models with a context of 8,192 tokens.
 impl Default for LlmSettings {
     fn default() -> Self {
-        Self { prompt_tokens_max: 5_000, answer_tokens_max: 2_048, deadline: Duration::from_mins(2) }
+        Self {
+            prompt_tokens_max: 5_000,
+            answer_tokens_max: 2_048,
+            deadline: Duration::from_mins(2),
+            price: TokenPrice::default(),
+        }
     }
 }
 
@@ -58,8 +66,8 @@ impl<L: Llm> LlmExtractor<L> {
     }
 
     /// The facts of an answer to a prompt. One that cannot be read is asked for once more.
-    fn ask(&self, prompt: &Prompt, usage: &mut Usage) -> Result<Vec<Item>, ExtractError> {
-        let reason = match self.attempt(&prompt.user, usage)? {
+    fn ask(&self, prompt: &Prompt, usage: &mut UsageByStage) -> Result<Vec<Item>, ExtractError> {
+        let reason = match self.attempt(UsageStage::Extract, &prompt.user, usage)? {
             Ok(items) => return Ok(items),
             Err(reason) => reason,
         };
@@ -68,15 +76,16 @@ impl<L: Llm> LlmExtractor<L> {
              {{\"facts\": […]}} and nothing else.",
             prompt.user
         );
-        self.attempt(&again, usage)?
+        self.attempt(UsageStage::Repair, &again, usage)?
             .map_err(|reason| ExtractError::Unusable { reason: reason.to_owned(), usage: *usage })
     }
 
     /// One call: what it failed with, else the facts or why there are none to be read.
     fn attempt(
         &self,
+        stage: UsageStage,
         user: &str,
-        usage: &mut Usage,
+        usage: &mut UsageByStage,
     ) -> Result<Result<Vec<Item>, &'static str>, ExtractError> {
         let request = LlmRequest {
             system: &prompt::SYSTEM,
@@ -87,9 +96,12 @@ impl<L: Llm> LlmExtractor<L> {
         };
         let answer =
             self.llm.ask(&request).map_err(|error| ExtractError::Provider { error, usage: *usage })?;
-        usage.calls += 1;
-        usage.prompt_tokens += answer.prompt_tokens;
-        usage.answer_tokens += answer.answer_tokens;
+        *usage.stage_mut(stage) += Usage {
+            calls: 1,
+            prompt_tokens: answer.prompt_tokens,
+            answer_tokens: answer.answer_tokens,
+            cost_nanos: self.settings.price.cost_nanos(answer.prompt_tokens, answer.answer_tokens),
+        };
         Ok(parse::parse(&answer.text))
     }
 }
@@ -100,7 +112,7 @@ impl<L: Llm> Extractor for LlmExtractor<L> {
     }
 
     fn extract(&self, batch: &Batch<'_>) -> Result<Extraction, ExtractError> {
-        let mut usage = Usage::default();
+        let mut usage = UsageByStage::default();
         let mut proposals: Vec<Proposal> = Vec::new();
         for prompt in prompt::prompts(batch, self.settings.prompt_tokens_max) {
             let items = self.ask(&prompt, &mut usage)?;

@@ -33,6 +33,11 @@ impl Llm for Listed {
     }
 }
 
+/// What each of its answers costs, at [`PRICE`].
+const CALL: Usage = Usage { calls: 1, prompt_tokens: 100, answer_tokens: 10, cost_nanos: 80 };
+
+const PRICE: TokenPrice = TokenPrice { prompt_nanos_a_million: 500_000, answer_nanos_a_million: 3_000_000 };
+
 fn time() -> Timestamp {
     "2024-05-15T10:00:00Z".parse().unwrap()
 }
@@ -72,7 +77,7 @@ struct Asked {
 fn ask(turns: &[BatchTurn], known: &[MemoryRecord], answers: &[Result<&str, LlmError>]) -> Asked {
     let answers = answers.iter().cloned().map(|answer| answer.map(str::to_owned)).collect();
     let llm = Listed { answers: Mutex::new(answers), asked: Mutex::default() };
-    let extractor = LlmExtractor::new(llm, LlmSettings::default());
+    let extractor = LlmExtractor::new(llm, LlmSettings { price: PRICE, ..LlmSettings::default() });
     let result = extractor.extract(&Batch { turns, known, zone: &TimeZone::UTC });
     Asked { result, prompts: extractor.llm.asked.into_inner().unwrap() }
 }
@@ -105,7 +110,7 @@ fn what_may_be_learned_from_has_a_number_and_what_is_known_stands_before_it() {
     );
     let extraction = asked.result.unwrap();
     assert_eq!(extraction.proposals, []);
-    assert_eq!(extraction.usage, Usage { calls: 1, prompt_tokens: 100, answer_tokens: 10 });
+    assert_eq!(extraction.usage, UsageByStage { extract: CALL, ..UsageByStage::default() });
 }
 
 #[test]
@@ -190,7 +195,7 @@ fn an_answer_that_cannot_be_read_is_asked_for_once_more_with_the_reason() {
     let asked = ask(&turns, &[], &[Ok("Sure, gladly!"), Ok(r#"[{"turn":1,"quote":"I like tea"}]"#)]);
     let extraction = asked.result.unwrap();
     assert_eq!(extraction.proposals.len(), 1);
-    assert_eq!(extraction.usage, Usage { calls: 2, prompt_tokens: 200, answer_tokens: 20 });
+    assert_eq!(extraction.usage, UsageByStage { extract: CALL, repair: CALL });
     assert!(asked.prompts[1].starts_with(&asked.prompts[0]));
     assert!(asked.prompts[1].contains("could not be used: there is no JSON in it"), "{}", asked.prompts[1]);
 }
@@ -199,7 +204,7 @@ fn an_answer_that_cannot_be_read_is_asked_for_once_more_with_the_reason() {
 fn two_answers_that_cannot_be_read_are_an_error_without_their_words() {
     let asked =
         ask(&[turn(1, Role::User, "I like tea")], &[], &[Ok("secret words"), Ok("more secret words")]);
-    let usage = Usage { calls: 2, prompt_tokens: 200, answer_tokens: 20 };
+    let usage = UsageByStage { extract: CALL, repair: CALL };
     assert_eq!(
         asked.result,
         Err(ExtractError::Unusable { reason: "there is no JSON in it".to_owned(), usage })
@@ -210,7 +215,7 @@ fn two_answers_that_cannot_be_read_are_an_error_without_their_words() {
 fn a_provider_that_fails_is_an_error_of_its_own() {
     let failure = LlmError::Failed("down".into());
     let asked = ask(&[turn(1, Role::User, "I like tea")], &[], &[Err(failure.clone())]);
-    assert_eq!(asked.result, Err(ExtractError::Provider { error: failure, usage: Usage::default() }));
+    assert_eq!(asked.result, Err(ExtractError::Provider { error: failure, usage: UsageByStage::default() }));
 }
 
 #[test]

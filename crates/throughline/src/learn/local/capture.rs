@@ -63,6 +63,8 @@ impl Capture for Reader<'_> {
             "topic" => one(first.token == Token::Word && !self.is_vague(first)),
             "thing" | "things" | "tools" => self.things(class, words, at, last),
             "aim" => self.aim(words, at),
+            // "Let's go for it" settles nothing that can be told later.
+            "phrase" if self.is_vague(first) && is_end(words, at + 1) => Vec::new(),
             "phrase" => phrases(words, at, last),
             "failing" => {
                 let end = *phrases(words, at, true).first().unwrap_or(&at);

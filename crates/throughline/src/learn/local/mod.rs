@@ -16,9 +16,11 @@ mod tests;
 mod validity;
 mod value;
 
+use jiff::tz::TimeZone;
+
 use super::proposal::{Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal};
 use super::sentences::sentences;
-use crate::model::{MemoryKind, Polarity, Role};
+use crate::model::{MemoryKind, Polarity, Role, Timestamp};
 
 /// Most proposals of one turn: who says more in one message pastes a list.
 pub const LOCAL_PROPOSALS_MAX: usize = 32;
@@ -50,6 +52,12 @@ impl Extractor for LocalExtractor {
         }
         Ok(extraction)
     }
+}
+
+/// Until when a statement is so by its own words, in the first language that reads an end in it.
+pub(super) fn end_of(statement: &str, said: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    let end = |language| validity::of(statement, rule::When::Bounded, false, language, said, zone).to;
+    tables::LANGUAGES.iter().find_map(end)
 }
 
 fn said_by_user(turn: &BatchTurn, batch: &Batch<'_>, earlier: &[Proposal]) -> Vec<Proposal> {

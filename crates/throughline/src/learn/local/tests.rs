@@ -56,6 +56,13 @@ fn check_all(texts: &[&str], expected: &[&str]) {
 }
 
 #[test]
+fn what_points_at_the_talk_settles_nothing() {
+    check("Let's go for it!", &[]);
+    check("We decided on that.", &[]);
+    check("Let's go for it with Postgres.", &["decision=Let's go for it with Postgres."]);
+}
+
+#[test]
 fn a_value_is_cut_where_it_ends() {
     check("I live in Lyon with my wife.", &["user.home=Lyon"]);
     check("I live in New York City, near the river.", &["user.home=New York City"]);

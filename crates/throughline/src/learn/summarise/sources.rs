@@ -49,6 +49,7 @@ impl<'a> Known<'a> {
         let true_now: HashSet<Vec<TermHash>> = live.iter().map(|memory| wording(&memory.value)).collect();
         let over_values = over
             .iter()
+            .filter(|memory| memory.state != MemoryState::Contested)
             .filter(|memory| memory.slot.is_some() && is_distinctive(&memory.value))
             .map(|memory| wording(&memory.value))
             .filter(|value| !true_now.contains(value))

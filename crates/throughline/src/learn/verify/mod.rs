@@ -2,10 +2,12 @@
 //!
 //! Whoever proposes, a model or a table of patterns, is believed nothing. The quote must stand in its turn, in a part that the
 //! gate let through ([`quote`]); who said it decides on whose word it rests; what the value says must stand in those words
-//! ([`support`]), and whether it is so or not ([`stance`]); what reads like an instruction to the model is kept apart ([`instructions`]); what was forgotten stays so.
+//! ([`support`]), whether it is so or not ([`stance`]), and in which manner ([`meant`]); what reads like an instruction to the
+//! model is kept apart ([`instructions`]); what was forgotten stays so.
 //! Pure: the same proposals of the same turns give the same claims, with the same names.
 
 mod instructions;
+mod meant;
 mod quote;
 mod stance;
 mod support;
@@ -83,6 +85,8 @@ fn claim(
     if !is_so || is_somebody_elses(proposal, read) {
         return Err(Refusal::Unsupported);
     }
+    let meant = meant::as_meant(batch, turn, &quote, proposal, read)?;
+    let proposal = &*meant;
     // A text that says more than was said gives way to the words themselves.
     let text = if support::says_no_more(batch, turn, &proposal.text) { &proposal.text } else { quoted };
     let says = [proposal.value.as_str(), text, quoted];

@@ -6,8 +6,10 @@ use proptest::test_runner::{Config, TestRunner};
 
 use super::learning::{self, Learning};
 use super::support::{at, draft, receipt, rows, scope, session};
-use super::{ModelStore, WithStore};
-use crate::model::{AgentId, ChainHash, Generation, Profile, Revision, Role, Scope, SessionId, TurnId};
+use super::{ModelStore, WithStore, usage};
+use crate::model::{
+    AgentId, ChainHash, Generation, Profile, Revision, Role, Scope, SessionId, TurnId, UsageStage,
+};
 use crate::ports::{
     Append, EmbeddedRow, EmbeddingModel, Idempotency, KnownTurn, ModelNumber, Parent, ReadStore, Store,
     StoreError, TurnsPage, UnembeddedRow,
@@ -83,6 +85,12 @@ enum Operation {
         name: u8,
     },
     Learn(Learning),
+    Spend {
+        scope: usize,
+        day: i8,
+        stage: usize,
+        calls: u64,
+    },
     Erase {
         scope: usize,
     },
@@ -139,6 +147,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (0..4_usize).prop_map(|scope| Operation::Receipt { scope }),
         16 => learning::learning().prop_map(Operation::Learn),
         5 => (change, 0..3_u8).prop_map(|(change, name)| Operation::Model { change, name }),
+        3 => (0..4_usize, 1..4_i8, 0..UsageStage::ALL.len(), 1..9_u64)
+            .prop_map(|(scope, day, stage, calls)| Operation::Spend { scope, day, stage, calls }),
         1 => (0..4_usize).prop_map(|scope| Operation::Erase { scope }),
     ]
 }
@@ -229,6 +239,10 @@ fn perform(to: &dyn Store, model: &ModelStore, number: usize, operation: &Operat
             }
         }
         Operation::Learn(learning) => learning::perform(to, model, now, learning),
+        Operation::Spend { scope, day, stage, calls } => {
+            let (user, stage) = (&scopes()[*scope].user, UsageStage::ALL[*stage]);
+            format!("{:?}", to.add_usage(user, usage::day(*day), stage, usage::usage(*calls)))
+        }
         Operation::Erase { scope } => format!("{:?}", to.erase_user(&scopes()[*scope].user)),
     }
 }
@@ -273,6 +287,9 @@ fn same_reads(store: &dyn Store, model: &ModelStore) {
     same(store, model, |s| s.outbox_count());
     same(store, model, |s| s.embedding_models());
     for scope in scopes() {
+        let days = || usage::day(1)..=usage::day(3);
+        same(store, model, |s| s.user_usage(&scope.user, days()));
+        same(store, model, |s| s.tenant_usage(scope.tenant(), days()));
         same(store, model, |s| s.identity(scope.tenant(), scope.agent.as_ref(), None));
         for number in 0..OPERATIONS_MAX {
             same(store, model, |s| s.receipt(scope.tenant(), receipt(number as u128, "q").id));

@@ -4,6 +4,7 @@
 mod jobs;
 mod ledger;
 mod state;
+mod usage;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -372,6 +373,7 @@ impl WriteStore for ModelStore {
                 erased.claims += claims.count() as u64;
             }
             erased.jobs = state.jobs.erase(user);
+            erased.usages = state.usages.erase(user);
             state.scopes.retain(|scope| scope.scope.user != *user);
             Ok(erased)
         })

@@ -1,7 +1,7 @@
 //! The behaviours of profiles, identities and receipts. They panic where the store differs.
 
 use super::WithStore;
-use super::support::{append, at, receipt, scope, tenant};
+use super::support::{append, at, dialogue, receipt, scope, tenant};
 use crate::model::{AgentId, Profile};
 use crate::ports::{Append, Parent, StoreError};
 

@@ -1,7 +1,7 @@
 //! The behaviours of search rows. They panic where the store differs.
 
 use super::WithStore;
-use super::support::{append, draft, rows, scope};
+use super::support::{append, dialogue, draft, rows, scope};
 use crate::model::Role;
 use crate::ports::{Append, EmbeddedRow, FIRST_MODEL, Parent, SearchRow};
 

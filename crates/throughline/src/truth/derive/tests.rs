@@ -86,7 +86,7 @@ fn is(value: &str, state: MemoryState, until: Option<i64>) -> (String, MemorySta
     (value.into(), state, until)
 }
 
-use MemoryState::{Active, Expired, Quarantined, Retracted, Superseded};
+use MemoryState::{Active, Contested, Expired, Quarantined, Retracted, Superseded};
 
 #[test]
 fn who_moves_lives_in_the_new_place_and_the_old_one_is_history() {
@@ -141,8 +141,21 @@ fn a_vague_or_weaker_word_never_ends_an_explicit_one() {
     let assistant = line(3, 31, "home", "Nice").by(Authority::Assistant);
     let entries = told([line(1, 1, "home", "Paris"), vague, assistant]);
     let found = states(&entries);
-    assert_eq!(found[0], is("Paris", Active, None));
-    assert!(found[1..].iter().all(|(_, state, _)| *state == Superseded), "{found:?}");
+    assert_eq!(
+        found,
+        [is("Paris", Active, None), is("Lyon", Contested, None), is("Nice", Contested, None)],
+        "they never held, and nothing ended them"
+    );
+}
+
+#[test]
+fn what_was_contested_begins_when_it_is_said_outright_and_goes_when_it_is_denied() {
+    let vague = line(2, 30, "home", "Lyon").vague();
+    let told = told([line(1, 1, "home", "Paris"), vague.clone(), line(3, 50, "home", "Lyon")]);
+    let expected = [is("Paris", Superseded, Some(50)), is("Lyon", Contested, None), is("Lyon", Active, None)];
+    assert_eq!(states(&told), expected);
+    let denied = self::told([line(1, 1, "home", "Paris"), vague, line(3, 50, "home", "Lyon").denied()]);
+    assert_eq!(states(&denied), [is("Paris", Active, None), is("Lyon", Retracted, Some(50))]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::ports::{
 };
 
 use super::jobs::Jobs;
+use super::usage::Usages;
 
 #[derive(Clone, Default)]
 pub(super) struct State {
@@ -21,6 +22,7 @@ pub(super) struct State {
     pub(super) last_model: ModelNumber,
     pub(super) keys: Vec<ApiKey>,
     pub(super) jobs: Jobs,
+    pub(super) usages: Usages,
 }
 
 #[derive(Clone)]

@@ -1,0 +1,34 @@
+//! The scripts, each known to servers by its hash.
+
+use std::sync::LazyLock;
+
+/// A script and its hash.
+pub(crate) struct Script {
+    pub(crate) text: &'static str,
+    hash: LazyLock<String>,
+}
+
+impl Script {
+    pub(crate) fn hash(&self) -> &str {
+        &self.hash
+    }
+}
+
+macro_rules! scripts {
+    ($($name:ident = $file:literal;)+) => {
+        $(pub(crate) static $name: Script = {
+            const TEXT: &str = include_str!($file);
+            Script { text: TEXT, hash: LazyLock::new(|| redis::Script::new(TEXT).get_hash().to_owned()) }
+        };)+
+    };
+}
+
+scripts! {
+    READ = "lua/read.lua";
+    COMMIT = "lua/commit.lua";
+    JOURNAL = "lua/journal.lua";
+    ROWS = "lua/rows.lua";
+    LOCATE = "lua/locate.lua";
+    LIST = "lua/list.lua";
+    JOBS = "lua/jobs.lua";
+}

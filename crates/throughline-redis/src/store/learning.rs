@@ -1,0 +1,62 @@
+//! The ledger's and the jobs' methods, handed to the modules that know them.
+
+use throughline::model::{Entry, MemoryId, Scope, TenantId, Timestamp, Tombstone};
+use throughline::ports::{
+    ClaimedJob, Forget, Forgotten, Job, JobClaim, JobNumber, JobStore, LedgerAppend, LedgerStore, StoreError,
+};
+
+use super::RedisStore;
+
+impl LedgerStore for RedisStore {
+    fn ledger(&self, scope: &Scope, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        Ok(self.ledger(scope, after, limit)?)
+    }
+
+    fn ledger_end(&self, scope: &Scope) -> Result<u64, StoreError> {
+        Ok(self.ledger_end(scope)?)
+    }
+
+    fn memory_scope(&self, tenant: &TenantId, id: MemoryId) -> Result<Option<Scope>, StoreError> {
+        Ok(self.memory_scope(tenant, id)?)
+    }
+
+    fn append_ledger(&self, scope: &Scope, append: LedgerAppend) -> Result<u64, StoreError> {
+        Ok(self.append_ledger(scope, &append)?)
+    }
+
+    fn tombstones(&self, scope: &Scope) -> Result<Vec<Tombstone>, StoreError> {
+        Ok(self.tombstones(scope)?)
+    }
+
+    fn forget(&self, scope: &Scope, forget: Forget) -> Result<Forgotten, StoreError> {
+        Ok(self.forget(scope, &forget)?)
+    }
+
+    fn lift_tombstone(&self, scope: &Scope, hash: [u8; 16]) -> Result<bool, StoreError> {
+        Ok(self.lift_tombstone(scope, hash)?)
+    }
+}
+
+impl JobStore for RedisStore {
+    fn claim_job(&self, claim: &JobClaim) -> Result<Option<ClaimedJob>, StoreError> {
+        Ok(self.claim_job(claim)?)
+    }
+
+    fn put_back_job(
+        &self,
+        number: JobNumber,
+        token: u64,
+        failure: &str,
+        due: Timestamp,
+    ) -> Result<(), StoreError> {
+        Ok(self.put_back_job(number, token, failure, due)?)
+    }
+
+    fn jobs(&self, tenant: &TenantId, after: JobNumber, limit: usize) -> Result<Vec<Job>, StoreError> {
+        Ok(self.jobs(tenant, after, limit)?)
+    }
+
+    fn replay_job(&self, tenant: &TenantId, number: JobNumber, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.replay_job(tenant, number, now)?)
+    }
+}

@@ -1,0 +1,109 @@
+//! What belongs to a tenant and none of its users: versions of identities, and the JSON Schema of own profile slots.
+
+use redis::Value;
+use throughline::model::{AgentId, Identity, IdentityVersion, TenantId, Timestamp};
+use throughline::ports::StoreError;
+
+use crate::bytes::{Packed, Unpacked};
+use crate::client::Call;
+use crate::commit::{Attempt, Changes, View};
+use crate::error::Fault;
+use crate::journal::time;
+use crate::keys::escaped;
+use crate::reply;
+use crate::store::RedisStore;
+
+const SCHEMA: &str = "schema";
+
+/// The field of an identity's newest version; older ones stand under their numbers.
+fn newest_field(agent: Option<&AgentId>) -> String {
+    format!("identity:{}", agent.map(|agent| escaped(agent.as_str())).unwrap_or_default())
+}
+
+fn version_field(agent: Option<&AgentId>, version: IdentityVersion) -> String {
+    format!("{}:{version}", newest_field(agent))
+}
+
+fn pack(identity: &Identity) -> Vec<u8> {
+    let Identity { version, text, created } = identity;
+    Packed::default().u32(*version).i64(created.as_millisecond()).bytes(text.as_bytes()).0
+}
+
+fn read(record: &[u8]) -> Result<Identity, Fault> {
+    let mut read = Unpacked::new("an identity", record);
+    let (version, created) = (read.u32()?, time(read.i64()?)?);
+    let text = String::from_utf8(read.rest().to_vec());
+    let text = text.map_err(|_| Fault::Damaged("an identity is no text".into()))?;
+    Ok(Identity { version, text, created })
+}
+
+impl RedisStore {
+    pub(crate) fn identity(
+        &self,
+        tenant: &TenantId,
+        agent: Option<&AgentId>,
+        version: Option<IdentityVersion>,
+    ) -> Result<Option<Identity>, Fault> {
+        let names = [version_field(agent, version.unwrap_or(0)), newest_field(agent)];
+        for record in self.fields(&self.keys.tenant(tenant), &names)?.into_iter().flatten() {
+            let found = read(&record)?;
+            if version.is_none_or(|version| found.version == version) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn put_identity(
+        &self,
+        tenant: &TenantId,
+        agent: Option<&AgentId>,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<Identity, Fault> {
+        let key = self.keys.tenant(tenant);
+        let newest = newest_field(agent);
+        self.client.write_unit(&self.turnstile, &key, || {
+            let view = View::default().ask("HMGET", &key, &[b"v", newest.as_bytes()]);
+            let [answer] = reply::answers(self.client.read(view.call())?)?;
+            let [unit, known] = reply::answers(answer)?;
+            let unit = if unit == Value::Nil { None } else { Some(reply::number(unit)?) };
+            let known = reply::bytes(known)?.map(|record| read(&record)).transpose()?;
+            let mut changes = Changes::of(&key);
+            let identity = match known {
+                Some(known) if known.text == text => known,
+                known => {
+                    let last = known.as_ref().map_or(0, |known| known.version);
+                    let version = last.checked_add(1).ok_or_else(|| {
+                        StoreError::Full(format!("an identity cannot have more than {last} versions"))
+                    })?;
+                    if let Some(known) = known {
+                        changes.set(&key, version_field(agent, last), pack(&known));
+                    }
+                    let created = time(now.as_millisecond())?;
+                    let identity = Identity { version, text: text.to_owned(), created };
+                    changes.set(&key, newest.as_str(), pack(&identity));
+                    identity
+                }
+            };
+            Ok(match self.client.commit(unit, changes)? {
+                Attempt::Done(()) => Attempt::Done(identity),
+                Attempt::Again => Attempt::Again,
+            })
+        })
+    }
+
+    pub(crate) fn slot_schema(&self, tenant: &TenantId) -> Result<Option<String>, Fault> {
+        let key = self.keys.tenant(tenant);
+        reply::text(self.client.read(Call::plain("HGET", &key, &[SCHEMA.as_bytes()]))?)
+    }
+
+    pub(crate) fn put_slot_schema(&self, tenant: &TenantId, schema: Option<&str>) -> Result<(), Fault> {
+        let key = self.keys.tenant(tenant);
+        let call = match schema {
+            Some(schema) => Call::plain("HSET", &key, &[SCHEMA.as_bytes(), schema.as_bytes()]),
+            None => Call::plain("HDEL", &key, &[SCHEMA.as_bytes()]),
+        };
+        self.client.write(call).map(|_| ())
+    }
+}

@@ -1,0 +1,16 @@
+//! The store against real servers. `cargo xtask test` installs and starts them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests: a panic is the report, output is shown on failure"
+)]
+
+mod answers;
+mod conformance;
+mod durability;
+mod failover;
+mod load;
+mod migration;
+mod servers;
+mod support;
