@@ -1,7 +1,7 @@
 //! The behaviours of the ledger, one function each.
 
 use super::WithStore;
-use super::behaviours::{at, scope};
+use super::support::{at, scope};
 use crate::model::{
     Act, Author, Authority, Claim, Entry, Evidence, MemoryId, MemoryKind, Polarity, Profile, Scope, SlotKey,
     Timestamp,
