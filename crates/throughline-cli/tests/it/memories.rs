@@ -46,6 +46,8 @@ fn turns_of_a_file_are_learned_from_and_what_holds_is_listed_with_its_reasons() 
     assert!(said.starts_with("2 jobs, 3 claims accepted"), "{said}");
     assert_eq!(program.json(&["jobs"])["jobs"], Value::Array(vec![]));
     assert_eq!(program.json(&["learn", "--user", "ada"])["jobs"], 0);
+    let said = program.run(&["learn", "--user", "ada"]).ok();
+    assert!(said.contains("Nothing was waiting."), "{said}");
 
     assert_eq!(values(&memories(&program, &[])), ["nurse", "Lisbon"]);
     assert_eq!(values(&memories(&program, &["--state", "superseded"])), ["Graz"]);
