@@ -377,6 +377,7 @@ impl Memory {
             valid_from: valid_from.unwrap_or(now),
             valid_to,
             evidence: None,
+            same_as: Vec::new(),
         })
     }
 }
@@ -421,6 +422,9 @@ fn check_sizes(text: &str, value: Option<&str>) -> Result<(), MemoryError> {
 /// Whether an entry may have to do with a memory.
 fn concerns(entry: &Entry, memory: &MemoryRecord) -> bool {
     let Act::Claimed(claim) = &entry.act else { return true };
+    if memory.entries.contains(&entry.number) {
+        return true;
+    }
     let opposed = || claim.slot.as_ref().and_then(truth::opposite);
     match &memory.slot {
         Some(slot) => claim.slot.as_ref() == Some(slot) || opposed().as_ref() == Some(slot),

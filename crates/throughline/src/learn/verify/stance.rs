@@ -72,8 +72,12 @@ pub(super) fn agrees(turn: &BatchTurn, quoted: &str, proposal: &Proposal, read: 
     proposal.polarity == Polarity::Affirms || turns(quoted)
 }
 
+/// Whether a word denies or tells of a change.
+pub(in crate::learn) fn is_turning(word: &str) -> bool {
+    TURNING.iter().any(|line| line.split(' ').any(|turning| turning == word))
+}
+
 fn turns(quoted: &str) -> bool {
-    let is_turning = |word: &str| TURNING.iter().any(|line| line.split(' ').any(|turning| turning == word));
     words(quoted, 0..quoted.len()).iter().any(|word| is_turning(&word.text))
         || TURNING_WITHIN.iter().any(|turning| quoted.contains(turning))
 }
