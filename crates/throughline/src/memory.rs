@@ -11,6 +11,7 @@ mod fall_back;
 mod forget;
 mod learn;
 mod learner;
+mod lift;
 mod memories;
 mod models;
 mod observe;
