@@ -117,9 +117,10 @@ fn a_user_lifts_what_was_forgotten_by_saying_it_anew_if_the_settings_let_them() 
     let anew = r#"{"user":"ada","session":"june","role":"user","content":"I live in Graz.","time":"2999-06-01T08:00:00Z"}"#;
     for (allowed, expected) in [("false", false), ("true", true)] {
         let program = learned();
-        program.file("throughline.toml", &format!("[learning]\nuser_may_lift = {allowed}\n"));
+        let config = program.file("t.toml", &format!("[learning]\nuser_may_lift = {allowed}\n"));
         program.run(&["memories", "forget", &id_of(&program, "Graz")]).ok();
-        program.run(&["turns", "import", &program.file("anew.jsonl", anew)]).ok();
+        let anew = program.file("anew.jsonl", anew);
+        program.run(&["turns", "import", "--config", &config, &anew]).ok();
         program.run(&["learn", "--user", "ada"]).ok();
         assert_eq!(values(&memories(&program, &["--all"])).contains(&"Graz"), expected, "{allowed}");
     }

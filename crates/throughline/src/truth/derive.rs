@@ -154,7 +154,7 @@ fn against(
     let claim = live.claim;
     let over = claim.valid_to.is_some_and(|end| end <= claim.said);
     let taken_back = orders.get(&claim.id).is_some_and(|orders| orders.retracted.is_some());
-    (claim.polarity == Polarity::Affirms && !over && !taken_back).then(|| Said {
+    (claim.polarity == Polarity::Affirms && !over && !taken_back).then_some(Said {
         claim: at,
         id: claim.id,
         polarity: Polarity::Denies,
