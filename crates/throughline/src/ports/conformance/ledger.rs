@@ -29,6 +29,7 @@ pub(super) fn claim(number: u128, words: &str) -> Act {
         valid_from: at(2),
         valid_to: Some(at(3)),
         evidence: Some(Evidence { turn: 1, quote: words.to_owned() }),
+        same_as: Vec::new(),
     }))
 }
 
