@@ -67,6 +67,8 @@ pub(crate) fn learned(
         valid_from: now(),
         valid_to: None,
         evidence: Some(Evidence { turn: 1, quote: words }),
+        terms: None,
+        replaces: None,
     };
     let draft = |(number, words)| EntryDraft {
         recorded: now(),

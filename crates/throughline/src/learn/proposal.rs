@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::model::{MemoryKind, MemoryRecord, Polarity, Role, SlotKey, Timestamp};
+use crate::model::{MemoryKind, MemoryRecord, OwnSlots, Polarity, Role, SlotKey, Timestamp};
 use crate::ports::LlmError;
 
 /// A turn as an extractor sees it.
@@ -31,6 +31,8 @@ pub struct Batch<'a> {
     pub known: &'a [MemoryRecord],
     /// The user's time zone: "yesterday" is resolved in it.
     pub zone: &'a TimeZone,
+    /// The tenant's own slots: what may be learned into them is proposed as a slot of the subject `profile`.
+    pub slots: &'a OwnSlots,
 }
 
 /// Something an extractor holds to be worth remembering.
@@ -131,10 +133,15 @@ pub enum Refusal {
     NotQuoted,
     /// Its quote stands in what the gate did not let through: recalled text, code, a quotation.
     NotSaid,
-    /// Nobody may learn that from such a turn: a system message, or a tool's answer about the user.
+    /// Nobody may learn that from such a turn: a system message, a tool's answer about the user, or an own slot that whoever
+    /// said it may not write.
     WrongSpeaker,
     /// Text or value is empty, or longer than a memory may be.
     Size,
+    /// It is of an own slot of the profile that the tenant's schema does not know, or that only an operator writes.
+    NoSuchSlot,
+    /// Its value is none that the own slot takes.
+    WrongType,
     /// What it says was forgotten.
     Forgotten,
     /// Its text says what its quote does not: none of the value's words stand in it.
@@ -150,6 +157,8 @@ impl Refusal {
             Self::NotSaid => "not_said",
             Self::WrongSpeaker => "wrong_speaker",
             Self::Size => "size",
+            Self::NoSuchSlot => "no_such_slot",
+            Self::WrongType => "wrong_type",
             Self::Forgotten => "forgotten",
             Self::Unsupported => "unsupported",
         }

@@ -213,6 +213,8 @@ pub struct MemoryRecord {
     pub importance: f32,
     /// Whether it keeps its weight for ever.
     pub pinned: bool,
+    /// Days after which it weighs half, where the tenant's schema says so; else those of its kind.
+    pub half_life_days: Option<f32>,
     /// Since when it is so.
     pub valid_from: Timestamp,
     /// Until when it was or will be so, if that is known.

@@ -18,6 +18,7 @@ mod schema;
 mod tests;
 mod when;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::ports::{Llm, LlmRequest};
@@ -44,6 +45,12 @@ impl Default for LlmSettings {
     }
 }
 
+/// What is the same in all questions about a batch.
+struct Asked {
+    system: String,
+    schema: Cow<'static, serde_json::Value>,
+}
+
 /// An [`Extractor`] that asks a language model.
 #[derive(Debug)]
 pub struct LlmExtractor<L> {
@@ -58,8 +65,8 @@ impl<L: Llm> LlmExtractor<L> {
     }
 
     /// The facts of an answer to a prompt. One that cannot be read is asked for once more.
-    fn ask(&self, prompt: &Prompt, usage: &mut Usage) -> Result<Vec<Item>, ExtractError> {
-        let reason = match self.attempt(&prompt.user, usage)? {
+    fn ask(&self, asked: &Asked, prompt: &Prompt, usage: &mut Usage) -> Result<Vec<Item>, ExtractError> {
+        let reason = match self.attempt(asked, &prompt.user, usage)? {
             Ok(items) => return Ok(items),
             Err(reason) => reason,
         };
@@ -68,20 +75,21 @@ impl<L: Llm> LlmExtractor<L> {
              {{\"facts\": […]}} and nothing else.",
             prompt.user
         );
-        self.attempt(&again, usage)?
+        self.attempt(asked, &again, usage)?
             .map_err(|reason| ExtractError::Unusable { reason: reason.to_owned(), usage: *usage })
     }
 
     /// One call: what it failed with, else the facts or why there are none to be read.
     fn attempt(
         &self,
+        asked: &Asked,
         user: &str,
         usage: &mut Usage,
     ) -> Result<Result<Vec<Item>, &'static str>, ExtractError> {
         let request = LlmRequest {
-            system: &prompt::SYSTEM,
+            system: &asked.system,
             user,
-            schema: &schema::SCHEMA,
+            schema: &asked.schema,
             answer_tokens_max: self.settings.answer_tokens_max,
             deadline: self.settings.deadline,
         };
@@ -102,8 +110,9 @@ impl<L: Llm> Extractor for LlmExtractor<L> {
     fn extract(&self, batch: &Batch<'_>) -> Result<Extraction, ExtractError> {
         let mut usage = Usage::default();
         let mut proposals: Vec<Proposal> = Vec::new();
-        for prompt in prompt::prompts(batch, self.settings.prompt_tokens_max) {
-            let items = self.ask(&prompt, &mut usage)?;
+        let asked = Asked { system: prompt::system(batch.slots), schema: schema::schema(batch.slots) };
+        for prompt in prompt::prompts(batch, &asked.system, self.settings.prompt_tokens_max) {
+            let items = self.ask(&asked, &prompt, &mut usage)?;
             proposals.extend(propose::proposals(batch, &prompt, items));
         }
         Ok(Extraction { proposals, usage })

@@ -8,6 +8,7 @@ mod capture;
 mod clause;
 mod correction;
 mod importance;
+mod phrases;
 mod proposals;
 mod rule;
 mod tables;
@@ -60,7 +61,8 @@ fn said_by_user(turn: &BatchTurn, batch: &Batch<'_>, earlier: &[Proposal]) -> Ve
             if sentence.question {
                 continue;
             }
-            let said = proposals::of_sentence(turn, sentence.bytes.clone(), batch.zone);
+            let mut said = proposals::of_sentence(turn, sentence.bytes.clone(), batch.zone);
+            said.extend(phrases::of_sentence(turn, sentence.bytes.clone(), batch));
             if said.is_empty() {
                 let before = earlier.iter().chain(&found);
                 let corrected = correction::of_sentence(turn, sentence.bytes, before, batch.known);

@@ -72,7 +72,8 @@ pub(super) fn agrees(turn: &BatchTurn, quoted: &str, proposal: &Proposal, read: 
     proposal.polarity == Polarity::Affirms || turns(quoted)
 }
 
-fn turns(quoted: &str) -> bool {
+/// Whether words deny something or tell that it has changed.
+pub(in crate::learn) fn turns(quoted: &str) -> bool {
     let is_turning = |word: &str| TURNING.iter().any(|line| line.split(' ').any(|turning| turning == word));
     words(quoted, 0..quoted.len()).iter().any(|word| is_turning(&word.text))
         || TURNING_WITHIN.iter().any(|turning| quoted.contains(turning))

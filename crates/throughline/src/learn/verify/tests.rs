@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::learn::{Extractor, LocalExtractor, gate};
-use crate::model::{MemoryKind, Timestamp};
+use crate::model::{MemoryKind, OwnSlots, Timestamp};
 use crate::text::terms::significant_words;
 
 const GENERATION: Generation = Generation(7);
@@ -37,7 +37,7 @@ fn proposal(quote: &str, slot: &str, value: &str) -> Proposal {
 }
 
 fn verified(turns: &[BatchTurn], proposals: Vec<Proposal>) -> Verified {
-    let batch = Batch { turns, known: &[], zone: &TimeZone::UTC };
+    let batch = Batch { turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() };
     verify(&batch, proposals, GENERATION, &|_| false)
 }
 
@@ -220,7 +220,7 @@ fn sizes_are_bounded() {
 #[test]
 fn what_was_forgotten_stays_forgotten() {
     let turns = user("I live in Rome.");
-    let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC };
+    let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() };
     let forgotten = |text: &str| wording(text) == wording("rome");
     let verified = verify(&batch, vec![proposal("I live in Rome", "home", "Rome")], GENERATION, &forgotten);
     assert_eq!(verified.refused[0].why, Refusal::Forgotten);
@@ -241,7 +241,7 @@ fn the_same_statement_is_one_claim_however_often_it_is_learned() {
         vec![proposal("I live in Rome.", "home", "Rome"), proposal("I have lived in Rome", "home", "rome")];
     assert_eq!(verified(&turns, twice.clone()).claims.len(), 1);
     assert_eq!(verified(&turns, twice.clone()), verified(&turns, twice.clone()));
-    let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC };
+    let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() };
     let other = verify(&batch, twice.clone(), Generation(8), &|_| false);
     assert_ne!(other.claims[0].id, verified(&turns, twice).claims[0].id);
 }
@@ -260,8 +260,9 @@ fn what_the_local_extractor_finds_is_accepted() {
         "I used to live in Rome.",
     ] {
         let turns = user(text);
-        let found =
-            LocalExtractor.extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC }).unwrap();
+        let found = LocalExtractor
+            .extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() })
+            .unwrap();
         let count = found.proposals.len();
         let verified = verified(&turns, found.proposals);
         assert_eq!(verified.refused, [], "{text}");
