@@ -206,8 +206,11 @@ impl Memory {
         new.replaces = Some(before.id);
         new.evidence = Some(self.put_down(&scope, &new)?);
         let new_id = new.id;
-        let memories = self.amend(&scope, Author::Operator, None, |_| {
-            Ok(vec![Act::Retracted(before.id), Act::Claimed(Box::new(new.clone()))])
+        let memories = self.amend(&scope, Author::Operator, None, |entries| {
+            // Said when the one before is taken back, or it would be taken back with it where both say the same.
+            let recorded = entries.last().map_or(new.said, |entry| entry.recorded);
+            let new = Claim { said: recorded.max(self.now()), ..new.clone() };
+            Ok(vec![Act::Retracted(before.id), Act::Claimed(Box::new(new))])
         })?;
         Ok(memories.into_iter().find(|memory| memory.id == new_id))
     }

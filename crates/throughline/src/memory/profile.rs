@@ -26,14 +26,13 @@ pub enum ProfileChange {
 }
 
 impl Memory {
-    /// The profile as it is now. Where the tenant's schema has no room any more for what it holds, it is made again first.
+    /// The profile as it is now. One that was made by another schema of the tenant's own slots is made again first.
     pub fn profile(&self, scope: &Scope) -> Result<Profile, MemoryError> {
         let profile = self.store.profile(scope, None)?;
-        if profile.own.is_empty() {
-            return Ok(profile);
-        }
         let slots = self.own_slots(scope.tenant())?;
-        if profile.own.iter().all(|(name, value)| slots.fitting(name, value).as_ref() == Some(value)) {
+        if !slots.are_declared()
+            || !truth::is_of_another_schema(&profile, &self.beliefs(scope)?.memories, &slots, self.now())
+        {
             return Ok(profile);
         }
         self.amend(scope, Author::Operator, None, |_| Ok(Vec::new()))?;

@@ -151,6 +151,11 @@ impl OwnSlots {
         Ok(Self { slots: Some(read::slots(schema)?) })
     }
 
+    /// Whether there is a schema.
+    pub fn are_declared(&self) -> bool {
+        self.slots.is_some()
+    }
+
     /// The slot of this name.
     pub fn get(&self, name: &str) -> Option<&OwnSlot> {
         self.slots.as_ref()?.get(name)

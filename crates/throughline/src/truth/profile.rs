@@ -9,7 +9,7 @@ use crate::text::wording::wording;
 
 use super::decay::weight;
 
-pub use own::own_slot;
+pub use own::{is_of_another_schema, own_slot};
 
 /// The subject of slots that stand for slots of the profile itself.
 pub const PROFILE_SUBJECT: &str = "profile";

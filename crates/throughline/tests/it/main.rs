@@ -9,6 +9,7 @@ mod learning;
 mod memories;
 mod model_switch;
 mod noise;
+mod own_slots;
 mod profile;
 mod recall;
 mod summaries;

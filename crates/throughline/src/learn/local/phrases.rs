@@ -102,10 +102,10 @@ fn without_article(words: &[Word]) -> &[Word] {
     }
 }
 
-/// "it", "the same": what points at the talk is no value.
+/// "it", "the same": what points at the talk is no value, nor is what has marks in it, such as the place of forgotten words.
 fn is_vague(words: &[Word]) -> bool {
     let points = |word: &Word| LANGUAGES.iter().any(|language| word.is_one_of(language.vague));
-    words.first().is_none_or(points)
+    words.first().is_none_or(points) || words.iter().any(|word| word.token != Token::Word)
 }
 
 fn text<'a>(turn: &'a BatchTurn, words: &[Word]) -> Option<&'a str> {

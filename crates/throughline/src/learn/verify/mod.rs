@@ -21,6 +21,7 @@ pub(super) use support::exact_words_stand;
 
 use super::LocalExtractor;
 use super::proposal::{Batch, BatchTurn, Extractor, Proposal, Refusal, Refused};
+use crate::forget::FORGOTTEN;
 use crate::model::{Authority, Claim, Evidence, Generation, MemoryId, Polarity, Role, SlotKey, SlotTerms};
 use crate::text::wording::wording;
 use crate::truth::PROFILE_SUBJECT;
@@ -94,7 +95,11 @@ fn claim(
     // A text that says more than was said gives way to the words themselves.
     let text = if support::says_no_more(batch, turn, &proposal.text) { &proposal.text } else { quoted };
     let says = [proposal.value.as_str(), text, quoted];
-    if says.into_iter().any(|words| !words.trim().is_empty() && forgotten(words)) {
+    // What stands in the place of forgotten words is nothing to remember.
+    let says_the_mark = |words: &str| words.to_lowercase().contains(FORGOTTEN.trim_matches(['[', ']']));
+    let is_mark =
+        quoted.contains(FORGOTTEN) && [&proposal.value, text].into_iter().any(|words| says_the_mark(words));
+    if is_mark || says.into_iter().any(|words| !words.trim().is_empty() && forgotten(words)) {
         return Err(Refusal::Forgotten);
     }
     // Judged by the whole sentence around: a quote may leave out what makes it an instruction.

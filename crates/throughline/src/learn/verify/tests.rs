@@ -64,6 +64,14 @@ fn a_statement_with_its_quote_becomes_a_claim_of_the_user() {
 }
 
 #[test]
+fn the_place_of_forgotten_words_is_nothing_to_remember() {
+    let text = "I moved from [forgotten] to Graz";
+    refused(&user(text), proposal("from [forgotten]", "home", "[forgotten]"), Refusal::Forgotten);
+    let graz = Proposal { text: "Lives in Graz".into(), ..proposal(text, "home", "Graz") };
+    assert_eq!(accepted(&user(text), graz).value, "Graz");
+}
+
+#[test]
 fn what_was_said_to_be_so_is_not_denied_by_it() {
     let deny = |proposal| Proposal { polarity: Polarity::Denies, ..proposal };
     let refuse = |text: &str, proposal| refused(&user(text), proposal, Refusal::Unsupported);

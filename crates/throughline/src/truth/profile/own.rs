@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::model::{MemoryRecord, OwnSlots, Slot, value_of};
+use crate::model::{MemoryRecord, OwnSlots, Profile, Slot, Timestamp, value_of};
 
 use super::room::Shown;
-use super::{PROFILE_SUBJECT, SUMMARY_SLOT};
+use super::{PROFILE_ENTRIES_MAX, PROFILE_SUBJECT, SUMMARY_SLOT};
 
 /// The own slot that a memory is of.
 pub fn own_slot(memory: &MemoryRecord) -> Option<&str> {
@@ -36,6 +36,42 @@ pub(super) fn slots(
     own
 }
 
+/// Whether a schema has room for what a memory says of this slot.
+pub(super) fn fits(memory: &MemoryRecord, name: &str, slots: &OwnSlots) -> bool {
+    let value = value_of(&memory.value);
+    match slots.get(name) {
+        Some(slot) if slot.multiple => one_by_one(value).iter().any(|value| slot.takes(value)),
+        _ => slots.fitting(name, &value).is_some(),
+    }
+}
+
+/// Whether the profile was made by another schema: it says what has no room by now, or lacks what has.
+pub fn is_of_another_schema(
+    profile: &Profile,
+    memories: &[MemoryRecord],
+    slots: &OwnSlots,
+    now: Timestamp,
+) -> bool {
+    let own = &profile.own;
+    let has_room = |(name, value): (&Slot, &Value)| slots.fitting(name, value).as_ref() == Some(value);
+    let lacks = |memory: &MemoryRecord| {
+        let Some(name) = own_slot(memory).filter(|name| memory.holds_at(now) && fits(memory, name, slots))
+        else {
+            return false;
+        };
+        let most = slots.get(name).and_then(|slot| slot.values_max).unwrap_or(usize::MAX);
+        match own.get(name) {
+            Some(Value::Array(there)) if there.len() < most.min(PROFILE_ENTRIES_MAX) => {
+                let is_there = |value: &Value| there.contains(value);
+                slots.get(name).is_some_and(|slot| slot.multiple)
+                    && !one_by_one(value_of(&memory.value)).iter().all(is_there)
+            }
+            there => there.is_none(),
+        }
+    };
+    !own.iter().all(has_room) || memories.iter().any(lacks)
+}
+
 /// What the memories of a slot come to. Of several values those that were there before keep their places.
 fn value(before: Option<&Value>, memories: &[&MemoryRecord], multiple: bool) -> Option<Value> {
     let mut values: Vec<Value> = memories.iter().map(|memory| value_of(&memory.value)).collect();
@@ -54,7 +90,7 @@ fn value(before: Option<&Value>, memories: &[&MemoryRecord], multiple: bool) -> 
 }
 
 /// An operator may have written several values at once.
-pub(super) fn one_by_one(value: Value) -> Vec<Value> {
+fn one_by_one(value: Value) -> Vec<Value> {
     match value {
         Value::Array(values) => values,
         value => vec![value],

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::model::{Authority, MemoryId, MemoryKind, MemoryRecord, OwnSlots, Timestamp, value_of};
+use crate::model::{Authority, MemoryId, MemoryKind, MemoryRecord, OwnSlots, Timestamp};
 use crate::truth::decay::weight;
 
-use super::own::{one_by_one, own_slot};
+use super::own::{fits, own_slot};
 use super::{PROFILE_BYTES_MAX, PROFILE_ENTRIES_MAX, PROFILE_SUBJECT, list_kinds};
 
 /// The memories that stand in the profile, its summary apart.
@@ -66,11 +66,7 @@ pub(super) fn shown(
 /// None for what no list and no slot of the schema has room for.
 fn place<'a>(memory: &'a MemoryRecord, slots: &OwnSlots) -> Option<Place<'a>> {
     if let Some(name) = own_slot(memory) {
-        let fits = |value: Value| match slots.get(name) {
-            Some(slot) if slot.multiple => one_by_one(value).iter().any(|value| slot.takes(value)),
-            _ => slots.fitting(name, &value).is_some(),
-        };
-        return fits(value_of(&memory.value)).then_some(Place::Own(name));
+        return fits(memory, name, slots).then_some(Place::Own(name));
     }
     let in_a_list = memory.slot.as_ref().is_none_or(|slot| slot.subject != PROFILE_SUBJECT);
     (in_a_list && list_kinds().contains(&memory.kind)).then_some(Place::List(memory.kind))
