@@ -175,6 +175,22 @@ fn what_is_not_there_or_cannot_be_meant_is_an_error_with_a_way_out() {
     assert!(replay.stderr.contains("`throughline jobs` shows which are"), "{}", replay.stderr);
 }
 
+#[test]
+fn recall_says_what_is_so_no_longer_and_which_memories_say_so() {
+    let program = learned();
+    let shown = program.run(&["recall", "--user", "ada", "--explain", "Graz"]).ok();
+    assert!(shown.contains("monday"), "{shown}");
+    let items = program.json(&["recall", "--user", "ada", "Graz"])["items"].clone();
+    let graz = items.as_array().unwrap().iter().find(|item| item["text"].as_str().unwrap().contains("Graz"));
+    let states: Vec<&Value> =
+        graz.unwrap()["memories"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
+    // The home is over, the job in the same words is not.
+    assert_eq!(states, ["superseded", "active"]);
+    program.run(&["memories", "retract", &id_of(&program, "nurse")]).ok();
+    let shown = program.run(&["recall", "--user", "ada", "Graz"]).ok();
+    assert!(shown.contains("no longer so since "), "{shown}");
+}
+
 const SCHEMA: &str = r#"{"type":"object","properties":{"airport":{"type":"string","x-written-by":"user","x-phrases":["I fly from {value}"]}}}"#;
 
 #[test]

@@ -16,6 +16,7 @@ use super::candidates::{self, EXACT_TURNS_MAX};
 use super::filter::Filters;
 use super::fusion::reciprocal_ranks;
 use super::hits::{self, Hit};
+use super::learned::Learned;
 use super::query::Query;
 use super::request::{Priors, RankingKind, Scores};
 use super::selection::Selection;
@@ -25,7 +26,7 @@ use super::vectors::{ReadRows, Source};
 use super::wanted::Wanted;
 use super::weights::Weights;
 use super::window::Window;
-use super::{answer, confidence, date, role, session, speaker, top};
+use super::{answer, confidence, date, learned, role, session, speaker, top};
 
 /// A passage and its scores.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +36,8 @@ pub(crate) struct Ranked {
     pub(crate) score: f32,
     pub(crate) scores: Scores,
     pub(crate) confidence: f32,
+    /// Whether it has a standing statement.
+    pub(crate) standing: bool,
 }
 
 /// What a ranking finds.
@@ -63,6 +66,8 @@ pub(crate) struct Ranking<'a> {
     pub(crate) every_passage: bool,
     /// Besides at most so many passages with standing statements.
     pub(crate) standing_max: usize,
+    /// What was learned from the scope's turns.
+    pub(crate) learned: &'a Learned,
 }
 
 /// The best passages of the shard. Vectors that the shard does not hold are read with `rows`.
@@ -109,6 +114,7 @@ fn rank_with(
             score: hit.score,
             scores: parts.scores(&hit),
             confidence,
+            standing: shard.is_standing(hit.place, hit.bytes),
         })
         .collect();
     let standing = standing::rank(shard, &selection, &parts, &wanted, ranking.standing_max);
@@ -140,6 +146,7 @@ pub(super) struct Parts {
     date: Option<Vec<f32>>,
     speaker: Option<Vec<f32>>,
     role: Option<Vec<f32>>,
+    memory: Option<Vec<f32>>,
 }
 
 impl Parts {
@@ -171,6 +178,7 @@ impl Parts {
             date: None,
             speaker: None,
             role: None,
+            memory: None,
         };
         if !structured {
             parts.simple = Some(parts.simple(kind));
@@ -192,6 +200,8 @@ impl Parts {
         parts.date = priors.date.then(|| date::nearness(shard, selection, text, now, zone)).flatten();
         parts.speaker = priors.speaker.then(|| speaker::named(shard, selection, text)).flatten();
         parts.role = priors.role.then(|| role::said_by_user(shard, selection)).flatten();
+        let learned = priors.memory.then(|| learned::of_memories(shard, selection, ranking.learned));
+        parts.memory = learned.flatten();
         parts
     }
 
@@ -235,8 +245,8 @@ impl Parts {
         self.fused(turn) + self.structure(turn).into_iter().sum::<f32>()
     }
 
-    /// What answer, session, date, speaker and role add.
-    fn structure(&self, turn: usize) -> [f32; 5] {
+    /// What answer, session, date, speaker, role and memory add.
+    fn structure(&self, turn: usize) -> [f32; 6] {
         let weights = &self.weights;
         [
             (weights.after_question, &self.answer),
@@ -244,6 +254,7 @@ impl Parts {
             (weights.date, &self.date),
             (weights.speaker, &self.speaker),
             (weights.role, &self.role),
+            (weights.memory, &self.memory),
         ]
         .map(|(weight, part)| part.as_ref().map_or(0.0, |part| weight * part[turn]))
     }
@@ -284,7 +295,7 @@ impl Parts {
         };
         let [lexical, dense, late] =
             self.arms().map(|(weight, arm)| arm.map_or(0.0, |arm| weight * part(arm)));
-        let [answer, session, date, speaker, role] = self.structure(turn);
+        let [answer, session, date, speaker, role, memory] = self.structure(turn);
         Scores {
             bm25: self.lexical.raw[passage],
             cosine: raw(self.dense.as_ref()),
@@ -297,6 +308,7 @@ impl Parts {
             date,
             speaker,
             role,
+            memory,
         }
     }
 }
@@ -397,6 +409,7 @@ mod tests {
             limit: 10,
             every_passage: true,
             standing_max: 0,
+            learned: &Learned::default(),
         };
         rank_with(shard, &ranking, rows, exact_turns_max).unwrap().passages
     }
@@ -454,8 +467,8 @@ mod tests {
     fn the_parts_of_a_score_add_up_to_it() {
         let (shard, _, said) = conversations(usize::MAX);
         for Ranked { score, scores, confidence, .. } in ranked(&shard, &said[7], EXACT_TURNS_MAX) {
-            let Scores { lexical, dense, late, answer, session, date, speaker, role, .. } = scores;
-            let sum = lexical + dense + late + answer + session + date + speaker + role;
+            let Scores { lexical, dense, late, answer, session, date, speaker, role, memory, .. } = scores;
+            let sum = lexical + dense + late + answer + session + date + speaker + role + memory;
             assert!((sum - score).abs() < 1e-3, "{sum} {score}");
             assert!((0.0..=1.0).contains(&confidence));
         }

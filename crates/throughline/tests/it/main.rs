@@ -12,5 +12,6 @@ mod noise;
 mod own_slots;
 mod profile;
 mod recall;
+mod recalled_memories;
 mod summaries;
 mod support;
