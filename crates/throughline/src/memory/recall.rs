@@ -38,9 +38,9 @@ impl Memory {
         let Asked { model, embedding, degraded } =
             timed(&mut timings, "embed", || self.embed_query(request))?;
         let query = Query::new(&request.query, embedding);
-        let beliefs = self.beliefs(scope)?;
-        let found = timed(&mut timings, "search", || {
-            self.shards.with(&*self.store, scope, model, |shard| {
+        let (found, beliefs) = timed(&mut timings, "search", || -> Result<_, MemoryError> {
+            let beliefs = self.beliefs(scope)?;
+            let found = self.shards.with(&*self.store, scope, model, |shard| {
                 let ranking = Ranking {
                     text: &request.query,
                     query: &query,
@@ -55,10 +55,9 @@ impl Memory {
                     learned: beliefs.learned(),
                 };
                 rank(shard, &ranking, &|numbers, sink| self.store.search_rows_at(scope, numbers, sink))
-            })
-        })?
-        .transpose()?
-        .unwrap_or_default();
+            })?;
+            Ok((found.transpose()?.unwrap_or_default(), beliefs))
+        })?;
         let (items, standing) = timed(&mut timings, "fetch", || self.fetch(scope, request, found, &beliefs))?;
         let items = match request.budget_tokens {
             Some(budget) => self.within(items, budget),

@@ -98,7 +98,7 @@ fn claim(
     // What stands in the place of forgotten words is nothing to remember.
     let says_the_mark = |words: &str| words.to_lowercase().contains(FORGOTTEN.trim_matches(['[', ']']));
     let is_mark =
-        quoted.contains(FORGOTTEN) && [&proposal.value, text].into_iter().any(|words| says_the_mark(words));
+        quoted.contains(FORGOTTEN) && [proposal.value.as_str(), text].into_iter().any(says_the_mark);
     if is_mark || says.into_iter().any(|words| !words.trim().is_empty() && forgotten(words)) {
         return Err(Refusal::Forgotten);
     }
