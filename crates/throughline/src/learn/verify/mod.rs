@@ -88,7 +88,7 @@ fn claim(
     let quoted = &turn.text[quote.clone()];
     let carried = match own {
         Some(slot) => own::says(slot, turn, quoted, proposal),
-        None => support::carries(batch, turn, quoted, proposal),
+        None => support::carries(batch, turn, quoted, proposal) || is_denied_in_part(proposal, read),
     };
     let is_so = carried && stance::agrees(turn, quoted, proposal, read);
     if !is_so || is_somebody_elses(proposal, read) {
@@ -172,6 +172,15 @@ fn is_somebody_elses(proposal: &Proposal, read: &[Proposal]) -> bool {
     let of_user = |other: &Proposal| other.slot.as_ref().is_some_and(is_users);
     let mut alike = read.iter().filter(same).peekable();
     alike.peek().is_some() && !alike.any(of_user)
+}
+
+/// Whether the rules read it as a denial of what is known, by a part of its words: "I dropped the Portuguese course".
+fn is_denied_in_part(proposal: &Proposal, read: &[Proposal]) -> bool {
+    let same = |other: &Proposal| {
+        (other.turn, &other.slot, other.polarity) == (proposal.turn, &proposal.slot, Polarity::Denies)
+            && wording(&other.value) == wording(&proposal.value)
+    };
+    proposal.polarity == Polarity::Denies && proposal.slot.is_some() && read.iter().any(same)
 }
 
 /// On whose word it rests. Of a tool nothing is learned about the user.
