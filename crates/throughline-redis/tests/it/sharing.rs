@@ -11,7 +11,7 @@ use throughline_redis::RedisStore;
 use crate::support::{options, said, scope, url};
 
 const WRITERS: usize = 4;
-const TURNS: u64 = 60;
+const TURNS: u64 = 200;
 
 /// Writers of a user each, beside what `beside` does until they are done and it finds nothing more to do.
 fn while_writing(store: &(dyn Fn() -> RedisStore + Sync), beside: &(dyn Fn(&dyn Store) -> bool + Sync)) {
@@ -54,7 +54,7 @@ fn real_rows_that_are_written_while_others_are_embedded_are_embedded_too() {
         let options = options();
         let open = || RedisStore::open(&url(name), None, &options).unwrap();
         while_writing(&open, &|store| {
-            let waiting = store.unembedded(1, 7).unwrap();
+            let waiting = store.unembedded(1, 100).unwrap();
             let found = !waiting.is_empty();
             let read = waiting.into_iter().map(|waiting| EmbeddedRow {
                 scope: waiting.scope,
