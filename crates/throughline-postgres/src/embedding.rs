@@ -78,7 +78,7 @@ pub(crate) fn put_embedded(calls: &Calls, rows: &[EmbeddedRow]) -> Result<(), St
             .round([
                 Statement::new(
                     "SELECT generation, last_turn, last_row, last_session, last_entry, last_recorded, redactions, scope
-                     FROM throughline.scopes WHERE scope = ANY($1) ORDER BY scope FOR UPDATE",
+                     FROM throughline.scopes WHERE scope = ANY($1) ORDER BY scope FOR NO KEY UPDATE",
                 )
                 .with(keys.iter().map(ScopeKey::bytes).collect::<Vec<_>>()),
                 models::all(),

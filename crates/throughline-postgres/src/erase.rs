@@ -8,6 +8,7 @@ use throughline::ports::{Erased, StoreError};
 use crate::calls::Calls;
 use crate::scopes::ScopeKey;
 use crate::statement::{Statement, hash};
+use crate::usage;
 
 /// Each takes away what one table has of the scopes.
 const DELETIONS: [&str; 12] = [
@@ -40,12 +41,14 @@ pub(crate) fn erase_user(calls: &Calls, user: &UserKey) -> Result<Erased, StoreE
             found.rows.iter().map(|row| Ok(ScopeKey(hash(row, 0)?))).collect::<Result<_, crate::error::Fault>>()?;
         let scopes: Vec<&[u8]> = keys.iter().map(ScopeKey::bytes).collect();
         let deletions = DELETIONS.map(|sql| Statement::new(sql).with(scopes.clone()));
-        let gone: Vec<u64> =
-            transaction.commit(deletions.into()).await?.iter().map(|reply| reply.affected).collect();
-        let [sessions, turns, passages, profiles, receipts, claims, jobs, ..] = gone[..] else {
+        let mut statements = vec![usage::erase(user)];
+        statements.extend(deletions);
+        let replies = transaction.commit(statements).await?;
+        let gone: Vec<u64> = replies.iter().map(|reply| reply.affected).collect();
+        let [usages, sessions, turns, passages, profiles, receipts, claims, jobs, ..] = gone[..] else {
             return Ok(Erased::default());
         };
         let scopes = keys.len() as u64;
-        Ok(Erased { scopes, sessions, turns, passages, profiles, receipts, claims, jobs })
+        Ok(Erased { scopes, sessions, turns, passages, profiles, receipts, claims, jobs, usages })
     })
 }

@@ -38,6 +38,7 @@ mod statement;
 mod store;
 mod tls;
 mod transaction;
+mod usage;
 
 pub use options::PostgresOptions;
 pub use store::PostgresStore;

@@ -10,7 +10,7 @@ use crate::error::Fault;
 use crate::statement::{Statement, bytes, column, text};
 use crate::transaction::Transaction;
 
-const MIGRATIONS: &[&str] = &[include_str!("schema/001_store.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/001_store.sql"), include_str!("schema/002_usage.sql")];
 
 /// How long one process waits for another to migrate, and a migration may take.
 const MIGRATION_MAX: Duration = Duration::from_hours(4);

@@ -97,7 +97,7 @@ pub(crate) fn create<'a>(scope: &'a Scope, key: &'a ScopeKey) -> Statement<'a> {
 pub(crate) fn lock(key: &ScopeKey) -> Statement<'_> {
     Statement::new(
         "SELECT generation, last_turn, last_row, last_session, last_entry, last_recorded, redactions
-         FROM throughline.scopes WHERE scope = $1 FOR UPDATE",
+         FROM throughline.scopes WHERE scope = $1 FOR NO KEY UPDATE",
     )
     .with(key.bytes())
 }

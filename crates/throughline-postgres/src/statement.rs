@@ -101,6 +101,7 @@ parameters! {
     i32 => INT4, INT4_ARRAY;
     i64 => INT8, INT8_ARRAY;
     &str => TEXT, TEXT_ARRAY;
+    String => TEXT, TEXT_ARRAY;
     &[u8] => BYTEA, BYTEA_ARRAY;
     Vec<u8> => BYTEA, BYTEA_ARRAY;
 }

@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod learning;
+mod usage;
 
 /// A store on a Postgres server. Shared between threads by reference.
 pub struct PostgresStore {

@@ -2,6 +2,7 @@
 //!
 //! Owns no thread and no wall clock. Each method blocks; call it from a thread that may.
 
+mod alike;
 mod backfill;
 mod beliefs;
 mod context;
@@ -11,6 +12,7 @@ mod fall_back;
 mod forget;
 mod learn;
 mod learner;
+mod lift;
 mod memories;
 mod models;
 mod observe;

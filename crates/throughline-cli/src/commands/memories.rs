@@ -136,6 +136,16 @@ Examples:
     /// Take a memory's value out of everything, files included, and refuse it from then on
     #[command(after_help = "Example:\n  throughline memories forget mem_5f2b0d1c9a3e4b7f8c6d5e4f3a2b1c0d")]
     Forget(One),
+    /// Let what was forgotten be said, learned and added again; what was taken out stays out
+    #[command(after_help = "Example:\n  throughline memories lift --user ada \"Lisbon\"")]
+    Lift {
+        /// The value that was forgotten, or a sentence with it
+        text: String,
+        #[command(flatten)]
+        scope: ScopeArgs,
+        #[command(flatten)]
+        flags: MemoryFlags,
+    },
 }
 
 impl Memories {
@@ -178,6 +188,17 @@ impl Memories {
             Action::Pin(one) => order(run, one, Order::Pin),
             Action::Unpin(one) => order(run, one, Order::Unpin),
             Action::Undo(one) => order(run, one, Order::Undo),
+            Action::Lift { text, scope, flags } => {
+                let memory = wire::open(&run.load(flags)?.config, wire::IfAbsent::Refuse)?;
+                let lifted = memory.lift_forgotten(&scope.scope(), text)?;
+                if run.terminal.is_json() {
+                    return run.terminal.document(&json!({ "lifted": lifted }));
+                }
+                run.terminal.line(match lifted {
+                    0 => "Nothing of it was forgotten.".to_owned(),
+                    lifted => format!("{lifted} of what was forgotten may be said again."),
+                })
+            }
             Action::Forget(one) => {
                 let (report, _) = one.of(run, |memory| memory.forget_memory(&one.tenant, one.id))?;
                 let counts = [

@@ -208,6 +208,8 @@ settings! {
     learning_base_url: Option<BaseUrl> = Learning "learning.base_url", Default::Unset;
     /// The key for that API. Where the upstream itself is asked, `upstream.key` does as well; that never goes to another address.
     learning_api_key: Option<Secret> = Learning "learning.api_key", Default::Unset;
+    /// Whether a user who states outright what was forgotten for good lets it be learned again. Without it only an operator does.
+    learning_user_may_lift: bool = Learning "learning.user_may_lift", Default::Text("false");
     /// How long nothing is said in a session before it is learned from, in milliseconds.
     learning_quiet_ms: Count<0, 86_400_000> = Learning "learning.quiet_ms", Default::Text("10000");
     /// From so many turns on a session is learned from although it goes on.

@@ -46,6 +46,8 @@ fn turns_of_a_file_are_learned_from_and_what_holds_is_listed_with_its_reasons() 
     assert!(said.starts_with("2 jobs, 3 claims accepted"), "{said}");
     assert_eq!(program.json(&["jobs"])["jobs"], Value::Array(vec![]));
     assert_eq!(program.json(&["learn", "--user", "ada"])["jobs"], 0);
+    let said = program.run(&["learn", "--user", "ada"]).ok();
+    assert!(said.contains("Nothing was waiting."), "{said}");
 
     assert_eq!(values(&memories(&program, &[])), ["nurse", "Lisbon"]);
     assert_eq!(values(&memories(&program, &["--state", "superseded"])), ["Graz"]);
@@ -107,6 +109,23 @@ fn what_is_forgotten_is_gone_from_turns_and_memories_and_no_file_holds_it() {
     program.run(&["turns", "import", &program.file("chat.jsonl", LINES)]).ok();
     program.run(&["learn", "--user", "ada"]).ok();
     assert!(!values(&memories(&program, &["--all"])).contains(&"Graz"));
+    // An operator lets it be said again.
+    assert_eq!(program.json(&["memories", "lift", "--user", "ada", "graz"])["lifted"], 1);
+    program.run(&["memories", "add", "--user", "ada", "She is in Graz again"]).ok();
+}
+
+#[test]
+fn a_user_lifts_what_was_forgotten_by_saying_it_anew_if_the_settings_let_them() {
+    let anew = r#"{"user":"ada","session":"june","role":"user","content":"I live in Graz.","time":"2999-06-01T08:00:00Z"}"#;
+    for (allowed, expected) in [("false", false), ("true", true)] {
+        let program = learned();
+        let config = program.file("t.toml", &format!("[learning]\nuser_may_lift = {allowed}\n"));
+        program.run(&["memories", "forget", &id_of(&program, "Graz")]).ok();
+        let anew = program.file("anew.jsonl", anew);
+        program.run(&["turns", "import", "--config", &config, &anew]).ok();
+        program.run(&["learn", "--user", "ada"]).ok();
+        assert_eq!(values(&memories(&program, &["--all"])).contains(&"Graz"), expected, "{allowed}");
+    }
 }
 
 #[test]

@@ -114,8 +114,8 @@ fn real_a_server_that_is_killed_and_started_again_has_lost_nothing_it_acknowledg
             load.wait_for(40);
             server.kill();
             server.run();
-            let served = load.wait_for(1);
-            println!("round {round}: served again {} ms after the start", served.as_millis());
+            let pause = load.wait_for(1);
+            println!("round {round}: served again {} ms after the start", pause.as_millis());
         }
         load.wait_for(40);
     });
@@ -155,8 +155,8 @@ fn real_a_standby_that_takes_over_has_all_that_was_acknowledged() {
         load.wait_for(100);
         primary.kill();
         standby.execute("SELECT pg_promote()");
-        let served = load.wait_for(1);
-        println!("served again {} ms after the promotion", served.as_millis());
+        let pause = load.wait_for(1);
+        println!("served again {} ms after the promotion", pause.as_millis());
         load.wait_for(100);
     });
 }

@@ -47,7 +47,7 @@ fn real_a_call_without_a_free_connection_waits_and_then_says_what_to_do() {
     let options = PostgresOptions {
         connections_max: 1,
         connect_max: Duration::from_millis(100),
-        call_max: Duration::from_secs(60),
+        call_max: Duration::from_mins(1),
     };
     let store = database.open_with(&options);
     std::thread::scope(|threads| {

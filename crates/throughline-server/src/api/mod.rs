@@ -52,6 +52,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(summaries::list))
         .routes(routes!(entries::changes))
         .routes(routes!(entries::rewind))
+        .routes(routes!(users::lift))
         .routes(routes!(learning::learn))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::replay))

@@ -60,6 +60,8 @@ struct ClaimJson {
     valid_to: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     evidence: Option<EvidenceJson>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    same_as: Vec<Uuid>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -138,6 +140,7 @@ fn claim_json(claim: &Claim) -> ClaimJson {
         valid_from: claim.valid_from.as_millisecond(),
         valid_to: claim.valid_to.map(Timestamp::as_millisecond),
         evidence: claim.evidence.clone().map(|Evidence { turn, quote }| EvidenceJson { turn, quote }),
+        same_as: claim.same_as.iter().map(|id| id.0).collect(),
     }
 }
 
@@ -159,6 +162,7 @@ fn claim(json: ClaimJson) -> Result<Claim, CodecError> {
         valid_from: time(json.valid_from)?,
         valid_to: json.valid_to.map(time).transpose()?,
         evidence: json.evidence.map(|EvidenceJson { turn, quote }| Evidence { turn, quote }),
+        same_as: json.same_as.into_iter().map(MemoryId).collect(),
     })
 }
 
@@ -193,6 +197,7 @@ mod tests {
             valid_from: at(1_700_000_000_000),
             valid_to: Some(at(1_800_000_000_000)),
             evidence: Some(Evidence { turn: 3, quote: "I gave up being \"vegan\"".into() }),
+            same_as: Vec::new(),
         }
     }
 
@@ -224,6 +229,11 @@ mod tests {
                 r#"{"by":"import","act":{"claimed":{"id":"00000000-0000-0000-0000-000000000007","kind":"fact","value":"vegan","text":"No longer vegan","authority":"operator","importance":1.0,"said":1700000000123,"valid_from":1700000000000}}}"#,
                 Author::Import,
                 Act::Claimed(Box::new(bare())),
+            ),
+            (
+                r#"{"by":"learning","act":{"claimed":{"id":"00000000-0000-0000-0000-000000000007","kind":"fact","value":"vegan","text":"No longer vegan","authority":"operator","importance":1.0,"said":1700000000123,"valid_from":1700000000000,"same_as":["00000000-0000-0000-0000-000000000003"]}}}"#,
+                Author::Learning,
+                Act::Claimed(Box::new(Claim { same_as: vec![id(3)], ..bare() })),
             ),
             (
                 r#"{"by":"operator","act":{"retracted":"00000000-0000-0000-0000-000000000001"}}"#,

@@ -1,5 +1,7 @@
 //! What an extractor is given and what it proposes. Nothing in a proposal is believed before it is verified.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 
 use crate::model::{MemoryKind, MemoryRecord, Polarity, Role, SlotKey, Timestamp, UsageByStage};
@@ -106,6 +108,11 @@ pub trait Extractor: Send + Sync {
 
     /// What the batch says.
     fn extract(&self, batch: &Batch<'_>) -> Result<Extraction, ExtractError>;
+
+    /// How long its provider is still left alone because it failed so often; none if it may be asked.
+    fn rests_for(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Why a proposal was not accepted.

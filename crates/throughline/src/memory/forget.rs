@@ -18,7 +18,7 @@ const TURNS_A_READ: usize = 500;
 const SWEEPS_MAX: usize = 4;
 
 /// What a key for tombstones is derived for.
-const KEY_PURPOSE: &str = "throughline 2026 tombstones";
+pub(super) const KEY_PURPOSE: &str = "throughline 2026 tombstones";
 
 impl Memory {
     /// Takes a memory's value out of everything the scope has, and refuses it from later turns, learning and imports, in any

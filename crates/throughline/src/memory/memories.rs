@@ -356,11 +356,20 @@ impl Memory {
         if says(&self.forgotten(scope)?, &Act::Claimed(Box::new(claim.clone()))) {
             return Err(forgotten_for_good());
         }
-        let mut turn = TurnToObserve::new(Role::System, claim.text.clone());
-        turn.time = Some(claim.said);
-        let session = SessionId::new(OPERATORS_SESSION)?;
-        let observed = self.observe(scope, Observation::new(session, vec![turn]))?;
-        let turn = observed.turns.first().map_or(0, |turn| turn.seq);
+        let turn = TurnToObserve::new(Role::System, claim.text.clone());
+        let mut observation = Observation::new(SessionId::new(OPERATORS_SESSION)?, vec![turn]);
+        // Whoever dies before the claim is written tries again, and finds the turn.
+        let text = blake3::hash(claim.text.as_bytes());
+        observation.idempotency_key = Some(format!("operator's memory {}", text.to_hex()));
+        let written = |observation| -> Result<u64, MemoryError> {
+            Ok(self.observe(scope, observation)?.turns.first().map_or(0, |turn| turn.seq))
+        };
+        let mut turn = written(observation.clone())?;
+        // Unless its words were forgotten, and lifted since.
+        if self.store.turns(scope, &[turn])?.first().is_none_or(|there| there.content.text != claim.text) {
+            observation.idempotency_key = None;
+            turn = written(observation)?;
+        }
         Ok(Evidence { turn, quote: claim.text.clone() })
     }
 
@@ -391,6 +400,7 @@ impl Memory {
             valid_from: valid_from.unwrap_or(now),
             valid_to,
             evidence: None,
+            same_as: Vec::new(),
         })
     }
 }
@@ -435,6 +445,9 @@ fn check_sizes(text: &str, value: Option<&str>) -> Result<(), MemoryError> {
 /// Whether an entry may have to do with a memory.
 fn concerns(entry: &Entry, memory: &MemoryRecord) -> bool {
     let Act::Claimed(claim) = &entry.act else { return true };
+    if memory.entries.contains(&entry.number) {
+        return true;
+    }
     let opposed = || claim.slot.as_ref().and_then(truth::opposite);
     match &memory.slot {
         Some(slot) => claim.slot.as_ref() == Some(slot) || opposed().as_ref() == Some(slot),

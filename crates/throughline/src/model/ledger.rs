@@ -46,6 +46,8 @@ pub struct Claim {
     pub valid_to: Option<Timestamp>,
     /// Where it was said; none for an operator's.
     pub evidence: Option<Evidence>,
+    /// Claims recorded before it that it says again in other words, as the embedding model then at hand had it.
+    pub same_as: Vec<MemoryId>,
 }
 
 /// What an entry of the ledger says.

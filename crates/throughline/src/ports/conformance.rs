@@ -4,23 +4,32 @@
 //! Besides single behaviours there is a comparison: random operations, done to the store and to [`ModelStore`], which is
 //! as simple as a store can be, must give the same answers.
 
-mod behaviours;
 mod comparison;
 mod forgetting;
 mod jobs;
+mod keys;
 mod learning;
 mod ledger;
 mod model;
+mod profiles;
+mod rows;
+mod scopes;
+mod support;
 mod switch;
+mod turns;
 mod usage;
 
-pub use behaviours::*;
 pub use comparison::a_store_answers_as_a_simple_model_does;
 pub use forgetting::*;
 pub use jobs::*;
+pub use keys::*;
 pub use ledger::*;
 pub use model::ModelStore;
+pub use profiles::*;
+pub use rows::*;
+pub use scopes::*;
 pub use switch::*;
+pub use turns::*;
 pub use usage::*;
 
 use super::Store;

@@ -138,7 +138,7 @@ pub trait LedgerStore: Send + Sync {
     /// What the scope has forgotten, in the order in which it was.
     fn tombstones(&self, scope: &Scope) -> Result<Vec<Tombstone>, StoreError>;
 
-    /// Takes words away, see [`Forget`]. When it returns, no file of the store's own holds them. Creates the scope where needed.
+    /// Takes words away, see [`Forget`], as far as [`erase_user`](super::WriteStore::erase_user) does. Creates the scope where needed.
     fn forget(&self, scope: &Scope, forget: Forget) -> Result<Forgotten, StoreError>;
 
     /// Lifts a tombstone. False if there is none of this hash.

@@ -453,8 +453,8 @@ pub trait WriteStore: Send + Sync {
     /// Gives up the previous model. Returns which it was.
     fn forget_previous_model(&self) -> Result<Option<NumberedModel>, StoreError>;
 
-    /// Takes away everything of a user, in every scope. When it returns, no file of the store holds any of it, as far as the
-    /// files are the store's own: what a server keeps in its logs and backups is told in its documents.
+    /// Takes away everything of a user, in every scope. When it returns, nobody finds any of it in the store any more. The embedded
+    /// store's files hold none of it then; a server's may until it reuses the space, see the store's own page.
     fn erase_user(&self, user: &UserKey) -> Result<Erased, StoreError>;
 }
 

@@ -22,6 +22,7 @@ mod session;
 mod shard;
 mod speaker;
 mod standing;
+mod structure;
 mod top;
 mod vectors;
 mod wanted;

@@ -214,6 +214,14 @@ impl Shard {
         }
     }
 
+    /// The turns around the one at `place` in its session: before, after, before that, after that.
+    pub(crate) fn around(&self, place: u32) -> [Option<u32>; 4] {
+        let Links { before, after } = self.links[place as usize];
+        let before_that = before.and_then(|before| self.links[before as usize].before);
+        let after_that = after.and_then(|after| self.links[after as usize].after);
+        [before, after, before_that, after_that]
+    }
+
     /// The passage at its turn, which is added with its first passage.
     fn passage(&mut self, row: &SearchRow, document: u32, passage: PassageRow) -> Passage {
         let tokens = (passage.bytes.1 - passage.bytes.0).div_ceil(TOKEN_BYTES);

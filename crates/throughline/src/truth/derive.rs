@@ -9,12 +9,13 @@ use crate::model::{
 use crate::text::terms::TermHash;
 use crate::text::wording::wording;
 
+use super::alike::Wordings;
 use super::decay::GOAL_STALE_DAYS;
 use super::live::live;
 use super::slots::{Cardinality, cardinality, opposite};
 use super::timeline::{Run, Said, timeline};
 
-/// A claim that counts, with the entry that made it.
+/// A claim that counts, with the entry that made it and the words that stand for its value.
 struct Live<'a> {
     entry: &'a Entry,
     claim: &'a Claim,
@@ -60,6 +61,13 @@ pub fn derive(entries: &[Entry], now: Timestamp) -> Vec<MemoryRecord> {
             Act::Undone(_) | Act::Rewound(_) | Act::Forgotten => {}
         }
     }
+    let own: Vec<Vec<TermHash>> = claims.iter().map(|live| live.value.clone()).collect();
+    let counting = claims.iter().map(|live| live.claim).zip(own.iter().map(Vec::as_slice));
+    let wordings = Wordings::of(counting.filter(|(claim, _)| !claim.quarantined));
+    for live in claims.iter_mut().filter(|live| !live.claim.quarantined) {
+        let Claim { slot, kind, .. } = live.claim;
+        live.value = wordings.canonical(slot.as_ref(), *kind, &live.value).to_vec();
+    }
     let mut topics: BTreeMap<Topic, Vec<usize>> = BTreeMap::new();
     for (at, claim) in claims.iter().enumerate() {
         topics.entry(topic(claim)).or_default().push(at);
@@ -70,9 +78,12 @@ pub fn derive(entries: &[Entry], now: Timestamp) -> Vec<MemoryRecord> {
         let runs = match topic {
             Topic::Slot(slot) => {
                 let opposed = opposite(slot).and_then(|slot| topics.get(&Topic::Slot(slot)));
-                said.extend(
-                    opposed.into_iter().flatten().filter_map(|at| against(*at, &claims[*at], &orders)),
-                );
+                let value = |at: usize| {
+                    let Claim { kind, .. } = claims[at].claim;
+                    wordings.canonical(Some(slot), *kind, &own[at]).to_vec()
+                };
+                let opposed = opposed.into_iter().flatten();
+                said.extend(opposed.filter_map(|at| against(*at, &claims[*at], value(*at), &orders)));
                 timeline(cardinality(slot), &in_order(&claims, said))
             }
             Topic::Words(..) => timeline(Cardinality::Multiple, &in_order(&claims, said)),
@@ -134,15 +145,20 @@ fn said(claims: &[Live<'_>], members: &[usize], orders: &HashMap<MemoryId, Order
 
 /// What a claim says against its value in the opposite slot: who likes it now does not dislike it. None if it was over when
 /// it was told, is a denial, or was taken back.
-fn against(at: usize, live: &Live<'_>, orders: &HashMap<MemoryId, Orders<'_>>) -> Option<Said> {
+fn against(
+    at: usize,
+    live: &Live<'_>,
+    value: Vec<TermHash>,
+    orders: &HashMap<MemoryId, Orders<'_>>,
+) -> Option<Said> {
     let claim = live.claim;
     let over = claim.valid_to.is_some_and(|end| end <= claim.said);
     let taken_back = orders.get(&claim.id).is_some_and(|orders| orders.retracted.is_some());
-    (claim.polarity == Polarity::Affirms && !over && !taken_back).then(|| Said {
+    (claim.polarity == Polarity::Affirms && !over && !taken_back).then_some(Said {
         claim: at,
         id: claim.id,
         polarity: Polarity::Denies,
-        value: live.value.clone(),
+        value,
         authority: claim.authority,
         explicit: claim.explicit,
         time: claim.said,

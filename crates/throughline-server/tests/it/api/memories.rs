@@ -129,6 +129,10 @@ async fn what_was_forgotten_is_in_no_answer_any_more_and_cannot_be_added_again()
     let again =
         world.post("/memories", &json!({ "user": "ana", "text": "your dog is CALLED Fenrisulfr!" })).await;
     assert_eq!((again.status, again.code().as_str()), (400, "invalid_request"));
+    let lift = |text: &str| json!({ "text": text });
+    assert_eq!(world.post("/users/ana/lift", &lift("Her dog")).await.ok()["lifted"], 0);
+    assert_eq!(world.post("/users/ana/lift", &lift("Her dog is called Fenrisulfr")).await.ok()["lifted"], 1);
+    add(&world, "Her dog is called Fenrisulfr").await;
 }
 
 #[tokio::test]

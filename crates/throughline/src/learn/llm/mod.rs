@@ -120,4 +120,8 @@ impl<L: Llm> Extractor for LlmExtractor<L> {
         }
         Ok(Extraction { proposals, usage })
     }
+
+    fn rests_for(&self) -> Option<Duration> {
+        self.llm.rests_for()
+    }
 }

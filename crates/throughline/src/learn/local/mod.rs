@@ -7,6 +7,7 @@
 mod capture;
 mod clause;
 mod correction;
+mod dropped;
 mod importance;
 mod proposals;
 mod rule;
@@ -71,8 +72,9 @@ fn said_by_user(turn: &BatchTurn, batch: &Batch<'_>, earlier: &[Proposal]) -> Ve
             let said = proposals::of_sentence(turn, sentence.bytes.clone(), batch.zone);
             if said.is_empty() {
                 let before = earlier.iter().chain(&found);
+                let dropped = dropped::of_sentence(turn, sentence.bytes.clone(), before.clone(), batch.known);
                 let corrected = correction::of_sentence(turn, sentence.bytes, before, batch.known);
-                found.extend(corrected);
+                found.extend(dropped.into_iter().chain(corrected).collect::<Vec<_>>());
             } else {
                 found.extend(said);
             }

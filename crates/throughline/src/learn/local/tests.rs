@@ -63,6 +63,44 @@ fn what_points_at_the_talk_settles_nothing() {
 }
 
 #[test]
+fn a_plan_is_dropped_by_a_part_of_its_words_if_one_alone_has_them() {
+    let goal = "I want to run a marathon this year.";
+    for drops in
+        ["I gave up on the marathon.", "I've dropped the marathon plan.", "We've abandoned the marathon"]
+    {
+        check_all(&[goal, drops], &["user.goal=run a marathon", "!user.goal=run a marathon"]);
+    }
+    check_all(
+        &["I want to learn Portuguese.", "Ich habe den Portuguese Kurs aufgegeben."],
+        &["user.goal=learn Portuguese", "!user.goal=learn Portuguese"],
+    );
+    for keeps in [
+        "I gave up on the medal.",
+        "I dropped the marathon medal.",
+        "I gave up.",
+        "He gave up on the marathon.",
+    ] {
+        check_all(&[goal, keeps], &["user.goal=run a marathon"]);
+    }
+    check_all(
+        &["I want to learn Dutch.", "I want to learn Danish.", "I gave up on learning."],
+        &["user.goal=learn Dutch", "user.goal=learn Danish"],
+    );
+}
+
+#[test]
+fn children_are_counted_and_named() {
+    check("I have two kids, Anna and Ben.", &["user.children=two kids", "user.child=Anna", "user.child=Ben"]);
+    check(
+        "We have three children named Ida, Jon and Kai.",
+        &["user.children=three children", "user.child=Ida", "user.child=Jon", "user.child=Kai"],
+    );
+    check("Our kids are called Anna and Ben.", &["user.child=Anna", "user.child=Ben"]);
+    check("My kids are happy.", &[]);
+    check("I have two kids, and Anna is my boss.", &["user.children=two kids"]);
+}
+
+#[test]
 fn a_value_is_cut_where_it_ends() {
     check("I live in Lyon with my wife.", &["user.home=Lyon"]);
     check("I live in New York City, near the river.", &["user.home=New York City"]);

@@ -17,6 +17,7 @@ mod tests;
 
 use std::collections::HashSet;
 
+pub(super) use stance::is_turning;
 pub(super) use support::exact_words_stand;
 
 use super::LocalExtractor;
@@ -124,6 +125,7 @@ fn claim(
         valid_from: proposal.valid_to.map_or(valid_from, |end| valid_from.min(end)),
         valid_to: proposal.valid_to,
         evidence: Some(Evidence { turn: turn.seq, quote: quoted.to_owned() }),
+        same_as: Vec::new(),
     })
 }
 

@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::behaviours::{at, draft, receipt, rows, scope, session};
 use super::learning::{self, Learning};
+use super::support::{at, draft, receipt, rows, scope, session};
 use super::{ModelStore, WithStore, usage};
 use crate::model::{
     AgentId, ChainHash, Generation, Profile, Revision, Role, Scope, SessionId, TurnId, UsageStage,

@@ -1,8 +1,8 @@
 //! The behaviours of forgetting, one function each.
 
 use super::WithStore;
-use super::behaviours::{append, at, dialogue, receipt, rows, scope};
 use super::ledger::{claim, entries, ledger, memory};
+use super::support::{append, at, dialogue, receipt, rows, scope};
 use crate::model::{Act, ChainHash, Content, Profile, Receipt, ReceiptId, Scope, Tombstone};
 use crate::ports::{
     Append, FIRST_MODEL, Forget, Forgotten, JobClaim, JobDone, LedgerAppend, Parent, PassageDraft,

@@ -1,8 +1,8 @@
 //! The behaviours of learning jobs, one function each.
 
 use super::WithStore;
-use super::behaviours::{append, at, dialogue, scope, session};
 use super::ledger::{claim, entries};
+use super::support::{append, at, dialogue, scope, session};
 use crate::model::{Scope, UserKey};
 use crate::ports::{
     Append, ClaimedJob, Job, JobClaim, JobDone, JobState, LEASE_RAN_OUT, LedgerAppend, Parent, Store,

@@ -4,10 +4,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::ModelStore;
-use super::behaviours::receipt;
 use super::comparison::{same, scopes};
 use super::forgetting::{nothing, redacted};
 use super::ledger::{claim, entries, memory};
+use super::support::receipt;
 use crate::model::{Act, Profile, Scope, Timestamp, Tombstone};
 use crate::ports::{
     Forget, JobClaim, JobDone, JobStore as _, LedgerAppend, LedgerStore as _, ReadStore as _, RedactedTurn,
@@ -128,7 +128,7 @@ fn after(model: &ModelStore, scope: &Scope, late: bool) -> u64 {
 }
 
 fn second(second: i8) -> Timestamp {
-    super::behaviours::at(second.into())
+    super::support::at(second.into())
 }
 
 /// Does it, and tells what the answer was.

@@ -1,7 +1,7 @@
 //! The behaviours of the ledger, one function each.
 
 use super::WithStore;
-use super::behaviours::{at, scope};
+use super::support::{at, scope};
 use crate::model::{
     Act, Author, Authority, Claim, Entry, Evidence, MemoryId, MemoryKind, Polarity, Profile, Scope, SlotKey,
     Timestamp,
@@ -29,6 +29,7 @@ pub(super) fn claim(number: u128, words: &str) -> Act {
         valid_from: at(2),
         valid_to: Some(at(3)),
         evidence: Some(Evidence { turn: 1, quote: words.to_owned() }),
+        same_as: Vec::new(),
     }))
 }
 

@@ -1,7 +1,7 @@
 //! The behaviours around the change of the embedding model. They panic where the store differs.
 
 use super::WithStore;
-use super::behaviours::{append, dialogue, draft, rows, scope};
+use super::support::{append, dialogue, draft, rows, scope};
 use crate::model::{Role, Scope};
 use crate::ports::{
     Append, EmbeddedRow, EmbeddingModel, EmbeddingModels, FIRST_MODEL, ModelNumber, NumberedModel, Parent,

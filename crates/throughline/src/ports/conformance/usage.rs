@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::WithStore;
-use super::behaviours::{append, dialogue, scope};
+use super::support::{append, dialogue, scope};
 use crate::model::{Day, Scope, Usage, UsageStage};
 use crate::ports::{DayUsage, Parent, Store};
 
