@@ -43,6 +43,7 @@ fn learned(number: u128) -> EntryDraft {
         valid_from: at(0),
         valid_to: None,
         evidence: Some(Evidence { turn: 1, quote: "q".into() }),
+        same_as: Vec::new(),
     };
     EntryDraft { recorded: at(0), by: Author::Learning, act: Act::Claimed(Box::new(claim)) }
 }
