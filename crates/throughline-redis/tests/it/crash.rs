@@ -44,8 +44,6 @@ fn learned(number: u128) -> EntryDraft {
         valid_to: None,
         evidence: Some(Evidence { turn: 1, quote: "q".into() }),
         same_as: Vec::new(),
-        terms: None,
-        replaces: None,
     };
     EntryDraft { recorded: at(0), by: Author::Learning, act: Act::Claimed(Box::new(claim)) }
 }

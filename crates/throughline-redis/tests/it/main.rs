@@ -16,5 +16,6 @@ mod load;
 mod migration;
 mod proxy;
 mod servers;
+mod sharing;
 mod support;
 mod wipe;

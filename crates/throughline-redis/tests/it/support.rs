@@ -12,7 +12,7 @@ const PROGRAMS: &str = "THROUGHLINE_TEST_REDIS_PROGRAMS";
 
 fn named(variable: &str, name: &str) -> String {
     let all = std::env::var(variable)
-        .unwrap_or_else(|_| panic!("{variable} is not set: run `cargo xtask test --only real`"));
+        .unwrap_or_else(|_| panic!("{variable} is not set: run `cargo xtask test --only stores`"));
     let found = all.split_whitespace().find_map(|server| server.strip_prefix(name)?.strip_prefix('='));
     found.unwrap_or_else(|| panic!("{variable} names no server `{name}`: {all}")).to_owned()
 }
