@@ -12,6 +12,7 @@ mod fall_back;
 mod forget;
 mod learn;
 mod learner;
+mod ledger;
 mod lift;
 mod memories;
 mod models;

@@ -72,13 +72,13 @@ impl Learn {
 
     fn learn(&self, terminal: Terminal, config: &Config, user: &UserId) -> Result<()> {
         let memory = wire::open(config, wire::IfAbsent::Refuse)?;
-        let worker = learning::learner(config)?;
+        let learner = learning::learner(config)?;
         let user = UserKey { tenant: self.tenant.clone(), user: user.clone() };
         let (mut jobs, mut claims, mut refused) = (0_u64, 0_u64, 0_u64);
         let mut elsewhere = BTreeSet::new();
         loop {
-            let Some(learned) = worker.step(&memory, Some(&user))? else {
-                if let Some(rest) = worker.rests_for() {
+            let Some(done) = learner.step(&memory, Some(&user))? else {
+                if let Some(rest) = learner.rests_for() {
                     terminal.note(format!("the learning model failed repeatedly: try again in {rest:.0?}"));
                     break;
                 }
@@ -93,11 +93,11 @@ impl Learn {
                 std::thread::sleep(LOOK_AGAIN_AFTER);
                 continue;
             };
-            let Learned { outcome, job, .. } = &learned;
+            let Learned { outcome, job, .. } = &done;
             elsewhere.remove(&job.number);
             jobs += 1;
-            claims += learned.claims.len() as u64;
-            refused += learned.refused.len() as u64;
+            claims += done.claims.len() as u64;
+            refused += done.refused.len() as u64;
             match outcome {
                 Outcome::Failed { reason, due } => {
                     terminal.note(format!("job_{} is tried again after {due}: {reason}", job.number));

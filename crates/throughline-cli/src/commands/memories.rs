@@ -139,6 +139,17 @@ Examples:
     /// Take back the newest change that made a memory what it is
     #[command(after_help = "Example:\n  throughline memories undo mem_5f2b0d1c9a3e4b7f8c6d5e4f3a2b1c0d")]
     Undo(One),
+    /// Take all memories of a user, and with them the profile, back to what they were at a moment; turns stay
+    #[command(after_help = "Example:\n  throughline memories rewind --user ada --to 2026-03-01T00:00:00Z")]
+    Rewind {
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// The moment, which must be over
+        #[arg(long, value_name = "TIME")]
+        to: Timestamp,
+        #[command(flatten)]
+        flags: MemoryFlags,
+    },
     /// Take a memory's value out of everything, files included, and refuse it from then on
     #[command(after_help = "Example:\n  throughline memories forget mem_5f2b0d1c9a3e4b7f8c6d5e4f3a2b1c0d")]
     Forget(One),
@@ -208,6 +219,13 @@ impl Memories {
                     0 => "Nothing of it was forgotten.".to_owned(),
                     lifted => format!("{lifted} of what was forgotten may be said again."),
                 })
+            }
+            Action::Rewind { scope, to, flags } => {
+                let memory = wire::open(&run.load(flags)?.config, wire::IfAbsent::Refuse)?;
+                let scope = scope.scope();
+                let mut memories = memory.rewind(&scope, *to)?;
+                memories.retain(|memory| memory.state == MemoryState::Active);
+                list(run, &memories, memory.generation(&scope)?)
             }
             Action::Forget(one) => {
                 let (report, _) = one.of(run, |memory| memory.forget_memory(&one.tenant, one.id))?;

@@ -255,3 +255,50 @@ fn the_end_of_a_memory_is_set_and_taken_away_by_command() {
     let undone = program.json(&["memories", "undo", open["id"].as_str().unwrap()]);
     assert_eq!(undone["id"], ended["id"]);
 }
+
+#[test]
+fn a_user_is_taken_back_to_a_moment_and_their_turns_stay() {
+    let program = Program::new();
+    program
+        .run(&["memories", "add", "--user", "ada", "Lives in Graz", "--slot", "home", "--value", "Graz"])
+        .ok();
+    let graz = memories(&program, &[]).remove(0);
+    let then = graz["recorded_at"].as_str().unwrap().to_owned();
+    program.run(&["turns", "import", &program.file("chat.jsonl", LINES)]).ok();
+    program
+        .run(&["memories", "add", "--user", "ada", "Lives in Lyon", "--slot", "home", "--value", "Lyon"])
+        .ok();
+    assert_eq!(values(&memories(&program, &[])), ["Lyon"]);
+    let turns = || program.json(&["turns", "list", "--user", "ada"])["turns"].clone();
+    let before = turns();
+
+    let rewound = program.json(&["memories", "rewind", "--user", "ada", "--to", &then]);
+    assert_eq!(values(rewound["memories"].as_array().unwrap()), ["Graz"]);
+    assert_eq!(values(&memories(&program, &[])), ["Graz"]);
+    assert_eq!(turns(), before);
+    let refused = program.run(&["memories", "rewind", "--user", "ada", "--to", "2999-01-01T00:00:00Z"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("has not come yet"), "{}", refused.stderr);
+}
+
+#[test]
+fn conversations_months_and_the_user_are_summarised_from_what_holds() {
+    let program = learned();
+    let summaries = |level: &str| {
+        let told = program.json(&["memories", "summary", "--user", "ada", "--level", level]);
+        told["summaries"].as_array().unwrap().clone()
+    };
+    let texts = |summary: &Value| -> Vec<String> {
+        let sentences = summary["sentences"].as_array().unwrap().iter();
+        sentences.map(|sentence| sentence["text"].as_str().unwrap().to_owned()).collect()
+    };
+    let sessions = summaries("session");
+    assert_eq!(sessions.iter().map(|summary| &summary["session"]).collect::<Vec<_>>(), ["may", "monday"]);
+    assert!(texts(&sessions[0]).iter().any(|text| text.contains("Lisbon")), "{sessions:?}");
+    // Ada has left Graz since.
+    assert!(texts(&sessions[1]).iter().all(|text| !text.contains("Graz")), "{sessions:?}");
+    let periods: Vec<Value> = summaries("month").iter().map(|summary| summary["period"].clone()).collect();
+    assert_eq!(periods, ["2026-05", "2026-03"]);
+    assert!(texts(&summaries("user")[0]).iter().any(|text| text.contains("Lisbon")));
+    let shown = program.run(&["memories", "summary", "--user", "ada", "--limit", "1"]).ok();
+    assert!(shown.contains("Lisbon") && !shown.contains("nurse"), "{shown}");
+}

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::model::{Profile, Scope, Slot};
 use crate::ports::{ProfileEdit, StoreError};
 
-use super::memories::GoesWith;
+use super::ledger::GoesWith;
 use super::{Memory, MemoryError};
 
 /// Edits of one profile that are taken over before it is read: somebody may write all the time.

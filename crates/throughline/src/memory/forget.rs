@@ -8,7 +8,8 @@ use crate::model::{
 use crate::ports::{Forget, Forgotten, RedactedTurn, StoreError, TurnsPage};
 use crate::truth;
 
-use super::memories::{CONFLICT_RETRIES_MAX, find, says};
+use super::ledger::{CONFLICT_RETRIES_MAX, says};
+use super::memories::find;
 use super::{Memory, MemoryError};
 
 /// Turns looked through in one step.

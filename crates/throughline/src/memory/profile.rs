@@ -12,7 +12,8 @@ use crate::model::{
 };
 use crate::truth::{self, PROFILE_BYTES_MAX, SUMMARY_SLOT, profile_slot, same_value};
 
-use super::memories::{GoesWith, NewMemory};
+use super::ledger::GoesWith;
+use super::memories::NewMemory;
 use super::own_slots::of_own_slot;
 use super::{Memory, MemoryError};
 
