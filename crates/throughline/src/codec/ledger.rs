@@ -265,6 +265,8 @@ mod tests {
                 r#"{"by":"learning","act":{"claimed":{"id":"00000000-0000-0000-0000-000000000007","kind":"fact","value":"vegan","text":"No longer vegan","authority":"operator","importance":1.0,"said":1700000000123,"valid_from":1700000000000,"same_as":["00000000-0000-0000-0000-000000000003"]}}}"#,
                 Author::Learning,
                 Act::Claimed(Box::new(Claim { same_as: vec![id(3)], ..bare() })),
+            ),
+            (
                 r#"{"by":"operator","act":{"claimed":{"id":"00000000-0000-0000-0000-000000000007","kind":"fact","value":"vegan","text":"No longer vegan","authority":"operator","importance":1.0,"said":1700000000123,"valid_from":1700000000000,"terms":{"multiple":true,"half_life_days":30.0},"replaces":"00000000-0000-0000-0000-000000000006"}}}"#,
                 Author::Operator,
                 Act::Claimed(Box::new(edited())),

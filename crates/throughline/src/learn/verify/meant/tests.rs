@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use crate::learn::labelled::{Half, turns};
 use crate::learn::proposal::{Batch, BatchTurn, Proposal};
 use crate::learn::verify::{Verified, verify};
-use crate::model::{Claim, Generation, MemoryKind, Polarity, Role, SlotKey, Timestamp};
+use crate::model::{Claim, Generation, MemoryKind, OwnSlots, Polarity, Role, SlotKey, Timestamp};
 use crate::truth::{Cardinality, cardinality};
 
 fn turn(seq: u64, role: Role, text: &str) -> BatchTurn {
@@ -34,7 +34,7 @@ fn proposal(text: &str, slot: &str, value: &str) -> Proposal {
 
 fn verified(before: &str, text: &str, proposal: Proposal) -> Verified {
     let turns = [turn(1, Role::Assistant, before), turn(2, Role::User, text)];
-    let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC };
+    let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() };
     verify(&batch, vec![proposal], Generation(1), &|_| false)
 }
 
@@ -244,7 +244,7 @@ fn a_model_that_reads_labelled_turns_rightly_is_seldom_doubted() {
                 continue;
             }
             let turn = turn(2, Role::User, &labelled.text);
-            let batch = Batch { turns: std::slice::from_ref(&turn), known: &[], zone: &TimeZone::UTC };
+            let batch = Batch { turns: std::slice::from_ref(&turn), known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() };
             let meant = super::as_meant(&batch, &turn, &(0..labelled.text.len()), &said, &[]);
             all += 1;
             match meant {
