@@ -1,4 +1,4 @@
-"""mem0_bench.py: the same work done by mem0ai in this process, with its local stores and without an LLM.
+"""mem0_bench.py: the same work done by mem0ai in this process, with its local stores without an LLM but for `learn`.
 
 Reads one request as JSON from standard input, writes one answer as JSON to standard output. Vectors come from an
 OpenAI-compatible endpoint (the same model as the program beside which it is measured), or, with embedding excluded,
@@ -66,11 +66,14 @@ def read(path: str | None) -> numpy.ndarray:
     return numpy.fromfile(path, dtype="<f4").reshape(-1, DIMENSIONS) if path else VECTORS
 
 
-def open_memory(store: str, directory: Path, embedder_url: str | None, vectors: numpy.ndarray = VECTORS) -> Memory:
+def open_memory(
+    store: str, directory: Path, embedder_url: str | None, vectors: numpy.ndarray = VECTORS, llm: dict | None = None
+) -> Memory:
     place = {"path": str(directory / "vectors"), "collection_name": "bench", "embedding_model_dims": DIMENSIONS}
     special = {"qdrant": {"on_disk": True}, "faiss": {"distance_strategy": "cosine"}}[store]
     embedder = {"model": MODEL, "api_key": "unused", "openai_base_url": embedder_url or "http://127.0.0.1:9/v1"}
-    memory = Memory.from_config({
+    config = {"llm": {"provider": "openai", "config": llm}} if llm else {}
+    memory = Memory.from_config(config | {
         "vector_store": {"provider": store, "config": place | special},
         "embedder": {"provider": "openai", "config": embedder},
         "history_db_path": str(directory / "history.db"),
@@ -192,12 +195,27 @@ def search(request: dict) -> dict:
     return {"opened_ms": opened_ms, "users": answers}
 
 
+def learn(request: dict) -> dict:
+    llm = {"model": request["model"], "api_key": "unused", "openai_base_url": request["llm_url"]}
+    memory = open_memory(request["store"], Path(request["directory"]), request["embedder_url"], llm=llm)
+    failed = 0
+    for batch in request["batches"]:
+        try:
+            memory.add(batch, user_id="u")
+        except Exception as error:
+            print(f"add failed: {error}", file=sys.stderr)
+            failed += 1
+    listed = memory.get_all(filters={"user_id": "u"}, top_k=100_000)
+    close(memory)
+    return {"memories": [each["memory"] for each in listed["results"]], "failed": failed}
+
+
 def main() -> None:
     # Libraries print notices; the answer must be alone on standard output.
     answer_to, sys.stdout = sys.stdout, sys.stderr
     logging.getLogger().setLevel(logging.WARNING)
     request = json.load(sys.stdin)
-    answer = {"writes": writes, "load": load, "search": search}[request["work"]](request)
+    answer = {"writes": writes, "load": load, "search": search, "learn": learn}[request["work"]](request)
     json.dump(answer, answer_to)
 
 

@@ -61,9 +61,14 @@ impl Reply {
 impl Client {
     /// Connects.
     pub(crate) fn connect(address: SocketAddr) -> Result<Self> {
+        Self::patient(address, SILENCE_MAX)
+    }
+
+    /// Connects to a server that may be silent for so long.
+    pub(crate) fn patient(address: SocketAddr, silence_max: Duration) -> Result<Self> {
         let stream = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(SILENCE_MAX))?;
+        stream.set_read_timeout(Some(silence_max))?;
         Ok(Self { address, stream: BufReader::new(stream) })
     }
 

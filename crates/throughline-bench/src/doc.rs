@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn the_document_has_the_marks_of_every_part() {
         let document = std::fs::read_to_string(root().join("docs/benchmarks.md")).unwrap();
-        for part in ["writes", "recall", "chat", "resident", "embed", "search", "ingest"] {
+        for part in ["writes", "recall", "chat", "resident", "embed", "search", "ingest", "learn"] {
             assert!(replaced(&document, part, "").is_some(), "{part}");
         }
     }

@@ -12,6 +12,7 @@ mod bench;
 mod client;
 mod corpus;
 mod doc;
+mod junk;
 mod load;
 mod machine;
 mod measure;
@@ -20,10 +21,11 @@ mod peer;
 mod report;
 mod server;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::{Parser, ValueEnum};
 
 use crate::bench::Bench;
@@ -34,7 +36,8 @@ Examples:
   cargo run --release -p throughline-bench -- all --quick          does it work: a minute or two, numbers mean nothing
   cargo run --release -p throughline-bench -- all --json out.json  the whole measurement
   cargo run --release -p throughline-bench -- all --doc            … and its tables put into docs/benchmarks.md
-  cargo run --release -p throughline-bench -- recall --no-peers    one part, without Python";
+  cargo run --release -p throughline-bench -- recall --no-peers    one part, without Python
+  cargo run --release -p throughline-bench -- learn --llm 127.0.0.1:8080 --transcript locomo.json";
 
 /// Measures the program side by side with what it is compared to.
 #[derive(Debug, Parser)]
@@ -79,11 +82,27 @@ struct Arguments {
     /// The folder of the embedding model; fetched into .test/models if it is not there
     #[arg(long, value_name = "DIR")]
     model_dir: Option<PathBuf>,
+
+    /// For `learn`: an OpenAI-compatible server on this machine, with a context of 16,384 tokens
+    #[arg(long, value_name = "ADDRESS")]
+    llm: Option<SocketAddr>,
+
+    /// For `learn`: what is learned from, the first conversation of a file in the form of LoCoMo
+    #[arg(long, value_name = "FILE")]
+    transcript: Option<PathBuf>,
+
+    /// For `learn`: how many turns of it
+    #[arg(long, default_value_t = 60)]
+    turns: usize,
+
+    /// For `learn`: write all memories to this file
+    #[arg(long, value_name = "FILE")]
+    memories: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// Everything below
+    /// Everything below but `learn`
     All,
     /// Durable turns a second
     Writes,
@@ -99,6 +118,8 @@ enum Part {
     Search,
     /// Turns taken in with the model on two cores, and the model's share
     Ingest,
+    /// Calls and tokens of learning with a language model, beside mem0ai; needs --llm and --transcript
+    Learn,
 }
 
 fn main() -> ExitCode {
@@ -141,6 +162,18 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     if wanted(Part::Ingest) {
         report.add("ingest", parts::ingest::measure(&bench).context("ingest")?);
+    }
+    if arguments.part == Part::Learn {
+        let (Some(llm), Some(transcript)) = (arguments.llm, arguments.transcript.clone()) else {
+            bail!("`learn` needs --llm ADDRESS and --transcript FILE");
+        };
+        let task = parts::learn::Task {
+            llm,
+            transcript,
+            turns: arguments.turns,
+            memories: arguments.memories.clone(),
+        };
+        report.add("learn", parts::learn::measure(&bench, &task).context("learning")?);
     }
     report.end(bench.notes());
     report.print(arguments.markdown)?;

@@ -18,6 +18,9 @@ const STOP_TIME_MAX: Duration = Duration::from_mins(1);
 /// How often a process is looked at that cannot tell when it is ready or gone.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
+/// A model on the machine's own processor is slow.
+const LEARNING_DEADLINE_MS: u64 = 900_000;
+
 /// Where the server gets its vectors from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Embeddings {
@@ -38,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) embeddings: Embeddings,
     /// Who answers chats.
     pub(crate) upstream: Option<String>,
+    /// The API and the name of its learning model; patterns learn without one.
+    pub(crate) learning: Option<(String, String)>,
     /// Bytes of search data it keeps in memory; its default if not given.
     pub(crate) cache_bytes_max: Option<u64>,
 }
@@ -45,7 +50,7 @@ pub(crate) struct Options {
 impl Options {
     /// No upstream, and the default cache.
     pub(crate) fn new(data: impl Into<PathBuf>, embeddings: Embeddings) -> Self {
-        Self { data: data.into(), embeddings, upstream: None, cache_bytes_max: None }
+        Self { data: data.into(), embeddings, upstream: None, learning: None, cache_bytes_max: None }
     }
 }
 
@@ -83,6 +88,10 @@ impl Server {
         };
         if let Some(url) = &options.upstream {
             command.args(["--upstream", url]);
+        }
+        if let Some((url, model)) = &options.learning {
+            command.env("THROUGHLINE_LEARNING_BASE_URL", url).env("THROUGHLINE_LEARNING_MODEL", model);
+            command.env("THROUGHLINE_LEARNING_DEADLINE_MS", LEARNING_DEADLINE_MS.to_string());
         }
         if let Some(bytes) = options.cache_bytes_max {
             command.env("THROUGHLINE_RECALL_CACHE_BYTES_MAX", bytes.to_string());

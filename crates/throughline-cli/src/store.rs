@@ -17,7 +17,7 @@ pub(crate) fn open_store(config: &Config) -> Result<Arc<dyn Store>> {
     let opened = match &config.store {
         None => embedded(&config.data),
         Some(url) => match url.engine() {
-            Engine::Redis => Err(not_built_in(&Access::new(config, url), "redis")),
+            Engine::Redis => redis::open(&Access::new(config, url), config),
             Engine::Postgres => postgres::open(&Access::new(config, url)),
         },
     };
@@ -29,7 +29,7 @@ pub(crate) fn exists(config: &Config) -> Result<bool> {
     match &config.store {
         None => Ok(config.data.join(FILE_NAME).is_file()),
         Some(url) => match url.engine() {
-            Engine::Redis => Err(not_built_in(&Access::new(config, url), "redis")),
+            Engine::Redis => redis::exists(&Access::new(config, url), config),
             Engine::Postgres => postgres::exists(&Access::new(config, url)),
         },
     }
@@ -62,7 +62,7 @@ pub(crate) fn embedded_folder<'a>(config: &'a Config, what: &str) -> Result<&'a 
 
 /// How a server that keeps a store is reached, in the terms all engines share.
 #[cfg_attr(
-    not(feature = "postgres"),
+    not(any(feature = "postgres", feature = "redis")),
     expect(dead_code, reason = "read by the engines, of which none is built in")
 )]
 struct Access<'a> {
@@ -90,6 +90,10 @@ impl<'a> Access<'a> {
     }
 }
 
+#[cfg_attr(
+    all(feature = "postgres", feature = "redis"),
+    expect(dead_code, reason = "told by the engines that are not built in")
+)]
 fn not_built_in(access: &Access<'_>, feature: &str) -> anyhow::Error {
     Failure::usage(format!("{} cannot be used: this program was built without `{feature}`", access.shown))
         .hint(format!("build it with `--features {feature}`"))
@@ -132,5 +136,58 @@ mod postgres {
 
     pub(super) fn exists(access: &Access<'_>) -> Result<bool> {
         Err(not_built_in(access, "postgres"))
+    }
+}
+
+#[cfg(feature = "redis")]
+mod redis {
+    //! Redis and Valkey: docs/redis.md.
+
+    use throughline_redis::{Durability, RedisOptions, RedisStore};
+
+    use super::{Access, Arc, Config, Result, Store};
+    use crate::config;
+
+    pub(super) fn open(access: &Access<'_>, config: &Config) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(RedisStore::open(access.url, access.password, &options(access, config))?))
+    }
+
+    pub(super) fn exists(access: &Access<'_>, config: &Config) -> Result<bool> {
+        Ok(RedisStore::exists(access.url, access.password, &options(access, config))?)
+    }
+
+    fn options(access: &Access<'_>, config: &Config) -> RedisOptions {
+        RedisOptions {
+            key_prefix: config.store_key_prefix.clone(),
+            memory_prefix: config.store_memory_prefix.clone(),
+            durability: match config.store_durability {
+                config::Durability::Memory => Durability::Memory,
+                config::Durability::Fsync => Durability::Fsync,
+                config::Durability::Replicated(replicas) => Durability::Replicated { replicas },
+            },
+            allow_data_loss: config.store_allow_data_loss,
+            wipe_wait_max: Some(config.store_wipe_ms_max.0)
+                .filter(|milliseconds| *milliseconds > 0)
+                .map(std::time::Duration::from_millis),
+            connections_max: access.connections_max,
+            connect_wait_max: access.connect_max,
+            call_wait_max: access.call_max,
+            ..RedisOptions::default()
+        }
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+mod redis {
+    //! Left out of this build.
+
+    use super::{Access, Arc, Config, Result, Store, not_built_in};
+
+    pub(super) fn open(access: &Access<'_>, _: &Config) -> Result<Arc<dyn Store>> {
+        Err(not_built_in(access, "redis"))
+    }
+
+    pub(super) fn exists(access: &Access<'_>, _: &Config) -> Result<bool> {
+        Err(not_built_in(access, "redis"))
     }
 }

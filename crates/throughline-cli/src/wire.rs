@@ -30,6 +30,7 @@ pub(crate) fn settings(config: &Config) -> Settings {
         zone: config.time_zone.clone(),
         token_encoding: config.token_encoding,
         budget: ContextBudget::of_total(u32::try_from(config.budget_tokens.0).unwrap_or(u32::MAX)),
+        user_may_lift: config.learning_user_may_lift,
         ..Settings::default()
     }
 }

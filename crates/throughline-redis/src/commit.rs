@@ -95,6 +95,16 @@ impl Changes {
         self.operation("require", unit, [version.to_string().into_bytes()]);
     }
 
+    /// Only if a copy of a profile has this change of another program's; to be asked before any change.
+    pub(crate) fn marked(&mut self, copy: &Key, mark: &str) {
+        self.operation("marked", copy, [mark.into()]);
+    }
+
+    /// Writes the copy of a profile, unless another program has changed it, but for the change with this mark.
+    pub(crate) fn copy(&mut self, copy: &Key, document: String, mark: &str) {
+        self.operation("copy", copy, [document.into_bytes(), mark.into()]);
+    }
+
     /// Takes a key away with all that is in it.
     pub(crate) fn unlink(&mut self, key: &Key) {
         self.operation("unlink", key, []);
@@ -169,6 +179,7 @@ impl Client {
         arguments.extend(operations);
         match reply::number::<i64>(self.write(Call::script(&COMMIT, &keys, arguments))?)? {
             1 => Ok(Attempt::Done(())),
+            -2 => Err(Fault::Store(StoreError::Conflict)),
             // What was listed for this write may be taken for left over by now: it begins anew.
             _ => Ok(Attempt::Again),
         }

@@ -3,7 +3,7 @@
 //! That is named in a key of the user's own first, in the same commit, and the key goes when all of it is gone. So an erasure
 //! that was cut off is finished by the next one.
 
-use throughline::model::UserKey;
+use throughline::model::{Scope, UserKey};
 use throughline::ports::{Erased, JobNumber};
 use uuid::Uuid;
 
@@ -74,6 +74,10 @@ impl RedisStore {
         let scopes = self.keys.user(user, "scopes");
         let erased = self.client.write_unit(&self.turnstile, &scopes, || self.erase_scopes(user, &left))?;
         self.finish_erasure(user, &left)?;
+        // Another program may have written it for a user whom the store never heard of.
+        let plain = Scope { user: user.clone(), agent: None, app: None, run: None };
+        let copy = self.keys.memory(&self.keys.scope(&plain));
+        self.client.write(Call::plain("DEL", &copy, &[]))?;
         Ok(erased)
     }
 
@@ -113,6 +117,7 @@ impl RedisStore {
             lines.extend(jobs.iter().filter_map(number).map(Left::Job));
             lines.push(Left::Scope { place: keys.place.clone(), token });
         }
+        erased.usages = self.usages_count(user)?;
         for (unit, version) in &versions[1..] {
             changes.require(unit, *version);
         }
@@ -123,8 +128,10 @@ impl RedisStore {
             for part in Part::ALL {
                 changes.unlink(&keys.key(part));
             }
+            changes.unlink(&self.keys.memory(keys));
             changes.delete(&self.keys.user(user, "scopes"), keys.place.as_str());
         }
+        changes.unlink(&self.usage_key(user));
         Ok(match self.client.commit(Some(versions[0].1), changes)? {
             Attempt::Done(()) => Attempt::Done(erased),
             Attempt::Again => Attempt::Again,

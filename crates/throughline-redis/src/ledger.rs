@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use redis::Value;
 use throughline::codec::{decode_entry, encode_entry};
 use throughline::model::{Act, Entry, Scope};
-use throughline::ports::{EntryDraft, LedgerAppend, StoreError};
+use throughline::ports::{EntryDraft, LedgerAppend, ProfileEdit, StoreError};
 
 use crate::append::next;
 use crate::bytes::{Packed, Unpacked};
@@ -79,7 +79,12 @@ impl RedisStore {
     }
 
     /// See [`LedgerAppend`].
-    pub(crate) fn append_ledger(&self, scope: &Scope, append: &LedgerAppend) -> Result<u64, Fault> {
+    pub(crate) fn append_ledger(
+        &self,
+        scope: &Scope,
+        append: &LedgerAppend,
+        edit: Option<&ProfileEdit>,
+    ) -> Result<u64, Fault> {
         let claim_id = |draft: &EntryDraft| match &draft.act {
             Act::Claimed(claim) => Some(*claim.id.0.as_bytes()),
             _ => None,
@@ -97,6 +102,9 @@ impl RedisStore {
             |writing, answers| {
                 let [known, profile, jobs] = reply::answers(Value::Array(answers))?;
                 expect_end(writing, append.after)?;
+                if let Some(edit) = edit {
+                    writing.changes.marked(writing.copy, &edit.mark);
+                }
                 let known = reply::all_bytes(known)?.into_iter().skip(1);
                 let mut known: HashSet<[u8; 16]> =
                     claims.iter().zip(known).filter_map(|(id, known)| known.map(|_| *id)).collect();
@@ -115,8 +123,12 @@ impl RedisStore {
                         ));
                     }
                 }
+                let newest = profiles::newest(profile)?;
                 if let Some(next) = &append.profile {
-                    profiles::put(writing, &profiles::newest(profile)?, next, append.now)?;
+                    profiles::put(writing, &newest, next, append.now, edit)?;
+                } else if edit.is_some() {
+                    // It changed nothing that counts, or was refused.
+                    profiles::copy(writing, &newest, edit);
                 }
                 if let Some(done) = &append.job {
                     self.end_job(writing, Jobs::read(jobs)?, done, append.now)?;

@@ -42,6 +42,7 @@ mod bytes;
 mod client;
 mod commit;
 mod credentials;
+mod document;
 mod durable;
 mod embedding;
 mod erase;
@@ -68,6 +69,8 @@ mod store;
 mod tenants;
 mod topology;
 mod url;
+mod usage;
+mod wipe;
 mod writing;
 
 pub use options::{Durability, RedisOptions};

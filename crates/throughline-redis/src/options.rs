@@ -28,6 +28,9 @@ pub struct RedisOptions {
     pub durability: Durability,
     /// Open it on a server that may drop what it acknowledged: without an append-only file, or with a policy that evicts.
     pub allow_data_loss: bool,
+    /// Rewrite the servers' append-only files when somebody is erased or something forgotten, and wait for it for so long. None:
+    /// what was taken away stays in these files until the server rewrites them by itself.
+    pub wipe_wait_max: Option<Duration>,
     /// Connections to each node; a call that finds them all in use waits.
     pub connections_max: usize,
     /// How long to wait for a connection to be made.
@@ -47,6 +50,7 @@ impl Default for RedisOptions {
             memory_prefix: String::new(),
             durability: Durability::default(),
             allow_data_loss: false,
+            wipe_wait_max: None,
             connections_max: 16,
             connect_wait_max: Duration::from_secs(1),
             answer_wait_max: Duration::from_secs(2),

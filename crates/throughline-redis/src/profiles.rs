@@ -5,9 +5,10 @@
 use redis::Value;
 use throughline::codec::{decode_profile, encode_profile};
 use throughline::model::{Profile, ProfileEpoch, Scope, Timestamp};
-use throughline::ports::{Forget, StoreError};
+use throughline::ports::{Forget, ProfileEdit, StoreError};
 
 use crate::commit::View;
+use crate::document;
 use crate::error::Fault;
 use crate::keys::{Part, ScopeKeys};
 use crate::reply;
@@ -31,6 +32,7 @@ pub(crate) fn put(
     newest: &Profile,
     profile: &Profile,
     now: Timestamp,
+    edit: Option<&ProfileEdit>,
 ) -> Result<ProfileEpoch, Fault> {
     if newest.epoch != profile.epoch {
         return Err(Fault::Store(StoreError::Conflict));
@@ -43,7 +45,14 @@ pub(crate) fn put(
         writing.set(Part::Profiles, newest.epoch.to_string(), encode_profile(newest));
     }
     writing.set(Part::Profiles, NEWEST, encode_profile(&next));
+    copy(writing, &next, edit);
     Ok(next.epoch)
+}
+
+/// Writes the copy for other programs.
+pub(crate) fn copy(writing: &mut Writing<'_>, profile: &Profile, edit: Option<&ProfileEdit>) {
+    let mark = edit.map_or("", |edit| &edit.mark);
+    writing.changes.copy(writing.copy, document::write(profile), mark);
 }
 
 impl RedisStore {
@@ -68,7 +77,7 @@ impl RedisStore {
         self.write_scope(scope, ask_newest, |writing, answers| {
             let [known] = reply::answers(Value::Array(answers))?;
             let known = newest(known)?;
-            let epoch = put(writing, &known, profile, now)?;
+            let epoch = put(writing, &known, profile, now, None)?;
             Ok(if epoch == known.epoch { Decision::Nothing(epoch) } else { Decision::Write(epoch) })
         })
     }
@@ -84,7 +93,7 @@ pub(crate) fn forget_older(
     let versions = reply::all_bytes(versions)?.into_iter().flatten();
     let mut older: Vec<Vec<u8>> = versions.filter(|field| field != NEWEST.as_bytes()).collect();
     if let Some(profile) = &forget.profile
-        && put(writing, newest, profile, forget.now)? > newest.epoch
+        && put(writing, newest, profile, forget.now, None)? > newest.epoch
         && newest.epoch > 0
     {
         older.push(newest.epoch.to_string().into_bytes());

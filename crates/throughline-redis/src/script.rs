@@ -30,5 +30,7 @@ scripts! {
     ROWS = "lua/rows.lua";
     LOCATE = "lua/locate.lua";
     LIST = "lua/list.lua";
+    EDIT = "lua/edit.lua";
+    USAGE = "lua/usage.lua";
     JOBS = "lua/jobs.lua";
 }

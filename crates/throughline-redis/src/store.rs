@@ -1,5 +1,7 @@
 //! The store: opening it, and the ports' methods, handed to the modules that know them.
 
+use std::time::Duration;
+
 use rand::RngCore as _;
 use throughline::model::{
     AgentId, ChainHash, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch, Receipt, ReceiptId,
@@ -36,6 +38,7 @@ pub struct RedisStore {
     pub(crate) cursors: Cursors,
     /// Whether writes are acknowledged by more than the server's memory.
     pub(crate) is_acknowledged: bool,
+    pub(crate) wipe_wait_max: Option<Duration>,
     url: StoreUrl,
     secret: [u8; 32],
 }
@@ -51,30 +54,56 @@ impl RedisStore {
     ///
     /// The URL is one of `redis://host:port`, `rediss://host:port`, `redis+sentinel://host:port,host:port/primary` and
     /// `redis+cluster://host:port,host:port`. A server that would lose what it acknowledges is refused, with an error that
-    /// says which setting to change.
-    pub fn open(url: &str, options: &RedisOptions) -> Result<Self, StoreError> {
-        let url = StoreUrl::parse(url).map_err(StoreError::Unavailable)?;
-        for prefix in [&options.key_prefix, &options.memory_prefix] {
-            Prefixes::check(prefix).map_err(StoreError::Unavailable)?;
-        }
-        if url.tls {
-            // Without one the first connection would panic; who has set one already keeps it.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
-        let limits = Limits {
-            connections_max: options.connections_max.max(1),
-            connect_wait_max: options.connect_wait_max,
-            // An answer may come after that of the disk or of replicas.
-            answer_wait_max: options.answer_wait_max + options.acknowledge_wait_max,
-        };
-        let topology = Topology::new(url.servers.clone());
-        let mut client = Client::new(Pools::new(url.clone(), limits), topology, options.call_wait_max);
+    /// says which setting to change. `password` is used in place of one in the URL.
+    pub fn open(url: &str, password: Option<&str>, options: &RedisOptions) -> Result<Self, StoreError> {
+        let (url, mut client) = connect(url, password, options)?;
         let is_acknowledged = durable::prepare(&mut client, options)?;
         let keys = Prefixes { store: options.key_prefix.clone(), memory: options.memory_prefix.clone() };
-        let secret = begin(&client, &keys.global("store", "store"), &url)?;
+        let secret = begin(&client, &store_key(&keys), &url)?;
         let (turnstile, cursors) = (Turnstile::default(), Cursors::default());
-        Ok(Self { client, keys, turnstile, cursors, is_acknowledged, url, secret })
+        let wipe_wait_max = options.wipe_wait_max;
+        Ok(Self { client, keys, turnstile, cursors, is_acknowledged, wipe_wait_max, url, secret })
     }
+
+    /// Whether there is a store yet. Makes none.
+    pub fn exists(url: &str, password: Option<&str>, options: &RedisOptions) -> Result<bool, StoreError> {
+        let (_, client) = connect(url, password, options)?;
+        let keys = Prefixes { store: options.key_prefix.clone(), memory: options.memory_prefix.clone() };
+        let found = client.read(Call::plain("EXISTS", &store_key(&keys), &[]))?;
+        Ok(reply::number::<u64>(found)? > 0)
+    }
+}
+
+/// Where the store keeps what it is.
+fn store_key(keys: &Prefixes) -> Key {
+    keys.global("store", "store")
+}
+
+fn connect(
+    url: &str,
+    password: Option<&str>,
+    options: &RedisOptions,
+) -> Result<(StoreUrl, Client), StoreError> {
+    let mut url = StoreUrl::parse(url).map_err(StoreError::Unavailable)?;
+    if let Some(password) = password {
+        url.password = Some(password.to_owned());
+    }
+    for prefix in [&options.key_prefix, &options.memory_prefix] {
+        Prefixes::check(prefix).map_err(StoreError::Unavailable)?;
+    }
+    if url.tls {
+        // Without one the first connection would panic; who has set one already keeps it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    let limits = Limits {
+        connections_max: options.connections_max.max(1),
+        connect_wait_max: options.connect_wait_max,
+        // An answer may come after that of the disk or of replicas.
+        answer_wait_max: options.answer_wait_max + options.acknowledge_wait_max,
+    };
+    let topology = Topology::new(url.servers.clone());
+    let client = Client::new(Pools::new(url.clone(), limits), topology, options.call_wait_max);
+    Ok((url, client))
 }
 
 /// Makes the store if it is not there, refuses a newer version's, and returns its secret.
@@ -266,7 +295,9 @@ impl WriteStore for RedisStore {
     }
 
     fn erase_user(&self, user: &UserKey) -> Result<Erased, StoreError> {
-        Ok(self.erase_user(user)?)
+        let erased = self.erase_user(user)?;
+        self.wipe()?;
+        Ok(erased)
     }
 }
 

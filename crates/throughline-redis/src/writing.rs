@@ -12,7 +12,7 @@ use crate::client::Call;
 use crate::commit::{Attempt, Changes, View};
 use crate::error::Fault;
 use crate::job_record::JobRecord;
-use crate::keys::{Part, ScopeKeys};
+use crate::keys::{Key, Part, ScopeKeys};
 use crate::lists::ANNOUNCED_WRITE_MS_MAX;
 use crate::models::Known;
 use crate::places::Seen;
@@ -24,6 +24,8 @@ use crate::store::RedisStore;
 pub(crate) struct Writing<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) keys: &'a ScopeKeys,
+    /// Of its profile, for other programs.
+    pub(crate) copy: &'a Key,
     pub(crate) meta: Meta,
     pub(crate) models: &'a Known,
     pub(crate) changes: Changes,
@@ -74,7 +76,7 @@ impl RedisStore {
         mut decide: impl FnMut(&mut Writing<'_>, Vec<Value>) -> Result<Decision<T>, Fault>,
     ) -> Result<T, Fault> {
         let keys = self.keys.scope(scope);
-        let unit = keys.key(Part::Meta);
+        let (unit, copy) = (keys.key(Part::Meta), self.keys.memory(&keys));
         // The number of a job that was listed by an attempt which has to be repeated.
         let mut listed_job = None;
         self.client.write_unit(&self.turnstile, &unit, || {
@@ -94,6 +96,7 @@ impl RedisStore {
             let mut writing = Writing {
                 scope,
                 keys: &keys,
+                copy: &copy,
                 meta,
                 models: &models,
                 changes: Changes::of(&unit),

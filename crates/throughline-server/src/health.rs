@@ -35,6 +35,12 @@ pub(crate) struct Readiness {
     model_detail: Option<String>,
     /// `full`, or `lexical` as long as passages are found by their words alone.
     recall: &'static str,
+    /// Who learns from what was said: `model`, `patterns` without a learning model, `off`, or `model_rests` while the model is
+    /// left alone because it failed so often, and what waits is learned from later.
+    learning: &'static str,
+    /// How long it still rests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    learning_rests_ms: Option<u64>,
     /// The change of the embedding model that is under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     model_switch: Option<ModelSwitch>,
@@ -112,12 +118,20 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<R
         ModelState::Failed(detail) => ("failed", Some(detail)),
     };
     let status = if store.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let rest = state.learner.rests_for();
     let readiness = Readiness {
         ready: store.is_ok(),
         store: store.err().unwrap_or_else(|| "ok".into()),
         model,
         model_detail,
         recall: if attached { "full" } else { "lexical" },
+        learning: match rest {
+            _ if !state.config.learning => "off",
+            Some(_) => "model_rests",
+            None if state.learner.has_model() => "model",
+            None => "patterns",
+        },
+        learning_rests_ms: rest.map(|rest| u64::try_from(rest.as_millis()).unwrap_or(u64::MAX)),
         model_switch,
     };
     (status, Json(readiness))

@@ -37,6 +37,7 @@ const LEARN_CALLS: &str = "throughline_learning_model_calls_total";
 const LEARN_TOKENS: &str = "throughline_learning_model_tokens_total";
 const LEARN_COST: &str = "throughline_learning_model_cost_nanos_total";
 const OVER_BUDGET: &str = "throughline_over_budget_jobs_total";
+const MODEL_RESTS: &str = "throughline_learning_model_rests";
 const OUTBOX: &str = "throughline_outbox_jobs";
 const BY_WORDS_ALONE: &str = "throughline_recall_by_words_alone";
 const SHARD_BYTES: &str = "throughline_shard_bytes";
@@ -121,6 +122,10 @@ fn describe() {
     );
     describe_gauge!(RECORD_QUEUE, "Exchanges waiting to be recorded.");
     describe_gauge!(UNEMBEDDED, "Passages waiting for a vector.");
+    describe_gauge!(
+        MODEL_RESTS,
+        "1 while the learning model is left alone because it failed so often; what waits is learned from later."
+    );
     describe_gauge!(OUTBOX, "Sessions waiting to be learned from.");
     describe_gauge!(
         BY_WORDS_ALONE,
@@ -234,6 +239,7 @@ pub(crate) async fn metrics(
     let handle = recorder().ok_or_else(|| {
         ApiError::new(ErrorCode::Internal, "this process has a metrics recorder that is not the server's")
     })?;
+    gauge!(MODEL_RESTS).set(f64::from(u8::from(state.learner.rests_for().is_some())));
     gauge!(RECORD_QUEUE).set(state.recorder.waiting() as f64);
     // What the store cannot tell just now keeps its last value; the rest of the page is worth having.
     if let Err(error) = state.engine.call(gauges).await {

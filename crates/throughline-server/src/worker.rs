@@ -25,7 +25,16 @@ pub(crate) async fn learn(state: AppState) {
                 }
                 continue;
             }
-            Ok(None) => JOBS_LOOKED_FOR_EVERY,
+            Ok(None) => match state.learner.rests_for() {
+                None => JOBS_LOOKED_FOR_EVERY,
+                Some(rest) => {
+                    tracing::warn!(
+                        ?rest,
+                        "the learning model failed repeatedly: all it could learn from waits"
+                    );
+                    rest.max(JOBS_LOOKED_FOR_EVERY)
+                }
+            },
             Err(error) => {
                 tracing::warn!(error = error.message, "learning rests for a while");
                 PAUSE_AFTER_FAILURE

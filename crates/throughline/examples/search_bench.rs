@@ -36,15 +36,16 @@ enum Request {
     Load { folder: PathBuf, turns: usize, questions: usize, texts: bool },
     /// Asks all the questions with the search data in memory, and so many with it not in memory.
     Recall { folder: PathBuf, questions: usize, cold: usize },
-    /// Asks so many questions once as ever and once with every turn ranked in full.
-    Agree { folder: PathBuf, questions: usize },
+    /// Asks so many questions about turns of these, and so many about nothing that was said, once as ever and once with every
+    /// turn ranked in full.
+    Agree { folder: PathBuf, turns: usize, questions: usize },
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let answer = match serde_json::from_reader(std::io::stdin().lock())? {
         Request::Load { folder, turns, questions, texts } => load(&folder, turns, questions, texts)?,
         Request::Recall { folder, questions, cold } => recall(&folder, questions, cold)?,
-        Request::Agree { folder, questions } => agree(&folder, questions)?,
+        Request::Agree { folder, turns, questions } => agree(&folder, turns, questions)?,
     };
     std::io::stdout().write_all(answer.to_string().as_bytes())?;
     Ok(())
@@ -105,16 +106,26 @@ fn recall(folder: &Path, questions: usize, cold: usize) -> Result<Value, Box<dyn
     }))
 }
 
-fn agree(folder: &Path, questions: usize) -> Result<Value, Box<dyn Error>> {
-    let answers = |cache_bytes, exact| -> Result<Vec<Vec<u64>>, Box<dyn Error>> {
+fn agree(folder: &Path, turns: usize, questions: usize) -> Result<Value, Box<dyn Error>> {
+    let about: Vec<String> = scripted::turns()
+        .take(turns)
+        .step_by((turns / questions).max(1))
+        .map(|said| said.split(' ').step_by(3).collect::<Vec<_>>().join(" "))
+        .collect();
+    let about_nothing: Vec<String> = scripted::questions().take(questions).collect();
+    let answers = |cache_bytes, exact, questions: &[String]| -> Result<Vec<Vec<u64>>, Box<dyn Error>> {
         let memory = scripted::memory(&folder.join("store"), cache_bytes);
-        let ask = |question: String| {
+        let ask = |question| {
             let request = RecallRequest { exact, ..RecallRequest::new(question) };
             Ok(found(&memory.recall(&scripted::scope(), &request)?))
         };
-        scripted::questions().take(questions).map(ask).collect()
+        questions.iter().map(ask).collect()
     };
-    Ok(json!({ "found": answers(CACHE_BYTES, false)?, "exact": answers(EXACT_CACHE_BYTES, true)? }))
+    let both = |questions: &[String]| -> Result<Value, Box<dyn Error>> {
+        let found = answers(CACHE_BYTES, false, questions)?;
+        Ok(json!({ "found": found, "exact": answers(EXACT_CACHE_BYTES, true, questions)? }))
+    };
+    Ok(json!({ "about_a_turn": both(&about)?, "about_nothing": both(&about_nothing)? }))
 }
 
 /// The turns that were found, from 0 in the order in which they were said.

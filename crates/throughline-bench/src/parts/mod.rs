@@ -3,6 +3,7 @@
 pub(crate) mod chat;
 pub(crate) mod embed;
 pub(crate) mod ingest;
+pub(crate) mod learn;
 pub(crate) mod recall;
 pub(crate) mod resident;
 pub(crate) mod search;

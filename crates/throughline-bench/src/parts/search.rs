@@ -59,8 +59,9 @@ struct Sized {
     mem0_found: [Option<usize>; STORES.len()],
     /// How many of ten turns are the same by our vectors and by numpy, in the mean.
     same: Option<f64>,
-    /// How many of ten turns are the same by the whole ranking and by that of every turn in full, in the mean.
-    same_as_exact: f64,
+    /// How many of ten turns are the same as when every turn is ranked in full, in the mean: of questions about a turn, and
+    /// about nothing that was said.
+    same_as_exact: [f64; 2],
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,6 +82,12 @@ struct OurAnswer {
 
 #[derive(Debug, Deserialize)]
 struct AgreeAnswer {
+    about_a_turn: BothRankings,
+    about_nothing: BothRankings,
+}
+
+#[derive(Debug, Deserialize)]
+struct BothRankings {
     found: Vec<Vec<u64>>,
     exact: Vec<Vec<u64>>,
 }
@@ -185,11 +192,14 @@ impl<'a> User<'a> {
     }
 
     /// The same in each round, so it is found out once.
-    fn agreement(&self, bench: &Bench) -> Result<f64> {
-        let request = json!({ "work": "agree", "folder": self.folder, "questions": bench.either(100, 20) });
+    fn agreement(&self, bench: &Bench) -> Result<[f64; 2]> {
+        let request = json!({
+            "work": "agree", "folder": self.folder, "turns": self.turns, "questions": bench.either(100, 20),
+        });
         let answer: AgreeAnswer =
             ask(&mut Command::new(self.ours), &request, &self.folder.join("agree.log"))?;
-        Ok(same(&answer.found, &answer.exact))
+        let same = |both: &BothRankings| same(&both.found, &both.exact);
+        Ok([same(&answer.about_a_turn), same(&answer.about_nothing)])
     }
 
     fn round(&self, sized: &mut Sized, bar: &ProgressBar) -> Result<()> {
@@ -255,8 +265,10 @@ fn tables(sizes: &[usize], all: &[Sized], with_peers: bool) -> Vec<Table> {
     row(&mut warm, "throughline, all arms, the search alone: p50", &|sized| &sized.ours_search.p50);
     row(&mut warm, "throughline, vectors only, the search alone: p50", &|sized| &sized.ours_dense.p50);
     row(&mut warm, "throughline, vectors only, the search alone: p99", &|sized| &sized.ours_dense.p99);
-    let same_as_exact = all.iter().map(|sized| number(sized.same_as_exact));
-    warm.row(format!("of {RESULTS}, those of ranking every turn in full"), same_as_exact);
+    for (at, asked) in ["about a turn", "about nothing that was said"].into_iter().enumerate() {
+        let name = format!("of {RESULTS}, those of ranking every turn in full; questions {asked}");
+        warm.row(name, all.iter().map(|sized| number(sized.same_as_exact[at])));
+    }
     row(&mut cold, "throughline, all arms, texts read: p50", &|sized| &sized.ours_cold.p50);
     if !with_peers {
         return vec![warm, cold];

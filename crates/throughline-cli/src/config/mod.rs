@@ -19,7 +19,7 @@ pub(crate) use flags::{AllFlags, CanaryFlags, ChatFlags, Flags, MemoryFlags, Ser
 pub(crate) use reference::page;
 pub(crate) use registry::{Config, SETTINGS, Setting};
 pub(crate) use store_url::{Engine, StoreUrl};
-pub(crate) use values::{Count, EmbeddingSource, LogFormat, Value, money};
+pub(crate) use values::{Count, Durability, EmbeddingSource, LogFormat, Value, money};
 
 use crate::failure::{Failure, Hinting};
 use registry::Default;

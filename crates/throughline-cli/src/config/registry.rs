@@ -11,7 +11,7 @@ use throughline::text::tokens::TokenEncoding;
 use throughline_llm::{BaseUrl, Secret};
 
 use super::store_url::StoreUrl;
-use super::values::{Count, EmbeddingSource, LogFormat, Price, Value};
+use super::values::{Count, Durability, EmbeddingSource, LogFormat, Price, Value};
 
 /// What a setting is about; decides which commands have its flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +123,16 @@ settings! {
     store_connect_ms_max: Count<1, 600_000> = Memory "store.connect_ms_max", Default::Text("5000");
     /// How long one call to that server may take, in milliseconds; then it is given up and fails.
     store_call_ms_max: Count<10, 3_600_000> = Memory "store.call_ms_max", Default::Text("30000");
+    /// When a write counts as done on a Redis or Valkey server: `memory`, as soon as the server has it in memory; `fsync`, when it is on the server's disk; `replicated:N`, when N replicas have it as well. A server that cannot promise it is refused.
+    store_durability: Durability = Memory "store.durability", Default::Text("fsync");
+    /// Use a Redis or Valkey server also if it may lose what it acknowledged: without an append-only file, or with a policy that evicts keys.
+    store_allow_data_loss: bool = Memory "store.allow_data_loss", Default::Text("false");
+    /// Have a Redis or Valkey server rewrite its append-only file whenever a user is erased or a value forgotten, and wait for it, at most so many milliseconds. 0: what was taken away stays in that file until the server rewrites it by itself.
+    store_wipe_ms_max: Count<0, 86_400_000> = Memory "store.wipe_ms_max", Default::Text("0");
+    /// What stands before every key on a Redis or Valkey server. Several memories on one server have different ones.
+    store_key_prefix: String = Memory "store.key_prefix", Default::Text("tl:");
+    /// What stands before `user:{ID}:memory`, the JSON document of the structured memory that other programs may read and change on a Redis or Valkey server.
+    store_memory_prefix: String = Memory "store.memory_prefix", Default::Text("");
     /// Where vectors come from: `local` is the model in this process, `off` leaves recall to words alone, a URL is any OpenAI-compatible API with `/embeddings`.
     embeddings: EmbeddingSource = Memory "embeddings.source", Default::Text("local"), flag "embeddings";
     /// The model to ask a remote `/embeddings` for, as it is called there.
@@ -198,6 +208,8 @@ settings! {
     learning_base_url: Option<BaseUrl> = Learning "learning.base_url", Default::Unset;
     /// The key for that API. Where the upstream itself is asked, `upstream.key` does as well; that never goes to another address.
     learning_api_key: Option<Secret> = Learning "learning.api_key", Default::Unset;
+    /// Whether a user who states outright what was forgotten for good lets it be learned again. Without it only an operator does.
+    learning_user_may_lift: bool = Learning "learning.user_may_lift", Default::Text("false");
     /// How long nothing is said in a session before it is learned from, in milliseconds.
     learning_quiet_ms: Count<0, 86_400_000> = Learning "learning.quiet_ms", Default::Text("10000");
     /// From so many turns on a session is learned from although it goes on.

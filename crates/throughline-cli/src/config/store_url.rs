@@ -16,11 +16,13 @@ pub(crate) enum Engine {
 }
 
 /// Every scheme that is known, and what it names.
-const SCHEMES: [(&str, Engine); 6] = [
+const SCHEMES: [(&str, Engine); 8] = [
     ("redis", Engine::Redis),
     ("rediss", Engine::Redis),
     ("redis+sentinel", Engine::Redis),
     ("redis+cluster", Engine::Redis),
+    ("rediss+sentinel", Engine::Redis),
+    ("rediss+cluster", Engine::Redis),
     ("postgres", Engine::Postgres),
     ("postgresql", Engine::Postgres),
 ];

@@ -104,6 +104,39 @@ pub(crate) fn money(nanos: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// When a write counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// In the server's memory.
+    Memory,
+    /// On its disk.
+    Fsync,
+    /// In the memory of so many replicas too.
+    Replicated(u32),
+}
+
+impl Value for Durability {
+    const FORM: &'static str = "memory|fsync|replicated:N";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let replicas = text.strip_prefix("replicated:").and_then(|number| number.parse().ok());
+        match (text, replicas) {
+            ("memory", _) => Ok(Self::Memory),
+            ("fsync", _) => Ok(Self::Fsync),
+            (_, Some(replicas @ 1..=16)) => Ok(Self::Replicated(replicas)),
+            _ => Err(format!("`{text}` is none of `memory`, `fsync` and `replicated:N` with N from 1 to 16")),
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::Memory => "memory".to_owned(),
+            Self::Fsync => "fsync".to_owned(),
+            Self::Replicated(replicas) => format!("replicated:{replicas}"),
+        }
+    }
+}
+
 impl Value for bool {
     const FORM: &'static str = "true|false";
 

@@ -10,12 +10,15 @@ use tokio::time::Instant;
 
 /// Failed questions in a row, each with its own attempts, after which no more are asked.
 pub(super) const FAILURES_MAX: u32 = 5;
-/// How long no more are asked.
+/// How long no more are asked, unless somebody wants another time.
 pub(super) const OPEN_TIME: Duration = Duration::from_mins(1);
 
 /// The state of one endpoint.
-#[derive(Debug, Default)]
-pub(super) struct Breaker(Mutex<State>);
+#[derive(Debug)]
+pub(super) struct Breaker {
+    state: Mutex<State>,
+    open_time: Duration,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -24,14 +27,25 @@ struct State {
 }
 
 impl Breaker {
+    /// One that is closed, and opens for so long.
+    pub(super) fn new(open_time: Duration) -> Self {
+        Self { state: Mutex::default(), open_time }
+    }
+
+    /// How long no question will be let through; asks for none.
+    pub(super) fn rests_for(&self, now: Instant) -> Option<Duration> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.open_until.filter(|until| now < *until).map(|until| until - now)
+    }
+
     /// Lets a question through, or says how long none will be.
     pub(super) fn admit(&self, now: Instant) -> Result<(), Duration> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match state.open_until {
             Some(until) if now < until => Err(until - now),
             Some(_) => {
                 // This one finds out how things stand; the others wait for it, but not for ever.
-                state.open_until = Some(now + OPEN_TIME);
+                state.open_until = Some(now + self.open_time);
                 Ok(())
             }
             None => Ok(()),
@@ -40,14 +54,14 @@ impl Breaker {
 
     /// Takes note of how a question ended: whether the endpoint is there.
     pub(super) fn report(&self, is_alive: bool, now: Instant) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if is_alive {
             *state = State::default();
             return;
         }
         state.failures = state.failures.saturating_add(1);
         if state.failures >= FAILURES_MAX {
-            state.open_until = Some(now + OPEN_TIME);
+            state.open_until = Some(now + self.open_time);
         }
     }
 }
@@ -57,7 +71,7 @@ mod tests {
     use super::*;
 
     fn open() -> (Breaker, Instant) {
-        let (breaker, now) = (Breaker::default(), Instant::now());
+        let (breaker, now) = (Breaker::new(OPEN_TIME), Instant::now());
         for _ in 0..FAILURES_MAX {
             assert_eq!(breaker.admit(now), Ok(()));
             breaker.report(false, now);
@@ -68,15 +82,18 @@ mod tests {
     #[test]
     fn failures_in_a_row_open_it_for_a_while() {
         let (breaker, now) = open();
-        assert_eq!(breaker.admit(now + OPEN_TIME / 4), Err(OPEN_TIME * 3 / 4));
+        let later = now + OPEN_TIME / 4;
+        assert_eq!(breaker.rests_for(later), Some(OPEN_TIME * 3 / 4));
+        assert_eq!(breaker.admit(later), Err(OPEN_TIME * 3 / 4));
+        assert_eq!(breaker.rests_for(now + OPEN_TIME), None);
     }
 
     #[test]
     fn after_that_one_question_is_let_through_and_decides() {
         let (breaker, now) = open();
         let later = now + OPEN_TIME;
-        assert_eq!(breaker.admit(later), Ok(()));
-        assert_eq!(breaker.admit(later), Err(OPEN_TIME));
+        assert_eq!((breaker.rests_for(later), breaker.admit(later)), (None, Ok(())));
+        assert_eq!((breaker.rests_for(later), breaker.admit(later)), (Some(OPEN_TIME), Err(OPEN_TIME)));
         breaker.report(false, later);
         assert_eq!(breaker.admit(later), Err(OPEN_TIME));
 
@@ -88,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_sign_of_life_between_failures_keeps_it_closed() {
-        let (breaker, now) = (Breaker::default(), Instant::now());
+        let (breaker, now) = (Breaker::new(OPEN_TIME), Instant::now());
         for _ in 0..FAILURES_MAX * 2 {
             breaker.report(false, now);
             breaker.report(true, now);

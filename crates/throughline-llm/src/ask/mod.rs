@@ -27,7 +27,7 @@ use crate::error::UpstreamError;
 use crate::exchange::{Exchange, Outcome};
 use crate::secret::Secret;
 use crate::upstream::{Upstream, UpstreamConfig};
-use breaker::Breaker;
+use breaker::{Breaker, OPEN_TIME};
 use dialect::{Dialect, Question};
 
 /// How often one question is sent, as far as failures go that may pass. Other dialects come on top, one time each.
@@ -65,6 +65,14 @@ impl HttpLlm {
     /// # Errors
     /// [`UpstreamError::Setup`], as for [`Upstream::new`], or if there can be no thread for the client.
     pub fn new(config: HttpLlmConfig) -> Result<Self, UpstreamError> {
+        Self::resting(config, OPEN_TIME)
+    }
+
+    /// Makes one that leaves an endpoint alone for so long when it failed again and again.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn resting(config: HttpLlmConfig, rest: Duration) -> Result<Self, UpstreamError> {
         let HttpLlmConfig { base_url, key, model } = config;
         let host = base_url.host();
         let upstream = Upstream::new(UpstreamConfig { key: key.clone(), ..UpstreamConfig::new(base_url) })?;
@@ -75,7 +83,7 @@ impl HttpLlm {
             .build()
             .map_err(|error| UpstreamError::Setup { host, reason: error.to_string() })?;
         let endpoint =
-            Endpoint { upstream, key, model, known: Mutex::default(), breaker: Breaker::default() };
+            Endpoint { upstream, key, model, known: Mutex::default(), breaker: Breaker::new(rest) };
         Ok(Self { endpoint: Arc::new(endpoint), runtime: Some(runtime) })
     }
 }
@@ -116,6 +124,10 @@ impl Llm for HttpLlm {
         };
         breaker.report(is_alive, Instant::now());
         result
+    }
+
+    fn rests_for(&self) -> Option<Duration> {
+        self.endpoint.breaker.rests_for(Instant::now())
     }
 }
 

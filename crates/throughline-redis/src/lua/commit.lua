@@ -2,9 +2,12 @@
 -- KEYS[1]: a hash whose field `v` is the unit's version and `c` the ids of its newest commits. Other KEYS: what is changed.
 -- ARGV[1]: the version that was read, empty for none. ARGV[2]: the id of this commit, 8 bytes. ARGV[3]: the server's time in
 -- milliseconds after which it is too late, empty for never. Then operations, each with the place of its key in KEYS:
---   set KEY FIELD VALUE, delete KEY FIELD, append KEY FIELD VALUE (behind what the field has), put KEY VALUE (a string),
+--   set KEY FIELD VALUE, delete KEY FIELD, append KEY FIELD VALUE (behind what the field has),
+--   marked KEY MARK (only if a copy is what another program made of it; before any change),
+--   copy KEY DOCUMENT MARK (a profile's, unless another program changed what is there, but for the change with this mark),
 --   unlink KEY, require KEY VERSION (of another unit; before any change), trim KEY NEWEST NUMBERS_MAX CREATED_MIN COUNT_MAX (idempotency keys beyond their bounds).
--- Returns 1 when it is done, or was done before; 0 if somebody else wrote; -1 if it is too late.
+-- Returns 1 when it is done, or was done before; 0 if somebody else wrote; -1 if it is too late; -2 if the change of a copy
+-- that is taken over is another one by now.
 local ID_BYTES, IDS_MAX = 8, 8
 local unit, id = KEYS[1], ARGV[2]
 local version = redis.call('HGET', unit, 'v') or ''
@@ -59,9 +62,21 @@ while at <= #ARGV do
     elseif what == 'delete' then
         redis.call('HDEL', key, ARGV[at + 2])
         at = at + 3
-    elseif what == 'put' then
-        redis.call('SET', key, ARGV[at + 2])
+    elseif what == 'marked' then
+        local copy = redis.pcall('GET', key)
+        if type(copy) ~= 'string' or redis.sha1hex(copy) ~= ARGV[at + 2] then
+            return -2
+        end
         at = at + 3
+    elseif what == 'copy' then
+        -- Whatever another program may have put there must not stop a commit half way.
+        local copy = redis.pcall('GET', key)
+        local mark = type(copy) == 'string' and redis.sha1hex(copy)
+        if not copy or (mark and (mark == redis.call('HGET', unit, 'd') or mark == ARGV[at + 3])) then
+            redis.call('SET', key, ARGV[at + 2])
+            redis.call('HSET', unit, 'd', redis.sha1hex(ARGV[at + 2]))
+        end
+        at = at + 4
     elseif what == 'require' then
         if (redis.call('HGET', key, 'v') or '') ~= ARGV[at + 2] then
             return 0

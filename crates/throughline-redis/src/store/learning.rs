@@ -1,8 +1,13 @@
-//! The ledger's and the jobs' methods, handed to the modules that know them.
+//! The methods of the ledger, of jobs and of usage, handed to the modules that know them.
 
-use throughline::model::{Entry, MemoryId, Scope, TenantId, Timestamp, Tombstone};
+use std::ops::RangeInclusive;
+
+use throughline::model::{
+    Day, Entry, MemoryId, Scope, TenantId, Timestamp, Tombstone, Usage, UsageStage, UserKey,
+};
 use throughline::ports::{
-    ClaimedJob, Forget, Forgotten, Job, JobClaim, JobNumber, JobStore, LedgerAppend, LedgerStore, StoreError,
+    ClaimedJob, DayUsage, Forget, Forgotten, Job, JobClaim, JobNumber, JobStore, LedgerAppend, LedgerStore,
+    ProfileEdit, StoreError, UsageStore,
 };
 
 use super::RedisStore;
@@ -21,7 +26,20 @@ impl LedgerStore for RedisStore {
     }
 
     fn append_ledger(&self, scope: &Scope, append: LedgerAppend) -> Result<u64, StoreError> {
-        Ok(self.append_ledger(scope, &append)?)
+        Ok(self.append_ledger(scope, &append, None)?)
+    }
+
+    fn profile_edit(&self, scope: &Scope) -> Result<Option<ProfileEdit>, StoreError> {
+        Ok(self.profile_edit(scope)?)
+    }
+
+    fn take_over_edit(
+        &self,
+        scope: &Scope,
+        append: LedgerAppend,
+        edit: &ProfileEdit,
+    ) -> Result<u64, StoreError> {
+        Ok(self.append_ledger(scope, &append, Some(edit))?)
     }
 
     fn tombstones(&self, scope: &Scope) -> Result<Vec<Tombstone>, StoreError> {
@@ -29,7 +47,9 @@ impl LedgerStore for RedisStore {
     }
 
     fn forget(&self, scope: &Scope, forget: Forget) -> Result<Forgotten, StoreError> {
-        Ok(self.forget(scope, &forget)?)
+        let forgotten = self.forget(scope, &forget)?;
+        self.wipe()?;
+        Ok(forgotten)
     }
 
     fn lift_tombstone(&self, scope: &Scope, hash: [u8; 16]) -> Result<bool, StoreError> {
@@ -58,5 +78,29 @@ impl JobStore for RedisStore {
 
     fn replay_job(&self, tenant: &TenantId, number: JobNumber, now: Timestamp) -> Result<bool, StoreError> {
         Ok(self.replay_job(tenant, number, now)?)
+    }
+}
+
+impl UsageStore for RedisStore {
+    fn add_usage(
+        &self,
+        user: &UserKey,
+        day: Day,
+        stage: UsageStage,
+        usage: Usage,
+    ) -> Result<Usage, StoreError> {
+        Ok(self.add_usage(user, day, stage, usage)?)
+    }
+
+    fn user_usage(&self, user: &UserKey, days: RangeInclusive<Day>) -> Result<Vec<DayUsage>, StoreError> {
+        Ok(self.user_usage(user, &days)?)
+    }
+
+    fn tenant_usage(
+        &self,
+        tenant: &TenantId,
+        days: RangeInclusive<Day>,
+    ) -> Result<Vec<DayUsage>, StoreError> {
+        Ok(self.tenant_usage(tenant, &days)?)
     }
 }

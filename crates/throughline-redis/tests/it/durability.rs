@@ -8,7 +8,7 @@ use crate::servers::Servers;
 use crate::support::{options, said, scope};
 
 fn open(servers: &Servers, durability: Durability, allow_data_loss: bool) -> Result<RedisStore, StoreError> {
-    RedisStore::open(&servers.url, &RedisOptions { durability, allow_data_loss, ..options() })
+    RedisStore::open(&servers.url, None, &RedisOptions { durability, allow_data_loss, ..options() })
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn real_a_write_that_too_few_replicas_have_is_an_error_and_can_be_repeated() {
         call_wait_max: std::time::Duration::from_millis(500),
         ..options()
     };
-    let store = RedisStore::open(&servers.url, &options).unwrap();
+    let store = RedisStore::open(&servers.url, None, &options).unwrap();
     servers.freeze(1);
     let write = || store.append(&ann, said("a", ChainHash::ROOT));
     let Err(StoreError::Unavailable(what)) = write() else { panic!("one replica is frozen") };

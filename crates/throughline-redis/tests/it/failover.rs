@@ -14,7 +14,7 @@ const WRITES: u64 = 200;
 fn stores(servers: &Servers, durability: Durability) -> [RedisStore; 2] {
     // A failover takes some seconds, and a node that is started again may have to be waited for.
     let options = RedisOptions { durability, call_wait_max: Duration::from_secs(20), ..options() };
-    [(); 2].map(|()| RedisStore::open(&servers.url, &options).unwrap())
+    [(); 2].map(|()| RedisStore::open(&servers.url, None, &options).unwrap())
 }
 
 const ONE_REPLICA: Durability = Durability::Replicated { replicas: 1 };

@@ -8,9 +8,14 @@
 
 mod answers;
 mod conformance;
+mod copy;
+mod crash;
 mod durability;
 mod failover;
 mod load;
 mod migration;
+mod proxy;
 mod servers;
+mod sharing;
 mod support;
+mod wipe;

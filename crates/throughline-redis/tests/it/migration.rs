@@ -30,7 +30,7 @@ fn move_slot(servers: &Servers, slot: &str, from: usize, to: usize) {
 fn real_slots_are_moved_while_they_are_written_to() {
     let servers = Servers::start("cluster", "redis-7", &["appendfsync=everysec"]);
     let options = options();
-    let stores = [(); 2].map(|()| RedisStore::open(&servers.url, &options).unwrap());
+    let stores = [(); 2].map(|()| RedisStore::open(&servers.url, None, &options).unwrap());
     let slot_of = |tag: &str| {
         let slot = servers.ask(0, &["CLUSTER", "KEYSLOT", tag]).unwrap();
         redis::from_redis_value::<u16>(slot).unwrap()

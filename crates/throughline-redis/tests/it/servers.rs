@@ -12,7 +12,7 @@ pub(crate) struct Servers {
     pub(crate) nodes: Vec<Node>,
     child: Child,
     told: BufReader<ChildStdout>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 #[derive(Debug, Clone)]
@@ -46,7 +46,12 @@ impl Servers {
         };
         let nodes = told_once["nodes"].as_array().unwrap().iter().map(node).collect();
         let url = told_once["url"].as_str().unwrap().to_owned();
-        Self { url, nodes, child, told, _directory: directory }
+        Self { url, nodes, child, told, directory }
+    }
+
+    /// Where they keep their files.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     fn signal(&self, at: usize, signal: &str) {

@@ -12,7 +12,7 @@ const PROGRAMS: &str = "THROUGHLINE_TEST_REDIS_PROGRAMS";
 
 fn named(variable: &str, name: &str) -> String {
     let all = std::env::var(variable)
-        .unwrap_or_else(|_| panic!("{variable} is not set: run `cargo xtask test --only real`"));
+        .unwrap_or_else(|_| panic!("{variable} is not set: run `cargo xtask test --only stores`"));
     let found = all.split_whitespace().find_map(|server| server.strip_prefix(name)?.strip_prefix('='));
     found.unwrap_or_else(|| panic!("{variable} names no server `{name}`: {all}")).to_owned()
 }
@@ -33,9 +33,14 @@ pub(crate) fn options() -> RedisOptions {
     }
 }
 
+/// A running server.
+pub(crate) fn url(name: &str) -> String {
+    named(URLS, name)
+}
+
 /// A fresh store on a running server.
 pub(crate) fn open(name: &str) -> RedisStore {
-    RedisStore::open(&named(URLS, name), &options()).expect("a store")
+    RedisStore::open(&url(name), None, &options()).expect("a store")
 }
 
 pub(crate) fn scope(user: &str) -> Scope {

@@ -65,6 +65,10 @@ pub(crate) struct LearnedOut {
     failed: u64,
     /// Jobs that the local extractor did because the model could not; they can be replayed.
     degraded: u64,
+    /// Set if the learning model failed so often that it is left alone: what waits is learned from after so many
+    /// milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_rests_ms: Option<u64>,
     /// Calls of the learning model.
     calls: u64,
     /// Tokens they took.
@@ -163,6 +167,11 @@ async fn steps(state: &AppState, user: &UserKey, so_far: &watch::Sender<LearnedO
                 if matches!(learned.outcome, Outcome::Failed { .. }) {
                     break;
                 }
+            }
+            Step::NotYet if let Some(rest) = state.learner.rests_for() => {
+                let rest = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX);
+                so_far.send_modify(|so_far| so_far.model_rests_ms = Some(rest));
+                break;
             }
             Step::NotYet => sleep(LOOK_AGAIN_AFTER).await,
             Step::Done => {

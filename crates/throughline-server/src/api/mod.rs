@@ -28,6 +28,7 @@ use utoipa_axum::routes;
 use crate::state::AppState;
 
 pub use profile::{SlotsLeftOut, change_profile};
+pub use schema::put_slot_schema;
 
 /// All routes of the native API, without their prefix.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -52,6 +53,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(summaries::list))
         .routes(routes!(entries::changes))
         .routes(routes!(entries::rewind))
+        .routes(routes!(users::lift))
         .routes(routes!(learning::learn))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::replay))

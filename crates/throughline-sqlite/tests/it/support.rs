@@ -67,6 +67,9 @@ pub(crate) fn learned(
         valid_from: now(),
         valid_to: None,
         evidence: Some(Evidence { turn: 1, quote: words }),
+        same_as: Vec::new(),
+        terms: None,
+        replaces: None,
     };
     let draft = |(number, words)| EntryDraft {
         recorded: now(),

@@ -6,6 +6,7 @@
 //!
 //! What the claims come to is not decided when they are learned but whenever they are read: see [`truth`](crate::truth).
 
+mod alike;
 mod dry_run;
 mod gate;
 #[cfg(test)]
@@ -21,6 +22,8 @@ mod words;
 
 /// What an [`Extraction`] cost.
 pub use crate::model::{Usage, UsageByStage};
+pub(crate) use alike::comparable;
+pub use alike::{ALIKE_COSINE_MIN, may_be_one};
 pub use dry_run::{DryRun, dry_run};
 pub use gate::{GATE_SENTENCE_BYTES_MAX, GATE_TEXT_BYTES_MAX, gate};
 pub use llm::{LlmExtractor, LlmSettings};

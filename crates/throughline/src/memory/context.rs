@@ -225,7 +225,7 @@ impl Memory {
     /// The profile as the session sees it: as it was when the session began, but for what an operator wrote since and for
     /// what was taken back. So the beginning of the prompt stays the same while a session lasts.
     fn profile_of_thread(&self, scope: &Scope, thread: &Thread) -> Result<Profile, MemoryError> {
-        let mut profile = self.store.profile(scope, None)?;
+        let mut profile = self.profile(scope)?;
         let Some(first) = thread.visible.last().filter(|_| profile.epoch > profile.settled) else {
             return Ok(profile);
         };

@@ -18,7 +18,7 @@ const TURNS_A_READ: usize = 500;
 const SWEEPS_MAX: usize = 4;
 
 /// What a key for tombstones is derived for.
-const KEY_PURPOSE: &str = "throughline 2026 tombstones";
+pub(super) const KEY_PURPOSE: &str = "throughline 2026 tombstones";
 
 impl Memory {
     /// Takes a memory's value out of everything the scope has, and refuses it from later turns, learning and imports, in any
@@ -79,7 +79,8 @@ impl Memory {
             entries.iter().filter(|entry| !numbers.contains(&entry.number)).cloned().collect();
         let before = self.store.profile(scope, None)?;
         let cleared = without(&forgotten, &before, &memory.text);
-        let mut profile = truth::profile(&cleared, &truth::derive(&left, now), now);
+        let mut profile =
+            truth::profile(&cleared, &truth::derive(&left, now), &*self.own_slots(scope.tenant())?, now);
         profile.changed = Some(now);
         profile.settled = before.epoch + 1;
         let forget = Forget {

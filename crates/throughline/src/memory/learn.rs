@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::learn::{Batch, BatchTurn, ExtractError, Extraction, Extractor, Refused, Verified, gate, verify};
 use crate::model::{
-    Act, Author, Claim, MemoryRecord, Role, Scope, TenantId, Timestamp, Turn, Usage, UsageByStage, UserKey,
+    Act, Author, Claim, Entry, MemoryRecord, Role, Scope, TenantId, Timestamp, Turn, Usage, UsageByStage,
+    UserKey,
 };
 use crate::ports::{ClaimedJob, Job, JobClaim, JobDone, LEASE_RAN_OUT, StoreError, TurnsPage, usage_day};
 use crate::truth;
@@ -184,7 +185,8 @@ impl Memory {
             return Ok(learned);
         }
         let known = self.known(scope)?;
-        let view = Batch { turns: &batch, known: &known, zone: &self.settings.zone };
+        let slots = self.own_slots(scope.tenant())?;
+        let view = Batch { turns: &batch, known: &known, zone: &self.settings.zone, slots: &slots };
         let extraction = match extractors.model.filter(|_| job.attempts < settings.attempts_max) {
             None => {
                 done.dead = why_not_the_model(job, extractors);
@@ -243,7 +245,10 @@ impl Memory {
         claims: &[Claim],
         learned: &mut Learned,
     ) -> Result<(), MemoryError> {
-        let acts = |_: &[_]| Ok(claims.iter().map(|claim| Act::Claimed(Box::new(claim.clone()))).collect());
+        let acts = |entries: &[Entry]| {
+            let marked = self.marked_alike(claims.to_vec(), entries);
+            Ok(marked.into_iter().map(|claim| Act::Claimed(Box::new(claim))).collect())
+        };
         learned.outcome = match self.amend(scope, Author::Learning, Some(done), acts) {
             Ok(_) if claims.is_empty() => Outcome::Nothing,
             Ok(_) => Outcome::Learned,

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::learn::{Extractor, LocalExtractor};
 use crate::model::{TenantId, Usage, UserKey};
@@ -31,8 +32,11 @@ impl Learner {
     }
 
     /// Takes a job that is due and learns from it; of a user alone, whether due or not, if one is given. None if there is
-    /// none.
+    /// none, or if the language model rests: then all jobs wait as they are, since trying them would only use up their attempts.
     pub fn step(&self, memory: &Memory, only: Option<&UserKey>) -> Result<Option<Learned>, MemoryError> {
+        if self.rests_for().is_some() {
+            return Ok(None);
+        }
         let over_budget = Cell::new(false);
         let choose = |tenant: &TenantId| {
             let model = self.model.as_deref();
@@ -50,6 +54,16 @@ impl Learner {
     /// Who would extract now, for a dry run.
     pub fn extractor(&self) -> &dyn Extractor {
         self.model.as_deref().unwrap_or(&LocalExtractor)
+    }
+
+    /// Whether a language model learns, as long as it can.
+    pub fn has_model(&self) -> bool {
+        self.model.is_some()
+    }
+
+    /// How long the language model is still left alone because it failed so often.
+    pub fn rests_for(&self) -> Option<Duration> {
+        self.model.as_deref().and_then(Extractor::rests_for)
     }
 
     /// Tokens of the language model that each tenant may take a day, if there is a bound.

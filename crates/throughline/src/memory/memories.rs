@@ -1,14 +1,17 @@
 //! The memories of a scope: what is true, what was believed, why, and what operators do about it.
 
+use serde_json::Value;
+
 use crate::forget::Forgotten;
 use crate::model::{
     Act, Author, Authority, Claim, Entry, Evidence, Generation, MemoryId, MemoryKind, MemoryRecord,
     MemoryState, Polarity, Profile, Role, Scope, SessionId, SlotKey, TenantId, Timestamp,
 };
-use crate::ports::{EntryDraft, JobDone, LedgerAppend, StoreError};
+use crate::ports::{EntryDraft, JobDone, LedgerAppend, ProfileEdit, StoreError};
 use crate::truth;
 
 use super::observe::{Observation, TurnToObserve};
+use super::own_slots::of_own_slot;
 use super::{Memory, MemoryError, uuid_at};
 
 /// Entries read from the store in one step.
@@ -64,8 +67,8 @@ pub struct MemoryPatch {
     pub kind: Option<MemoryKind>,
     /// Another weight, 0 to 1.
     pub importance: Option<f32>,
-    /// Another end.
-    pub valid_to: Option<Timestamp>,
+    /// Another end; or none any more.
+    pub valid_to: Option<Option<Timestamp>>,
 }
 
 /// What an operator does about a memory.
@@ -94,6 +97,15 @@ pub struct Why {
     pub entries: Vec<Entry>,
     /// The states it went through, each with the moment since when it was believed.
     pub states: Vec<(Timestamp, MemoryState)>,
+}
+
+/// What is done in one step with entries of the ledger.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct GoesWith<'a> {
+    /// The job that they end.
+    pub(super) job: Option<&'a JobDone>,
+    /// Another program's edit of the profile that they take over.
+    pub(super) edit: Option<&'a ProfileEdit>,
 }
 
 impl Memory {
@@ -145,7 +157,8 @@ impl Memory {
     /// Adds a memory on the operator's word.
     pub fn add_memory(&self, scope: &Scope, new: NewMemory) -> Result<MemoryRecord, MemoryError> {
         check_sizes(&new.text, new.value.as_deref())?;
-        let mut claim = self.operators_claim(new)?;
+        let slots = self.own_slots(scope.tenant())?;
+        let mut claim = of_own_slot(self.operators_claim(new)?, &slots)?;
         let says_it = |memory: &&MemoryRecord| {
             memory.state == MemoryState::Active
                 && memory.authority == Authority::Operator
@@ -189,19 +202,24 @@ impl Memory {
             (None, _) => Some(before.value.clone()),
         };
         check_sizes(&text, value.as_deref())?;
-        let mut new = self.operators_claim(NewMemory {
+        let new = self.operators_claim(NewMemory {
             kind: patch.kind.unwrap_or(before.kind),
             slot: before.slot.clone(),
             value,
             text,
             importance: Some(patch.importance.unwrap_or(before.importance)),
             valid_from: Some(before.valid_from),
-            valid_to: patch.valid_to.or(before.valid_to),
+            valid_to: patch.valid_to.unwrap_or(before.valid_to),
         })?;
+        let mut new = of_own_slot(new, &*self.own_slots(scope.tenant())?)?;
+        new.replaces = Some(before.id);
         new.evidence = Some(self.put_down(&scope, &new)?);
         let new_id = new.id;
-        let memories = self.amend(&scope, Author::Operator, None, |_| {
-            Ok(vec![Act::Retracted(before.id), Act::Claimed(Box::new(new.clone()))])
+        let memories = self.amend(&scope, Author::Operator, None, |entries| {
+            // Said when the one before is taken back, or it would be taken back with it where both say the same.
+            let recorded = entries.last().map_or(new.said, |entry| entry.recorded);
+            let new = Claim { said: recorded.max(self.now()), ..new.clone() };
+            Ok(vec![Act::Retracted(before.id), Act::Claimed(Box::new(new))])
         })?;
         Ok(memories.into_iter().find(|memory| memory.id == new_id))
     }
@@ -214,27 +232,29 @@ impl Memory {
         order: Order,
     ) -> Result<Option<MemoryRecord>, MemoryError> {
         let Some(scope) = self.store.memory_scope(tenant, id)? else { return Ok(None) };
-        let mut known: Option<MemoryRecord> = None;
+        let mut known: Option<(MemoryRecord, Option<MemoryId>)> = None;
         let memories = self.amend(&scope, Author::Operator, None, |entries| {
             let Some(memory) = find(truth::derive(entries, self.now()), id, entries) else {
                 return Ok(Vec::new());
             };
-            let act = match order {
-                Order::Retract => Act::Retracted(memory.id),
-                Order::Restore => Act::Restored(memory.id),
-                Order::Pin => Act::Pinned(memory.id),
-                Order::Unpin => Act::Unpinned(memory.id),
-                Order::Undo => match memory.entries.last() {
-                    Some(number) => Act::Undone(*number),
-                    None => return Ok(Vec::new()),
-                },
+            let acts = match order {
+                Order::Retract => vec![Act::Retracted(memory.id)],
+                Order::Restore => vec![Act::Restored(memory.id)],
+                Order::Pin => vec![Act::Pinned(memory.id)],
+                Order::Unpin => vec![Act::Unpinned(memory.id)],
+                Order::Undo => memory.entries.last().map_or_else(Vec::new, |number| undo(entries, *number)),
             };
-            known = Some(memory);
-            Ok(vec![act])
+            let replaced = entries.iter().find_map(|entry| match &entry.act {
+                Act::Claimed(claim) if claim.id == memory.id => claim.replaces,
+                _ => None,
+            });
+            known = Some((memory, replaced));
+            Ok(acts)
         })?;
-        let Some(known) = known else { return Ok(None) };
-        // What was undone may be gone: then it is shown as it was, taken back.
-        let now = memories.into_iter().find(|memory| memory.id == known.id);
+        let Some((known, replaced)) = known else { return Ok(None) };
+        // What was undone may be gone: then what it had replaced is there again, or it is shown as it was, taken back.
+        let is = |id: MemoryId| memories.iter().find(|memory| memory.id == id);
+        let now = is(known.id).or_else(|| is(replaced?)).cloned();
         Ok(Some(now.unwrap_or(MemoryRecord { state: MemoryState::Retracted, ..known })))
     }
 
@@ -282,7 +302,8 @@ impl Memory {
         job: Option<&JobDone>,
         mut acts: impl FnMut(&[Entry]) -> Result<Vec<Act>, MemoryError>,
     ) -> Result<Vec<MemoryRecord>, MemoryError> {
-        self.amend_with(scope, by, job, |entries, _| Ok((acts(entries)?, None)))
+        let with = GoesWith { job, edit: None };
+        self.amend_with(scope, by, with, |entries, _| Ok((acts(entries)?, None)))
     }
 
     /// The same; `plan` sees the profile too, and may say what it is to be instead of what the memories make of it.
@@ -290,7 +311,7 @@ impl Memory {
         &self,
         scope: &Scope,
         by: Author,
-        job: Option<&JobDone>,
+        with: GoesWith<'_>,
         mut plan: impl FnMut(&[Entry], &Profile) -> Result<(Vec<Act>, Option<Profile>), MemoryError>,
     ) -> Result<Vec<MemoryRecord>, MemoryError> {
         for _ in 0..CONFLICT_RETRIES_MAX {
@@ -312,23 +333,30 @@ impl Memory {
                 entries.push(Entry { number, recorded, by, act: act.clone() });
             }
             let memories = truth::derive(&entries, now);
-            let mut profile = wanted.unwrap_or_else(|| truth::profile(&before, &memories, now));
+            let mut profile = match wanted {
+                Some(wanted) => wanted,
+                None => truth::profile(&before, &memories, &*self.own_slots(scope.tenant())?, now),
+            };
             profile.changed = Some(now);
             let changed = !profile.same_content(&before);
             if by == Author::Operator || takes_away(&before, &profile) {
                 profile.settled = before.epoch + 1;
             }
-            if acts.is_empty() && job.is_none() && !changed {
+            if acts.is_empty() && with.job.is_none() && with.edit.is_none() && !changed {
                 return Ok(memories);
             }
             let append = LedgerAppend {
                 after,
                 entries: acts.into_iter().map(|act| EntryDraft { recorded, by, act }).collect(),
                 profile: changed.then_some(profile),
-                job: job.cloned(),
+                job: with.job.cloned(),
                 now,
             };
-            match self.store.append_ledger(scope, append) {
+            let appended = match with.edit {
+                None => self.store.append_ledger(scope, append),
+                Some(edit) => self.store.take_over_edit(scope, append, edit),
+            };
+            match appended {
                 Ok(_) => return Ok(memories),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
@@ -342,11 +370,20 @@ impl Memory {
         if says(&self.forgotten(scope)?, &Act::Claimed(Box::new(claim.clone()))) {
             return Err(forgotten_for_good());
         }
-        let mut turn = TurnToObserve::new(Role::System, claim.text.clone());
-        turn.time = Some(claim.said);
-        let session = SessionId::new(OPERATORS_SESSION)?;
-        let observed = self.observe(scope, Observation::new(session, vec![turn]))?;
-        let turn = observed.turns.first().map_or(0, |turn| turn.seq);
+        let turn = TurnToObserve::new(Role::System, claim.text.clone());
+        let mut observation = Observation::new(SessionId::new(OPERATORS_SESSION)?, vec![turn]);
+        // Whoever dies before the claim is written tries again, and finds the turn.
+        let text = blake3::hash(claim.text.as_bytes());
+        observation.idempotency_key = Some(format!("operator's memory {}", text.to_hex()));
+        let written = |observation| -> Result<u64, MemoryError> {
+            Ok(self.observe(scope, observation)?.turns.first().map_or(0, |turn| turn.seq))
+        };
+        let mut turn = written(observation.clone())?;
+        // Unless its words were forgotten, and lifted since.
+        if self.store.turns(scope, &[turn])?.first().is_none_or(|there| there.content.text != claim.text) {
+            observation.idempotency_key = None;
+            turn = written(observation)?;
+        }
         Ok(Evidence { turn, quote: claim.text.clone() })
     }
 
@@ -377,6 +414,9 @@ impl Memory {
             valid_from: valid_from.unwrap_or(now),
             valid_to,
             evidence: None,
+            same_as: Vec::new(),
+            terms: None,
+            replaces: None,
         })
     }
 }
@@ -399,7 +439,12 @@ fn takes_away(before: &Profile, after: &Profile) -> bool {
     };
     lists.into_iter().any(gone)
         || gone((&parts(&before.summary), &parts(&after.summary)))
-        || before.own.iter().any(|(slot, value)| after.own.get(slot) != Some(value))
+        || before.own.iter().any(|(slot, value)| match (value, after.own.get(slot)) {
+            (Value::Array(before), Some(Value::Array(after))) => {
+                before.iter().any(|one| !after.contains(one))
+            }
+            (before, after) => after != Some(before),
+        })
 }
 
 fn forgotten_for_good() -> MemoryError {
@@ -418,9 +463,26 @@ fn check_sizes(text: &str, value: Option<&str>) -> Result<(), MemoryError> {
     Ok(())
 }
 
+/// What takes an entry back. An edit is two of them: the end of the memory before, and the claim of the one after.
+fn undo(entries: &[Entry], number: u64) -> Vec<Act> {
+    let act = |number: u64| entries.iter().find(|entry| entry.number == number).map(|entry| &entry.act);
+    let is_edit = |first: u64| match (act(first), act(first + 1)) {
+        (Some(Act::Retracted(before)), Some(Act::Claimed(after))) => after.replaces == Some(*before),
+        _ => false,
+    };
+    let beside = [number.saturating_sub(1), number].into_iter().find(|first| is_edit(*first));
+    match beside {
+        Some(first) => vec![Act::Undone(first), Act::Undone(first + 1)],
+        None => vec![Act::Undone(number)],
+    }
+}
+
 /// Whether an entry may have to do with a memory.
 fn concerns(entry: &Entry, memory: &MemoryRecord) -> bool {
     let Act::Claimed(claim) = &entry.act else { return true };
+    if memory.entries.contains(&entry.number) {
+        return true;
+    }
     let opposed = || claim.slot.as_ref().and_then(truth::opposite);
     match &memory.slot {
         Some(slot) => claim.slot.as_ref() == Some(slot) || opposed().as_ref() == Some(slot),

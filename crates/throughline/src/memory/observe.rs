@@ -105,6 +105,12 @@ impl Memory {
         if let Some(at) = turns.iter().position(|turn| turn.content.text.trim().is_empty()) {
             return Err(MemoryError::Invalid(format!("turn {at} has no text")));
         }
+        // Without a time it may be an old conversation that is written again.
+        let dated =
+            turns.iter().filter(|turn| turn.role == Role::User).filter_map(|turn| Some((turn, turn.time?)));
+        for (turn, time) in dated {
+            self.lift_stated(scope, &turn.content.text, time)?;
+        }
         let idempotency = idempotency_key.map(|key| Idempotency { key, body: body_hash(&session, &turns) });
         let turns = turns
             .into_iter()
@@ -128,6 +134,12 @@ impl Memory {
         let thread = locate(&*self.store, scope, session.as_ref(), &messages, now, || new_session)?;
         if let Some(receipt) = &mut receipt {
             receipt.session = Some(thread.session.clone());
+        }
+        // Of the messages only the last is said now.
+        if let Some(said) = messages.get(thread.recorded..).and_then(<[Said]>::last)
+            && said.role == Role::User
+        {
+            self.lift_stated(scope, &said.content.text, now)?;
         }
         let metadata = outcome.map(|outcome| serde_json::json!({ "outcome": outcome }).to_string());
         let unrecorded = messages.into_iter().skip(thread.recorded).map(|said| (said, None));

@@ -24,6 +24,8 @@ pub struct Settings {
     pub context_standing_max: usize,
     /// How long a write waits for vectors before it goes on without.
     pub passage_embed_deadline: Duration,
+    /// Whether a user who states outright what was forgotten lets it be learned again.
+    pub user_may_lift: bool,
 }
 
 impl Default for Settings {
@@ -36,6 +38,7 @@ impl Default for Settings {
             context_candidates_max: 40,
             context_standing_max: 16,
             passage_embed_deadline: Duration::from_secs(20),
+            user_may_lift: false,
         }
     }
 }

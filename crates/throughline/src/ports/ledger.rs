@@ -76,6 +76,17 @@ pub struct RedactedTurn {
     pub passages: Vec<super::PassageDraft>,
 }
 
+/// A change that another program made to the copy of a profile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProfileEdit {
+    /// What it changed.
+    pub before: Profile,
+    /// What it made of it.
+    pub after: Profile,
+    /// The store's own mark of this change.
+    pub mark: String,
+}
+
 /// What was taken away, by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Forgotten {
@@ -104,6 +115,25 @@ pub trait LedgerStore: Send + Sync {
 
     /// Writes entries, see [`LedgerAppend`]. Returns the number of the newest entry. Creates the scope where needed.
     fn append_ledger(&self, scope: &Scope, append: LedgerAppend) -> Result<u64, StoreError>;
+
+    /// What another program made of the copy of the profile that the store keeps for other programs, if it keeps one and it
+    /// was changed. It stays until it is taken over.
+    fn profile_edit(&self, scope: &Scope) -> Result<Option<ProfileEdit>, StoreError> {
+        let _ = scope;
+        Ok(None)
+    }
+
+    /// Writes entries that take an edit over, and the copy as the profile is then, in one step. [`StoreError::Conflict`] also if
+    /// the copy was changed since the edit was read.
+    fn take_over_edit(
+        &self,
+        scope: &Scope,
+        append: LedgerAppend,
+        edit: &ProfileEdit,
+    ) -> Result<u64, StoreError> {
+        let _ = edit;
+        self.append_ledger(scope, append)
+    }
 
     /// What the scope has forgotten, in the order in which it was.
     fn tombstones(&self, scope: &Scope) -> Result<Vec<Tombstone>, StoreError>;

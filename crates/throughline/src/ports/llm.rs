@@ -53,4 +53,9 @@ pub trait Llm: Send + Sync {
 
     /// Asks it once; retries, where they help, are its own.
     fn ask(&self, request: &LlmRequest<'_>) -> Result<LlmAnswer, LlmError>;
+
+    /// How long it is still left alone because it failed so often; none if it may be asked.
+    fn rests_for(&self) -> Option<Duration> {
+        None
+    }
 }

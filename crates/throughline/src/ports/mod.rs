@@ -16,7 +16,7 @@ pub use clock::Clock;
 pub use embedder::{EMBED_TEXTS_MAX, EmbedError, EmbedRole, Embedder, Embedding, EmbeddingModel};
 pub use ledger::{
     ClaimedJob, EntryDraft, Forget, Forgotten, Job, JobClaim, JobDone, JobNumber, JobState, JobStore,
-    LEASE_RAN_OUT, LedgerAppend, LedgerStore, RedactedTurn,
+    LEASE_RAN_OUT, LedgerAppend, LedgerStore, ProfileEdit, RedactedTurn,
 };
 pub use llm::{Llm, LlmAnswer, LlmError, LlmRequest};
 pub use store::{

@@ -82,6 +82,8 @@ impl<'a> Source<'a> {
         let read = |numbers: &[u64]| read(numbers, shard.model, rows);
         let sample = match shard.sample.of(sample) {
             Some(known) => known,
+            // A selection without a sample must not drive out one that is needed again.
+            None if sample.is_empty() => Arc::default(),
             None => shard.sample.keep(sample.to_vec(), read(sample)?),
         };
         Ok(Self::Read(sample, read(others)?))

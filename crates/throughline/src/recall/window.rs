@@ -33,17 +33,11 @@ impl Neighbours {
     pub(super) fn of(shard: &Shard, selection: &Selection, weights: &Weights, turn: usize) -> Self {
         let Weights { window_answer, window_near, window_far, .. } = *weights;
         let place = selection.turns[turn];
-        let links = shard.links[place as usize];
-        let before_that = links.before.and_then(|before| shard.links[before as usize].before);
-        let after_that = links.after.and_then(|after| shard.links[after as usize].after);
-        let answers = links.before.is_some_and(|before| shard.turns[before as usize].asks);
+        let [before, after, before_that, after_that] = shard.around(place);
+        let answers = before.is_some_and(|before| shard.turns[before as usize].asks);
         let near = if answers { window_answer } else { window_near };
-        let around = [
-            (links.before, near),
-            (links.after, window_near),
-            (before_that, window_far),
-            (after_that, window_far),
-        ];
+        let around =
+            [(before, near), (after, window_near), (before_that, window_far), (after_that, window_far)];
         let room = room(shard, weights, place);
         let own = u32::try_from(turn).unwrap_or(u32::MAX);
         let selected = around.map(|(giver, share)| {
@@ -51,6 +45,12 @@ impl Neighbours {
             giver.map_or((own, 0.0), |giver| (giver, share * room))
         });
         Self { givers: selected.map(|(giver, _)| giver), shares: selected.map(|(_, share)| share) }
+    }
+
+    /// The sum of its shares of its neighbours' values, as far as these are positive.
+    pub(super) fn shared(&self, values: &[f32]) -> f32 {
+        let share = |(giver, share): (&u32, &f32)| share * values[*giver as usize].max(0.0);
+        self.givers.iter().zip(&self.shares).map(share).sum()
     }
 
     /// The best of 0, the turn's own value and its shares of its neighbours' values.

@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{
     Act, Authority, Claim, Entry, MemoryId, MemoryKind, MemoryRecord, MemoryState, Polarity, SlotKey,
-    Timestamp,
+    SlotTerms, Timestamp, value_of,
 };
 use crate::text::terms::TermHash;
 use crate::text::wording::wording;
 
+use super::alike::Wordings;
 use super::decay::GOAL_STALE_DAYS;
 use super::live::live;
 use super::slots::{Cardinality, cardinality, opposite};
 use super::timeline::{Run, Said, timeline};
 
-/// A claim that counts, with the entry that made it.
+/// A claim that counts, with the entry that made it and the words that stand for its value.
 struct Live<'a> {
     entry: &'a Entry,
     claim: &'a Claim,
@@ -46,7 +47,7 @@ pub fn derive(entries: &[Entry], now: Timestamp) -> Vec<MemoryRecord> {
     let mut orders: HashMap<MemoryId, Orders<'_>> = HashMap::new();
     for entry in live {
         match &entry.act {
-            Act::Claimed(claim) => claims.push(Live { entry, claim, value: wording(&claim.value) }),
+            Act::Claimed(claim) => claims.push(Live { entry, claim, value: words(claim) }),
             Act::Retracted(id) | Act::Restored(id) | Act::Pinned(id) | Act::Unpinned(id) => {
                 let orders = orders.entry(*id).or_default();
                 match &entry.act {
@@ -60,6 +61,13 @@ pub fn derive(entries: &[Entry], now: Timestamp) -> Vec<MemoryRecord> {
             Act::Undone(_) | Act::Rewound(_) | Act::Forgotten => {}
         }
     }
+    let own: Vec<Vec<TermHash>> = claims.iter().map(|live| live.value.clone()).collect();
+    let counting = claims.iter().map(|live| live.claim).zip(own.iter().map(Vec::as_slice));
+    let wordings = Wordings::of(counting.filter(|(claim, _)| !claim.quarantined));
+    for live in claims.iter_mut().filter(|live| !live.claim.quarantined) {
+        let Claim { slot, kind, .. } = live.claim;
+        live.value = wordings.canonical(slot.as_ref(), *kind, &live.value).to_vec();
+    }
     let mut topics: BTreeMap<Topic, Vec<usize>> = BTreeMap::new();
     for (at, claim) in claims.iter().enumerate() {
         topics.entry(topic(claim)).or_default().push(at);
@@ -70,14 +78,17 @@ pub fn derive(entries: &[Entry], now: Timestamp) -> Vec<MemoryRecord> {
         let runs = match topic {
             Topic::Slot(slot) => {
                 let opposed = opposite(slot).and_then(|slot| topics.get(&Topic::Slot(slot)));
-                said.extend(
-                    opposed.into_iter().flatten().filter_map(|at| against(*at, &claims[*at], &orders)),
-                );
-                timeline(cardinality(slot), &in_order(&claims, said))
+                let value = |at: usize| {
+                    let Claim { kind, .. } = claims[at].claim;
+                    wordings.canonical(Some(slot), *kind, &own[at]).to_vec()
+                };
+                let opposed = opposed.into_iter().flatten();
+                said.extend(opposed.filter_map(|at| against(*at, &claims[*at], value(*at), &orders)));
+                timeline(&in_order(&claims, said))
             }
-            Topic::Words(..) => timeline(Cardinality::Multiple, &in_order(&claims, said)),
+            Topic::Words(..) => timeline(&in_order(&claims, said)),
             Topic::Quarantined(_) => {
-                let mut runs = timeline(Cardinality::Multiple, &in_order(&claims, said));
+                let mut runs = timeline(&in_order(&claims, said));
                 let active = runs.iter_mut().filter(|run| run.state == MemoryState::Active);
                 active.for_each(|run| run.state = MemoryState::Quarantined);
                 runs
@@ -97,6 +108,12 @@ pub fn believed_at(entries: &[Entry], moment: Timestamp) -> Vec<MemoryRecord> {
 /// Whether two values are one: the same words.
 pub fn same_value(a: &str, b: &str) -> bool {
     wording(a) == wording(b)
+}
+
+/// What makes a value the same as another one: its wording, or of an own slot's number or truth value all of it.
+fn words(claim: &Claim) -> Vec<TermHash> {
+    let is_text = claim.terms.is_none() || value_of(&claim.value).is_string();
+    if is_text { wording(&claim.value) } else { vec![TermHash::of(&claim.value)] }
 }
 
 fn topic(live: &Live<'_>) -> Topic {
@@ -123,6 +140,7 @@ fn said(claims: &[Live<'_>], members: &[usize], orders: &HashMap<MemoryId, Order
             time: moment.unwrap_or(claim.said),
             valid_from: moment.unwrap_or(claim.valid_from),
             valid_to: claim.valid_to,
+            cardinality: room(claim),
         };
         all.push(said(claim.polarity, claim.authority, None));
         if let Some(entry) = orders.get(&claim.id).and_then(|orders| orders.retracted) {
@@ -134,21 +152,38 @@ fn said(claims: &[Live<'_>], members: &[usize], orders: &HashMap<MemoryId, Order
 
 /// What a claim says against its value in the opposite slot: who likes it now does not dislike it. None if it was over when
 /// it was told, is a denial, or was taken back.
-fn against(at: usize, live: &Live<'_>, orders: &HashMap<MemoryId, Orders<'_>>) -> Option<Said> {
+fn against(
+    at: usize,
+    live: &Live<'_>,
+    value: Vec<TermHash>,
+    orders: &HashMap<MemoryId, Orders<'_>>,
+) -> Option<Said> {
     let claim = live.claim;
     let over = claim.valid_to.is_some_and(|end| end <= claim.said);
     let taken_back = orders.get(&claim.id).is_some_and(|orders| orders.retracted.is_some());
-    (claim.polarity == Polarity::Affirms && !over && !taken_back).then(|| Said {
+    (claim.polarity == Polarity::Affirms && !over && !taken_back).then_some(Said {
         claim: at,
         id: claim.id,
         polarity: Polarity::Denies,
-        value: live.value.clone(),
+        value,
         authority: claim.authority,
         explicit: claim.explicit,
         time: claim.said,
         valid_from: claim.valid_from,
         valid_to: claim.valid_to,
+        cardinality: Cardinality::Multiple,
     })
+}
+
+/// How many values stand beside a claim's: of an own slot as many as the tenant's schema said then.
+fn room(claim: &Claim) -> Cardinality {
+    match (claim.terms, &claim.slot) {
+        // What is kept apart ends nothing, whatever it is about.
+        _ if claim.quarantined => Cardinality::Multiple,
+        (Some(SlotTerms { multiple: true, .. }), _) | (_, None) => Cardinality::Multiple,
+        (Some(_), _) => Cardinality::Single,
+        (None, Some(slot)) => cardinality(slot),
+    }
 }
 
 /// In the order they were said, whatever the order they were learned in.
@@ -189,6 +224,7 @@ fn record(
         authority: members().map(|live| live.claim.authority).max().unwrap_or(first.claim.authority),
         importance: members().map(|live| live.claim.importance).fold(0.0, f32::max),
         pinned,
+        half_life_days: best.unwrap_or(first).claim.terms.and_then(|terms| terms.half_life_days),
         valid_from: run.valid_from,
         valid_to: run.valid_to,
         recorded_at: members().map(|live| live.entry.recorded).min().unwrap_or(first.entry.recorded),

@@ -12,7 +12,7 @@ use throughline::memory::{
 use throughline::model::{Authority, MemoryKind, MemoryState, Polarity, Role, Scope, SlotKey};
 use throughline::ports::{JobState, LlmError};
 
-use crate::support::{World, assistant, scope, session, user};
+use crate::support::{Concepts, World, assistant, scope, session, user};
 
 /// Says what it is told to, one answer after the other; the last one again and again.
 struct Scripted(Mutex<Vec<Result<Vec<Proposal>, ExtractError>>>);
@@ -94,6 +94,19 @@ fn who_moves_is_known_to_live_in_the_new_place_and_to_have_lived_in_the_old() {
     assert_eq!((paris.state, paris.authority), (MemoryState::Superseded, Authority::User));
     assert_eq!(paris.evidence[0].quote, "I live in Paris");
     assert!(world.memory.profile(&ana).unwrap().summary.unwrap().contains("Lyon"));
+}
+
+#[test]
+fn a_plan_that_is_dropped_by_a_part_of_its_words_is_taken_back() {
+    let (world, ana) = (World::new(), scope("ana"));
+    world.tell(&ana, "monday", &["I want to learn Portuguese this year."]);
+    learn(&world, &local(), &ana);
+    world.wait(Duration::from_hours(24 * 30));
+    world.tell(&ana, "april", &["I've dropped the Portuguese course."]);
+    learn(&world, &local(), &ana);
+    let memories = world.memory.memories(&ana, &MemoriesRequest::default()).unwrap();
+    let plans: Vec<_> = memories.iter().map(|memory| (memory.value.as_str(), memory.state)).collect();
+    assert_eq!(plans, [("learn Portuguese", MemoryState::Retracted)]);
 }
 
 #[test]
@@ -207,6 +220,31 @@ fn a_forgotten_value_is_not_learned_again_from_the_same_chat() {
     learn(&world, &local(), &ana);
     assert_eq!(holding(&world, &ana), []);
     assert_eq!(world.memory.profile(&ana).unwrap().summary, None);
+}
+
+#[test]
+fn what_is_said_again_in_other_words_reinforces_if_a_model_is_there_to_tell() {
+    let likes = |with_model: bool, order: [&str; 3]| {
+        let (world, ana) = (World::new(), scope("ana"));
+        if with_model {
+            world.memory.attach(Concepts::new("concepts")).unwrap();
+        }
+        for (day, text) in (1..).zip(order) {
+            let mut turn = TurnToObserve::new(Role::User, text);
+            turn.time = Some(format!("2026-02-0{day}T10:00:00Z").parse().unwrap());
+            world.memory.observe(&ana, Observation::new(session(text), vec![turn])).unwrap();
+            learn(&world, &local(), &ana);
+        }
+        let memories = world.memory.memories(&ana, &MemoriesRequest::default()).unwrap();
+        let mut counts: Vec<usize> = memories.iter().map(|memory| memory.evidence.len()).collect();
+        counts.sort_unstable();
+        counts
+    };
+    // The third shares its words and means something else: its vector says so.
+    let said = ["I like spicy food.", "I like food that is spicy.", "I like spicy tea food."];
+    assert_eq!(likes(false, said), [1, 1, 1]);
+    assert_eq!(likes(true, said), [1, 2]);
+    assert_eq!(likes(true, [said[2], said[1], said[0]]), [1, 2]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod keys;
 mod learning;
 mod limits;
 mod memories;
+mod outage;
 mod profiles;
 mod recalls;
 mod server;

@@ -7,7 +7,9 @@
 mod capture;
 mod clause;
 mod correction;
+mod dropped;
 mod importance;
+mod phrases;
 mod proposals;
 mod rule;
 mod tables;
@@ -68,11 +70,13 @@ fn said_by_user(turn: &BatchTurn, batch: &Batch<'_>, earlier: &[Proposal]) -> Ve
             if sentence.question {
                 continue;
             }
-            let said = proposals::of_sentence(turn, sentence.bytes.clone(), batch.zone);
+            let mut said = proposals::of_sentence(turn, sentence.bytes.clone(), batch.zone);
+            said.extend(phrases::of_sentence(turn, sentence.bytes.clone(), batch));
             if said.is_empty() {
                 let before = earlier.iter().chain(&found);
+                let dropped = dropped::of_sentence(turn, sentence.bytes.clone(), before.clone(), batch.known);
                 let corrected = correction::of_sentence(turn, sentence.bytes, before, batch.known);
-                found.extend(corrected);
+                found.extend(dropped.into_iter().chain(corrected).collect::<Vec<_>>());
             } else {
                 found.extend(said);
             }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::learn::gate;
 use crate::learn::labelled::{Half, Labelled, turns};
-use crate::model::Timestamp;
+use crate::model::{OwnSlots, Timestamp};
 use crate::text::wording::wording;
 
 /// 2026-03-02 10:00 UTC, a Monday.
@@ -26,7 +26,10 @@ fn batch_of(said: &[(Role, &str)]) -> Vec<BatchTurn> {
 
 fn extract(said: &[(Role, &str)]) -> Vec<Proposal> {
     let turns = batch_of(said);
-    LocalExtractor.extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC }).unwrap().proposals
+    LocalExtractor
+        .extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() })
+        .unwrap()
+        .proposals
 }
 
 /// `user.home=Lyon`, `!user.home=Rome`, `^user.home=Rome`, `decision=…`; `?` before it if it is vague.
@@ -60,6 +63,44 @@ fn what_points_at_the_talk_settles_nothing() {
     check("Let's go for it!", &[]);
     check("We decided on that.", &[]);
     check("Let's go for it with Postgres.", &["decision=Let's go for it with Postgres."]);
+}
+
+#[test]
+fn a_plan_is_dropped_by_a_part_of_its_words_if_one_alone_has_them() {
+    let goal = "I want to run a marathon this year.";
+    for drops in
+        ["I gave up on the marathon.", "I've dropped the marathon plan.", "We've abandoned the marathon"]
+    {
+        check_all(&[goal, drops], &["user.goal=run a marathon", "!user.goal=run a marathon"]);
+    }
+    check_all(
+        &["I want to learn Portuguese.", "Ich habe den Portuguese Kurs aufgegeben."],
+        &["user.goal=learn Portuguese", "!user.goal=learn Portuguese"],
+    );
+    for keeps in [
+        "I gave up on the medal.",
+        "I dropped the marathon medal.",
+        "I gave up.",
+        "He gave up on the marathon.",
+    ] {
+        check_all(&[goal, keeps], &["user.goal=run a marathon"]);
+    }
+    check_all(
+        &["I want to learn Dutch.", "I want to learn Danish.", "I gave up on learning."],
+        &["user.goal=learn Dutch", "user.goal=learn Danish"],
+    );
+}
+
+#[test]
+fn children_are_counted_and_named() {
+    check("I have two kids, Anna and Ben.", &["user.children=two kids", "user.child=Anna", "user.child=Ben"]);
+    check(
+        "We have three children named Ida, Jon and Kai.",
+        &["user.children=three children", "user.child=Ida", "user.child=Jon", "user.child=Kai"],
+    );
+    check("Our kids are called Anna and Ben.", &["user.child=Anna", "user.child=Ben"]);
+    check("My kids are happy.", &[]);
+    check("I have two kids, and Anna is my boss.", &["user.children=two kids"]);
 }
 
 #[test]
@@ -345,7 +386,7 @@ proptest! {
         if all {
             turns[1].wanted = std::iter::once(0..text.len()).collect();
         }
-        let found = LocalExtractor.extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC }).unwrap();
+        let found = LocalExtractor.extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() }).unwrap();
         for proposal in found.proposals {
             let turn = turns.iter().find(|turn| turn.seq == proposal.turn).unwrap();
             prop_assert!(!proposal.quote.is_empty() && turn.text.contains(&proposal.quote));

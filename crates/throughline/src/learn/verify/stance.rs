@@ -12,17 +12,17 @@ use crate::text::wording::wording;
 const TURNING: &[&str] = &[
     // English
     "not no never none nothing neither nor without cannot anymore longer until stopped stop quit gave gives ended broke split \
-     left leaving leave moved moving relocated former formerly ex used previously changed switched instead replaced cancelled \
+     left leaving leave moved moving relocated former formerly ex used previously changed switched given abandoned scrapped shelved ditched instead replaced cancelled \
      canceled sold lost died dead passed divorced separated retired resigned fired dropped wrong mistaken meant hate dislike",
     // German
     "nicht nie niemals kein keine keinen keinem keiner keines ohne früher ehemalige ehemaliger aufgehört gekündigt umgezogen \
-     gezogen verlassen verloren gestorben tot geschieden getrennt gewechselt statt verkauft hasse",
+     gezogen verlassen verloren gestorben tot geschieden getrennt gewechselt statt verkauft aufgegeben verworfen begraben abgeblasen hasse",
     // French
     "ne n' pas jamais aucun aucune rien sans arrêté quitté déménagé ancien ancienne autrefois mort morte divorcé divorcée \
-     changé remplacé vendu perdu déteste cessé",
+     changé remplacé vendu perdu déteste cessé abandonné tomber",
     // Spanish
     "nunca jamás ningún ninguna ninguno nada sin dejé dejado antes mudé mudado murió divorciado divorciada cambié cambiado \
-     vendí perdí odio renuncié",
+     vendí perdí odio renuncié abandoné abandonado",
     // Italian, Portuguese
     "non mai nessun nessuno nessuna senza smesso lasciato cambiato trasferito trasferita morto morta não nenhum nenhuma sem \
      deixei parei mudei morreu",
@@ -72,8 +72,13 @@ pub(super) fn agrees(turn: &BatchTurn, quoted: &str, proposal: &Proposal, read: 
     proposal.polarity == Polarity::Affirms || turns(quoted)
 }
 
-fn turns(quoted: &str) -> bool {
-    let is_turning = |word: &str| TURNING.iter().any(|line| line.split(' ').any(|turning| turning == word));
+/// Whether a word denies or tells of a change.
+pub(in crate::learn) fn is_turning(word: &str) -> bool {
+    TURNING.iter().any(|line| line.split(' ').any(|turning| turning == word))
+}
+
+/// Whether words deny something or tell that it has changed.
+pub(in crate::learn) fn turns(quoted: &str) -> bool {
     words(quoted, 0..quoted.len()).iter().any(|word| is_turning(&word.text))
         || TURNING_WITHIN.iter().any(|turning| quoted.contains(turning))
 }

@@ -34,6 +34,9 @@ fn line(number: u64, on: i64, slot: &str, value: &str) -> Line {
         valid_from: said,
         valid_to: None,
         evidence: Some(Evidence { turn: number, quote: value.into() }),
+        same_as: Vec::new(),
+        terms: None,
+        replaces: None,
     };
     Line { claim }
 }
@@ -51,6 +54,12 @@ impl Line {
 
     fn by(mut self, authority: Authority) -> Self {
         self.claim.authority = authority;
+        self
+    }
+
+    /// Of an own slot, as its schema was then.
+    fn own(mut self, multiple: bool) -> Self {
+        self.claim.terms = Some(SlotTerms { multiple, half_life_days: None });
         self
     }
 
@@ -133,6 +142,37 @@ fn who_likes_something_now_does_not_dislike_it_any_more() {
     let mut taken_back = entries;
     taken_back.extend(ledger([(50, Act::Retracted(MemoryId(uuid::Uuid::from_u128(2))))]));
     assert_eq!(states(&taken_back)[0], is("olives", Active, None));
+}
+
+#[test]
+fn an_own_slot_holds_one_value_or_several_as_its_schema_said_when_they_were_learned() {
+    let several = [line(1, 1, "x", "Graz").own(true), line(2, 2, "x", "Linz").own(true)];
+    let then = told(several.clone());
+    assert_eq!(states(&then), [is("Graz", Active, None), is("Linz", Active, None)]);
+    let [graz, linz] = several;
+    let then = told([graz, linz, line(3, 3, "x", "Wien").own(false)]);
+    assert_eq!(
+        states(&then),
+        [is("Graz", Superseded, Some(3)), is("Linz", Superseded, Some(3)), is("Wien", Active, None)]
+    );
+    let opened = told([line(1, 1, "x", "Graz").own(false), line(2, 2, "x", "Linz").own(true)]);
+    assert_eq!(states(&opened), [is("Graz", Active, None), is("Linz", Active, None)]);
+}
+
+#[test]
+fn one_value_of_an_own_slot_gives_way_to_none_that_is_weaker_whatever_stands_beside_it() {
+    let set = line(2, 2, "x", "Linz").own(true).by(Authority::Operator);
+    let then = told([line(1, 1, "x", "Graz").own(true), set, line(3, 3, "x", "Wien").own(false)]);
+    assert_eq!(
+        states(&then),
+        [is("Graz", Active, None), is("Linz", Active, None), is("Wien", Superseded, Some(3))]
+    );
+}
+
+#[test]
+fn numbers_of_an_own_slot_are_told_apart_by_their_signs() {
+    let then = told([line(1, 1, "x", "4").own(false), line(2, 2, "x", "-4").own(false)]);
+    assert_eq!(states(&then), [is("4", Superseded, Some(2)), is("-4", Active, None)]);
 }
 
 #[test]
@@ -248,6 +288,26 @@ fn rewinding_takes_back_all_that_was_recorded_since() {
     assert_eq!(states(&ledger(acts)), [is("Paris", Active, None), is("nurse", Active, None)]);
 }
 
+#[test]
+fn what_says_the_same_in_other_words_reinforces_and_is_denied_in_any_of_them() {
+    let mut again = line(2, 30, "likes", "mountain hikes");
+    again.claim.same_as = vec![line(1, 1, "likes", "hiking in the mountains").claim.id];
+    let first = || line(1, 1, "likes", "hiking in the mountains");
+    let memories = derive(&told([first(), again.clone()]), day(100));
+    assert_eq!((memories.len(), memories[0].evidence.len()), (1, 2));
+    assert_eq!(memories[0].value, "mountain hikes", "the latest words");
+    for denied in ["hiking in the mountains", "mountain hikes"] {
+        let denial = line(3, 50, "likes", denied).denied();
+        assert_eq!(states(&told([first(), again.clone(), denial]))[0].1, Retracted, "{denied}");
+        let dislike = line(3, 50, "dislikes", denied);
+        assert_eq!(states(&told([first(), again.clone(), dislike]))[0].1, Retracted, "{denied}");
+    }
+    let mut undone = told([first(), again]);
+    undone.extend(ledger([(40, Act::Undone(1))]));
+    undone[2].number = 3;
+    assert_eq!(states(&undone), [is("mountain hikes", Active, None)], "it stands on its own");
+}
+
 fn any_line() -> impl Strategy<Value = Line> {
     let slot = prop::sample::select(vec!["home", "language", ""]);
     let value = prop::sample::select(vec!["Paris", "Lyon", "Rome"]);
@@ -271,6 +331,22 @@ fn numbered(lines: Vec<Line>) -> Vec<Line> {
         .collect()
 }
 
+/// Some of which say in other words what others of their slot do.
+fn lines() -> impl Strategy<Value = Vec<Line>> {
+    let alike = prop::option::weighted(0.4, any::<prop::sample::Index>());
+    prop::collection::vec((any_line(), alike), 0..12).prop_map(|lines| {
+        let (lines, alike): (Vec<Line>, Vec<_>) = lines.into_iter().unzip();
+        let mut lines = numbered(lines);
+        for (at, other) in alike.into_iter().enumerate() {
+            let Some(other) = other.map(|other| lines[other.index(lines.len())].claim.clone()) else {
+                continue;
+            };
+            lines[at].claim.same_as.push(other.id);
+        }
+        lines
+    })
+}
+
 /// All that does not depend on when it was learned.
 fn outcome(entries: &[Entry]) -> Vec<(MemoryId, MemoryState, Option<Timestamp>, usize)> {
     let mut outcome: Vec<_> = derive(entries, day(100))
@@ -284,8 +360,7 @@ fn outcome(entries: &[Entry]) -> Vec<(MemoryId, MemoryState, Option<Timestamp>, 
 proptest! {
     #[test]
     fn the_order_of_learning_does_not_change_the_outcome(
-        (lines, shuffled) in prop::collection::vec(any_line(), 0..12)
-            .prop_map(numbered)
+        (lines, shuffled) in lines()
             .prop_flat_map(|lines| (Just(lines.clone()), Just(lines).prop_shuffle())),
     ) {
         let all_at_once = |lines: Vec<Line>| ledger(lines.into_iter().map(|line| (50, line.act())));
@@ -293,7 +368,7 @@ proptest! {
     }
 
     #[test]
-    fn a_slot_of_one_value_has_one_at_a_time(lines in prop::collection::vec(any_line(), 0..12).prop_map(numbered)) {
+    fn a_slot_of_one_value_has_one_at_a_time(lines in lines()) {
         let memories = derive(&ledger(lines.into_iter().map(|line| (50, line.act()))), day(100));
         let homes = memories.iter().filter(|memory| {
             memory.slot == Some(SlotKey::of_user("home")) && memory.state == Active
@@ -303,7 +378,7 @@ proptest! {
 
     #[test]
     fn what_was_believed_is_what_the_entries_up_to_then_come_to(
-        lines in prop::collection::vec(any_line(), 0..12).prop_map(numbered), undone in 1..12_u64, until in 0..60_i64,
+        lines in lines(), undone in 1..12_u64, until in 0..60_i64,
     ) {
         let acts = lines.into_iter().map(|line| (line.claim.said, line.act()));
         let mut acts: Vec<(i64, Act)> =

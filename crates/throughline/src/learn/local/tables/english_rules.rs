@@ -97,7 +97,10 @@ pub(super) const RULES: &[Row] = &[
     ("i am majoring in <thing>", &[fact("studies")]),
     ("my|our project is called|named <name>", &[fact("project")]),
     // Family, friends, animals.
+    ("i|we have <counted:kids> called|named <names>", &[fact("children"), fact("child").value(1)]),
+    ("i|we have <counted:kids> , <names>", &[fact("children"), fact("child").value(1)]),
     ("i|we have <counted:kids>", &[fact("children")]),
+    ("my|our kids|children|twins are|is|'s [called|named] <names>", &[fact("child")]),
     ("i have <counted:siblings>", &[fact("siblings")]),
     ("i|we have <counted:pets> , <names>", &[fact("pet").value(1)]),
     ("i|we have no pets|pet", &[fact("pet").whatever()]),

@@ -96,6 +96,9 @@ const HEDGES: &[&str] = &[
 /// Behind it, these take back what was said.
 const CONDITIONS: &[&str] = &["if|unless|supposedly|apparently|allegedly", "wenn|falls", "à condition", "si"];
 
+/// Words between who says it and the verb.
+const BETWEEN_MAX: usize = 2;
+
 /// How long something is so that will end.
 const FOR_A_TIME: &[&str] = &[
     "for [about|around|just|only] [a|an|the|another|one|two|three|four|five|six|1|2|3|4|5|6|8|10|12] [next|few|couple|whole|entire|of] [two|three|four|few|2|3|4] day|days|night|nights|week|weeks|month|months|weekend|while|bit|summer|winter|semester|term|season|holidays|festival|conference",
@@ -199,8 +202,6 @@ pub(super) fn is_for_a_time(words: &[Word], slot: &SlotKey) -> bool {
 /// What a verb of saying at a word makes of what follows: others' word, or what the user told somebody.
 fn report(words: &[Word], at: usize) -> Option<Manner> {
     let verb = TABLES.reporting.iter().find_map(|verb| verb.matches(words, at, &NoCapture))?;
-    /// Words between who says it and the verb.
-    const BETWEEN_MAX: usize = 2;
     let own = words[at.saturating_sub(BETWEEN_MAX + 1)..at].iter().rev().take_while(|word| !word.is_mark());
     if !own.into_iter().any(|word| word.is_one_of(OWN)) {
         return Some(Manner::Reported);

@@ -250,7 +250,7 @@ fn a_model_that_reads_labelled_turns_rightly_is_seldom_doubted() {
             match meant {
                 Ok(meant) if meant.explicit => right += 1,
                 Ok(meant) => {
-                    doubted.push(format!("{slot}={value} vague {:?}: {}", meant.slot, labelled.text))
+                    doubted.push(format!("{slot}={value} vague {:?}: {}", meant.slot, labelled.text));
                 }
                 Err(why) => doubted.push(format!("{slot}={value} {why:?}: {}", labelled.text)),
             }
