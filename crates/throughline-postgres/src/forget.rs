@@ -48,8 +48,7 @@ pub(crate) fn forget(calls: &Calls, scope: &Scope, forget: &Forget) -> Result<Fo
         let mut scope_row = scopes::locked(row.first())?;
         let models = models::read(&models)?.numbers();
         let mut ledger = Writing::after(&scope_row, forget.after, &Reply::default())?;
-        let mut statements: Vec<Statement<'_>> =
-            forget.tombstones.iter().map(|tombstone| put_tombstone(&key, tombstone)).collect();
+        let mut statements = vec![put_tombstones(&key, &forget.tombstones)];
         statements.extend(forget_claims(&key, &claims)?);
 
         let sessions: BTreeMap<i32, i32> =
@@ -81,16 +80,15 @@ pub(crate) fn forget(calls: &Calls, scope: &Scope, forget: &Forget) -> Result<Fo
     })
 }
 
-fn put_tombstone<'a>(key: &'a ScopeKey, tombstone: &'a Tombstone) -> Statement<'a> {
-    let Tombstone { hash, words, forgotten } = tombstone;
+fn put_tombstones<'a>(key: &'a ScopeKey, tombstones: &'a [Tombstone]) -> Statement<'a> {
     Statement::new(
-        "INSERT INTO throughline.tombstones (scope, hash, words, forgotten) VALUES ($1, $2, $3, $4)
+        "INSERT INTO throughline.tombstones (scope, hash, words, forgotten) SELECT $1, * FROM unnest($2, $3, $4)
          ON CONFLICT (scope, hash) DO NOTHING",
     )
     .with(key.bytes())
-    .with(&hash[..])
-    .with(i32::from(*words))
-    .with(forgotten.as_millisecond())
+    .with(tombstones.iter().map(|tombstone| &tombstone.hash[..]).collect::<Vec<_>>())
+    .with(tombstones.iter().map(|tombstone| i32::from(tombstone.words)).collect::<Vec<_>>())
+    .with(tombstones.iter().map(|tombstone| tombstone.forgotten.as_millisecond()).collect::<Vec<_>>())
 }
 
 /// In the order in which they were set.

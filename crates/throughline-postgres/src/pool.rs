@@ -113,6 +113,8 @@ impl Pool {
         let mut state = self.state();
         state.open -= state.idle.len();
         state.idle.clear();
+        drop(state);
+        self.returned.notify_all();
     }
 
     /// Asks the server to give up what the connection is doing. Does not wait for it.

@@ -32,6 +32,7 @@ impl<'a> Transaction<'a> {
 
     /// As [`round`](Self::round), for a number of statements that is not known.
     pub(crate) async fn all(&self, statements: Vec<Statement<'_>>) -> Result<Vec<Reply>, Fault> {
+        // Its first command opens the transaction, so where a later one fails, the statements after it do nothing.
         let begin = async {
             match self.begin.take() {
                 Some(begin) => self.client.batch_execute(begin).await,
@@ -51,12 +52,9 @@ impl<'a> Transaction<'a> {
 
     /// Sends the last statements and the end of the transaction: with `Ok` it is durable.
     pub(crate) async fn commit(&self, statements: Vec<Statement<'_>>) -> Result<Vec<Reply>, Fault> {
-        if self.begin.get().is_some() {
-            self.all(vec![]).await?;
-        }
         self.ending.set(true);
-        let (replies, ended) = join(self.send(&statements), self.client.batch_execute("COMMIT")).await;
-        // Where a statement failed, COMMIT has rolled back: its error says so.
+        let (replies, ended) = join(self.all(statements), self.client.batch_execute("COMMIT")).await;
+        // Where a statement failed, or what begins the transaction, COMMIT has rolled back: that error is the one.
         let replies = replies?;
         ended?;
         Ok(replies)

@@ -11,6 +11,7 @@ mod crash;
 mod database;
 mod limits;
 mod opening;
+mod processes;
 mod server;
 mod support;
 mod tls;

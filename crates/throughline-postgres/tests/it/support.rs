@@ -10,9 +10,13 @@ pub(crate) fn scope(user: &str) -> Scope {
     Scope::of(TenantId::single(), UserId::new(user).unwrap())
 }
 
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
 /// A turn with one passage, after the session's newest; the same text is the same request.
 pub(crate) fn said(text: &str) -> Append {
-    let time = Timestamp::from_second(1_700_000_000).unwrap();
+    let time = at(0);
     let turn = TurnDraft {
         role: Role::User,
         name: None,
