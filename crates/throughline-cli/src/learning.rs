@@ -60,7 +60,7 @@ fn extractor(config: &Config) -> Result<Option<LlmExtractor<HttpLlm>>> {
 #[cfg(test)]
 mod tests {
     use throughline::learn::{Batch, BatchTurn, Extractor as _};
-    use throughline::model::{Role, Timestamp};
+    use throughline::model::{OwnSlots, Role, Timestamp};
     use throughline_testkit::{RecordedRequest, Script, ScriptedUpstream, replies};
 
     use super::*;
@@ -96,7 +96,9 @@ mod tests {
             text,
         };
         let zone = jiff::tz::TimeZone::UTC;
-        extractor.extract(&Batch { turns: &[turn], known: &[], zone: &zone }).unwrap();
+        extractor
+            .extract(&Batch { turns: &[turn], known: &[], zone: &zone, slots: &OwnSlots::default() })
+            .unwrap();
         upstream.last_request()
     }
 

@@ -9,7 +9,7 @@ use throughline::model::{
     Act, Citation, DropReason, Entry, Evidence, Generation, MemoryRecord, Profile, Receipt, SessionId,
     Summary, SummaryOf, Turn, TurnId,
 };
-use throughline::recall::{RecalledItem, Scores};
+use throughline::recall::{ItemMemory, RecalledItem, Scores};
 
 /// A turn.
 #[derive(Debug, Serialize)]
@@ -53,6 +53,8 @@ pub(crate) struct ItemShape<'a> {
     turn_id: String,
     role: &'static str,
     name: Option<&'a str>,
+    standing: bool,
+    memories: Vec<Value>,
     metadata: Option<Box<RawValue>>,
 }
 
@@ -70,9 +72,20 @@ impl<'a> From<&'a RecalledItem> for ItemShape<'a> {
             turn_id: turn.id.to_string(),
             role: turn.role.as_str(),
             name: turn.name.as_deref(),
+            standing: item.standing,
+            memories: item.memories.iter().map(item_memory).collect(),
             metadata: turn.metadata.as_deref().and_then(raw),
         }
     }
+}
+
+/// A memory that rests on an item's words.
+fn item_memory(memory: &ItemMemory) -> Value {
+    json!({
+        "id": memory.id.to_string(),
+        "state": memory.state.as_str(),
+        "valid_to": memory.valid_to.map(|time| time.to_string()),
+    })
 }
 
 /// A score taken apart.
@@ -81,6 +94,7 @@ fn scores(scores: &Scores) -> Value {
         "bm25": scores.bm25, "cosine": scores.cosine, "max_sim": scores.max_sim,
         "lexical": scores.lexical, "dense": scores.dense, "late": scores.late, "answer": scores.answer,
         "session": scores.session, "date": scores.date, "speaker": scores.speaker, "role": scores.role,
+        "memory": scores.memory,
     })
 }
 

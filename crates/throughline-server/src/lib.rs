@@ -21,7 +21,7 @@ mod state;
 mod time_zone;
 mod worker;
 
-pub use api::{SlotsLeftOut, change_profile};
+pub use api::{SlotsLeftOut, change_profile, put_slot_schema};
 pub use app::App;
 pub use auth::{KEY_HEADER, KEY_PREFIX, create_key};
 pub use config::{AuthMode, BindError, ServerConfig};

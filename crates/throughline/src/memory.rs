@@ -16,6 +16,7 @@ mod lift;
 mod memories;
 mod models;
 mod observe;
+mod own_slots;
 mod profile;
 mod recall;
 mod settings;
@@ -36,7 +37,7 @@ pub use learn::{Extractors, LearnSettings, Learned, Outcome};
 pub use learner::Learner;
 pub use memories::{MEMORY_TEXT_BYTES_MAX, MemoriesRequest, MemoryPatch, NewMemory, Order, Why};
 pub use observe::{Exchange, METADATA_FIELDS_MAX, Observation, Observed, TURNS_A_WRITE_MAX, TurnToObserve};
-pub use profile::{PROFILE_BYTES_MAX, ProfileChange};
+pub use profile::ProfileChange;
 pub use settings::Settings;
 pub use summaries::{SUMMARISED_SESSIONS_MAX, SUMMARISED_TURNS_MAX, SummariesRequest};
 
@@ -86,6 +87,7 @@ pub struct Memory {
     embedders: RwLock<Vec<Arc<dyn Embedder>>>,
     shards: ShardCache,
     beliefs: beliefs::BeliefsCache,
+    own_slots: own_slots::OwnSlotsCache,
 }
 
 impl Memory {
@@ -99,7 +101,8 @@ impl Memory {
         let shards = ShardCache::new(settings.shard_cache_bytes_max);
         let fence_key = FenceKey::derive(&secret);
         let beliefs = beliefs::BeliefsCache::new();
-        Ok(Self { store, clock, settings, secret, fence_key, embedders: RwLock::default(), shards, beliefs })
+        let (embedders, own_slots) = (RwLock::default(), own_slots::OwnSlotsCache::default());
+        Ok(Self { store, clock, settings, secret, fence_key, embedders, shards, beliefs, own_slots })
     }
 
     /// The store, for plain reads, identities and keys.

@@ -9,11 +9,12 @@ use clap::Args;
 use serde_json::json;
 use throughline::learn::{BatchTurn, DryRun, dry_run};
 use throughline::memory::{Learned, Memory, Outcome};
-use throughline::model::{Claim, Polarity, Role, TenantId, Timestamp, UserId, UserKey};
+use throughline::model::{Claim, OwnSlots, Polarity, Role, TenantId, Timestamp, UserId, UserKey};
 use throughline::ports::{JobNumber, JobState};
 use throughline_eval::{Dataset, ImportedTurn};
 
 use super::Run;
+use super::profile::read_object;
 use crate::config::{Config, MemoryFlags};
 use crate::failure::{Failure, Hinting};
 use crate::terminal::{Terminal, Tone, shorten};
@@ -37,11 +38,15 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 Examples:
   throughline learn --user ada
   throughline learn --dry-run chat.jsonl
+  throughline learn --dry-run chat.jsonl --schema slots.json
   throughline learn --dry-run chat.jsonl --json | jq .refused")]
 pub(crate) struct Learn {
     /// Show what would be learned from this file, and write nothing
     #[arg(long, value_name = "FILE")]
     dry_run: Option<PathBuf>,
+    /// With own slots of this JSON Schema, for a dry run
+    #[arg(long, value_name = "FILE", requires = "dry_run")]
+    schema: Option<PathBuf>,
     /// The end user
     #[arg(long, value_name = "ID", value_parser = |text: &str| UserId::new(text), required_unless_present = "dry_run")]
     user: Option<UserId>,
@@ -56,7 +61,10 @@ impl Learn {
     pub(crate) fn run(&self, run: &Run) -> Result<()> {
         let loaded = run.load(&self.flags)?;
         match (&self.dry_run, &self.user) {
-            (Some(file), _) => dry(run.terminal, &loaded.config, file),
+            (Some(file), _) => {
+                let slots = self.schema.as_deref().map(own_slots).transpose()?;
+                dry(run.terminal, &loaded.config, file, &slots.unwrap_or_default())
+            }
             (None, Some(user)) => self.learn(run.terminal, &loaded.config, user),
             (None, None) => Err(Failure::usage("whose turns?").hint("name the user with `--user ID`")),
         }
@@ -64,13 +72,13 @@ impl Learn {
 
     fn learn(&self, terminal: Terminal, config: &Config, user: &UserId) -> Result<()> {
         let memory = wire::open(config, wire::IfAbsent::Refuse)?;
-        let learner = learning::learner(config)?;
+        let worker = learning::learner(config)?;
         let user = UserKey { tenant: self.tenant.clone(), user: user.clone() };
         let (mut jobs, mut claims, mut refused) = (0_u64, 0_u64, 0_u64);
         let mut elsewhere = BTreeSet::new();
         loop {
-            let Some(learned) = learner.step(&memory, Some(&user))? else {
-                if let Some(rest) = learner.rests_for() {
+            let Some(learned) = worker.step(&memory, Some(&user))? else {
+                if let Some(rest) = worker.rests_for() {
                     terminal.note(format!("the learning model failed repeatedly: try again in {rest:.0?}"));
                     break;
                 }
@@ -133,13 +141,20 @@ fn running(memory: &Memory, user: &UserKey) -> Result<Vec<JobNumber>> {
     }
 }
 
-fn dry(terminal: Terminal, config: &Config, file: &Path) -> Result<()> {
+/// The own slots of a schema in a file.
+fn own_slots(file: &Path) -> Result<OwnSlots> {
+    let schema = read_object(file, "schema")?;
+    OwnSlots::of_schema(&schema.into())
+        .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+}
+
+fn dry(terminal: Terminal, config: &Config, file: &Path, slots: &OwnSlots) -> Result<()> {
     let learner = learning::learner(config)?;
     let mut all = DryRun::default();
     for turns in sessions(file)?.into_values() {
         for batch in turns.chunks(BATCH_TURNS) {
             let DryRun { claims, refused, usage } =
-                dry_run(batch.to_vec(), learner.extractor(), &config.time_zone)?;
+                dry_run(batch.to_vec(), learner.extractor(), &config.time_zone, slots)?;
             all.claims.extend(claims);
             all.refused.extend(refused);
             all.usage += usage;

@@ -75,9 +75,9 @@ Examples:
         /// What sort of thing it says
         #[arg(long, default_value = "note")]
         kind: MemoryKind,
-        /// The property of the user it speaks about
+        /// The property it speaks about: one of the user's, `NAME.PROPERTY` of somebody else's, `profile.SLOT` of the schema
         #[arg(long, requires = "value")]
-        slot: Option<String>,
+        slot: Option<SlotKey>,
         /// What the property is
         #[arg(long)]
         value: Option<String>,
@@ -112,11 +112,17 @@ Examples:
         #[command(flatten)]
         one: One,
         /// Another sentence
-        #[arg(long, required_unless_present = "value")]
+        #[arg(long, required_unless_present_any = ["value", "valid_to", "no_valid_to"])]
         text: Option<String>,
         /// Another value
         #[arg(long)]
         value: Option<String>,
+        /// Another end: RFC 3339
+        #[arg(long, value_name = "TIME")]
+        valid_to: Option<Timestamp>,
+        /// No end any more
+        #[arg(long, conflicts_with = "valid_to")]
+        no_valid_to: bool,
     },
     /// Take a memory back; it can be restored
     #[command(after_help = "Example:\n  throughline memories retract mem_5f2b0d1c9a3e4b7f8c6d5e4f3a2b1c0d")]
@@ -160,7 +166,7 @@ impl Memories {
             }
             Action::Add { text, scope, kind, slot, value, flags } => {
                 let memory = wire::open(&run.load(flags)?.config, wire::IfAbsent::Create)?;
-                let slot = slot.as_deref().map(SlotKey::of_user);
+                let slot = slot.clone();
                 let (importance, valid_from, valid_to) = (None, None, None);
                 let (value, text) = (value.clone(), text.clone());
                 let new = NewMemory { kind: *kind, slot, value, text, importance, valid_from, valid_to };
@@ -176,9 +182,13 @@ impl Memories {
                 let (why, generation) = one.of(run, |memory| memory.why(&one.tenant, one.id))?;
                 explain(run, &why, generation)
             }
-            Action::Edit { one, text, value } => {
-                let patch =
-                    MemoryPatch { text: text.clone(), value: value.clone(), ..MemoryPatch::default() };
+            Action::Edit { one, text, value, valid_to, no_valid_to } => {
+                let patch = MemoryPatch {
+                    text: text.clone(),
+                    value: value.clone(),
+                    valid_to: valid_to.map(Some).or(no_valid_to.then_some(None)),
+                    ..MemoryPatch::default()
+                };
                 let (edited, generation) =
                     one.of(run, |memory| memory.edit_memory(&one.tenant, one.id, &patch))?;
                 show(run, &edited, generation)

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value as Json, json};
-use throughline::model::Profile as Slots;
-use throughline_server::{SlotsLeftOut, change_profile};
+use throughline::model::{Profile as Slots, TenantId};
+use throughline_server::{ApiError, SlotsLeftOut, change_profile, put_slot_schema};
 
 use super::Run;
 use super::identity::read_text;
@@ -60,6 +60,27 @@ enum Action {
         #[command(flatten)]
         flags: MemoryFlags,
     },
+    /// Show the schema of the tenant's own slots, or put one in place
+    ///
+    /// A slot with `x-written-by` of `user` or `anyone` is learned from what is said; docs/learning.md has the rest.
+    #[command(after_help = "\
+Examples:
+  throughline profile schema
+  throughline profile schema --file slots.json
+  throughline profile schema --clear")]
+    Schema {
+        /// Put the JSON Schema of this file in place; `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Take the schema away; what was learned stays
+        #[arg(long, conflicts_with = "file")]
+        clear: bool,
+        /// The tenant
+        #[arg(long, value_name = "NAME", default_value = "default", value_parser = |text: &str| TenantId::new(text))]
+        tenant: TenantId,
+        #[command(flatten)]
+        flags: MemoryFlags,
+    },
     /// Replace the whole profile
     #[command(after_help = "\
 Examples:
@@ -98,6 +119,9 @@ impl Profile {
                 let memory = wire::open(&run.load(flags)?.config, wire::IfAbsent::Refuse)?;
                 history::show(run, &history::versions(&memory, &scope.scope(), *limit)?)
             }
+            Action::Schema { file, clear, tenant, flags } => {
+                schema(run, file.as_deref(), *clear, tenant, flags)
+            }
             Action::Set { document, scope, flags } => {
                 change(run, scope, flags, document, SlotsLeftOut::Empty)
             }
@@ -117,11 +141,42 @@ fn change(
 ) -> Result<()> {
     let slots = document.slots()?;
     let memory = wire::open(&run.load(flags)?.config, wire::IfAbsent::Create)?;
-    let changed = change_profile(&memory, &scope.scope(), slots, left_out).map_err(|error| {
-        let refused = if error.code.status().is_client_error() { Failure::usage } else { Failure::error };
-        refused(error.message).hint(error.code.hint())
-    })?;
+    let changed = change_profile(&memory, &scope.scope(), slots, left_out).map_err(refused)?;
     show(run, &changed)
+}
+
+/// What the API would have answered, for people.
+fn refused(error: ApiError) -> anyhow::Error {
+    let refused = if error.code.status().is_client_error() { Failure::usage } else { Failure::error };
+    refused(error.message).hint(error.code.hint())
+}
+
+fn schema(run: &Run, file: Option<&Path>, clear: bool, tenant: &TenantId, flags: &MemoryFlags) -> Result<()> {
+    let config = run.load(flags)?.config;
+    let new = file.map(|file| read_object(file, "schema")).transpose()?;
+    let changes = clear || new.is_some();
+    let if_absent = if changes { wire::IfAbsent::Create } else { wire::IfAbsent::Refuse };
+    let memory = wire::open(&config, if_absent)?;
+    if changes {
+        put_slot_schema(&memory, tenant, new.as_ref()).map_err(refused)?;
+    }
+    let kept = memory.store().slot_schema(tenant)?;
+    let kept: Json = kept.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
+    if run.terminal.is_json() {
+        return run.terminal.document(&json!({ "schema": kept }));
+    }
+    if kept.is_null() {
+        run.terminal.note("There are no slots of your own.");
+        return Ok(());
+    }
+    run.terminal.line(format!("{kept:#}"))
+}
+
+/// The JSON object in a file.
+pub(super) fn read_object(file: &Path, what: &str) -> Result<Map<String, Json>> {
+    serde_json::from_str(&read_text(file)?).map_err(|error| {
+        Failure::usage(format!("the {what} in {} is not a JSON object: {error}", file.display()))
+    })
 }
 
 fn show(run: &Run, profile: &Slots) -> Result<()> {

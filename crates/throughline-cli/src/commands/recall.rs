@@ -7,8 +7,8 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
-use throughline::model::{SessionId, Timestamp};
-use throughline::recall::{Degraded, Filters, RecallRequest, Recalled, RecalledItem, Scores};
+use throughline::model::{MemoryState, SessionId, Timestamp};
+use throughline::recall::{Degraded, Filters, ItemMemory, RecallRequest, Recalled, RecalledItem, Scores};
 
 use super::Run;
 use crate::args::ScopeArgs;
@@ -95,6 +95,9 @@ impl Recall {
             let said = item.turn.name.as_deref().unwrap_or(item.turn.role.as_str());
             let time = zone.to_datetime(item.turn.time).strftime("%a %-d %b %Y %H:%M");
             let mut head = format!("{time} · {said} · {}", item.turn.session);
+            if let Some(end) = over_since(item) {
+                let _ = write!(head, " · no longer so since {}", zone.to_datetime(end).strftime("%F"));
+            }
             if self.explain {
                 let _ = write!(head, " · {}", explained(item)); // Writing to a string cannot fail.
             }
@@ -115,9 +118,16 @@ impl Recall {
     }
 }
 
+/// Since when all that was learned from an item is so no longer.
+fn over_since(item: &RecalledItem) -> Option<Timestamp> {
+    let holds = |memory: &ItemMemory| memory.state == MemoryState::Active;
+    let last = item.memories.iter().map(|memory| memory.valid_to).max().flatten();
+    last.filter(|_| !item.memories.iter().any(holds))
+}
+
 /// The score taken apart, parts that add nothing left out.
 fn explained(item: &RecalledItem) -> String {
-    let Scores { lexical, dense, late, answer, session, date, speaker, role, .. } = item.scores;
+    let Scores { lexical, dense, late, answer, session, date, speaker, role, memory, .. } = item.scores;
     let parts = [
         ("words", lexical),
         ("meaning", dense),
@@ -127,6 +137,7 @@ fn explained(item: &RecalledItem) -> String {
         ("date", date),
         ("speaker", speaker),
         ("role", role),
+        ("memory", memory),
     ];
     let parts =
         parts.iter().filter(|(_, part)| part.abs() >= 0.005).map(|(name, part)| format!("{name} {part:+.2}"));

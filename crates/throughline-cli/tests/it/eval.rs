@@ -37,6 +37,25 @@ fn the_example_is_measured_by_category_without_touching_the_data_folder() {
 }
 
 #[test]
+fn what_is_learned_before_the_questions_ranks_or_not() {
+    // Two homes; the later is learned to hold, and it was said first, so that no order of turns can put it first.
+    let lines = r#"{"id":"lyon","session":"b","role":"user","content":"I live in Lyon now, near the old port of the town.","time":"2026-03-02T08:00:00Z"}
+{"id":"paris","session":"a","role":"user","content":"I live in Paris now, near the old port of the town.","time":"2026-01-02T08:00:00Z"}
+{"question":"Where do I live now, near the old port of the town?","evidence":["lyon"],"time":"2026-03-03T08:00:00Z"}
+"#;
+    let program = Program::new();
+    let of = |options: &[&str]| -> Value {
+        serde_json::from_str(&run(&program, lines, &[options, &["--json"]].concat())).unwrap()
+    };
+    let first = |report: &Value| report["overall"]["recall"]["1"].as_f64().unwrap();
+    let learned = of(&["--learn"]);
+    assert_eq!(learned["run"]["ranking"], "lexical, learned");
+    assert!((first(&learned) - 1.0).abs() < 1e-9, "{learned}");
+    assert!(first(&of(&["--learn", "--without", "memory"])).abs() < 1e-9);
+    assert!(first(&of(&[])).abs() < 1e-9);
+}
+
+#[test]
 fn a_run_is_saved_with_its_rows_and_its_report_loads_nothing() {
     let program = Program::new();
     let path = |name| program.path(name).to_str().unwrap().to_owned();

@@ -193,3 +193,65 @@ fn what_is_not_there_or_cannot_be_meant_is_an_error_with_a_way_out() {
     assert_eq!(replay.code, Some(1));
     assert!(replay.stderr.contains("`throughline jobs` shows which are"), "{}", replay.stderr);
 }
+
+#[test]
+fn recall_says_what_is_so_no_longer_and_which_memories_say_so() {
+    let program = learned();
+    let shown = program.run(&["recall", "--user", "ada", "--explain", "Graz"]).ok();
+    assert!(shown.contains("monday"), "{shown}");
+    let items = program.json(&["recall", "--user", "ada", "Graz"])["items"].clone();
+    let graz = items.as_array().unwrap().iter().find(|item| item["text"].as_str().unwrap().contains("Graz"));
+    let states: Vec<&Value> =
+        graz.unwrap()["memories"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
+    // The home is over, the job in the same words is not.
+    assert_eq!(states, ["superseded", "active"]);
+    program.run(&["memories", "retract", &id_of(&program, "nurse")]).ok();
+    let shown = program.run(&["recall", "--user", "ada", "Graz"]).ok();
+    assert!(shown.contains("no longer so since "), "{shown}");
+}
+
+const SCHEMA: &str = r#"{"type":"object","properties":{"airport":{"type":"string","x-written-by":"user","x-phrases":["I fly from {value}"]}}}"#;
+
+#[test]
+fn own_slots_are_declared_tried_learned_and_taken_away_by_command() {
+    let program = Program::new();
+    let line = r#"{"user":"ada","session":"s","role":"user","content":"I fly from Graz.","time":"2026-03-02T08:00:00Z"}"#;
+    let (chat, schema) = (program.file("chat.jsonl", line), program.file("slots.json", SCHEMA));
+    let without = program.json(&["learn", "--dry-run", &chat]);
+    assert_eq!(without["claims"], Value::Array(vec![]));
+    let dry = program.json(&["learn", "--dry-run", &chat, "--schema", &schema]);
+    assert_eq!(
+        (&dry["claims"][0]["slot"], &dry["claims"][0]["value"]),
+        (&"profile.airport".into(), &"Graz".into())
+    );
+
+    let kept = program.json(&["profile", "schema", "--file", &schema]);
+    assert_eq!(kept["schema"]["properties"]["airport"]["type"], "string");
+    assert_eq!(program.json(&["profile", "schema"]), kept);
+    program.run(&["turns", "import", &chat]).ok();
+    program.run(&["learn", "--user", "ada"]).ok();
+    assert_eq!(program.json(&["profile", "get", "--user", "ada"])["profile"]["airport"], "Graz");
+    let add = |value| {
+        let slot = ["--slot", "profile.airport", "--value", value];
+        program.json(&[&["memories", "add", "--user", "ada", "Flies from there"], &slot[..]].concat())
+    };
+    assert_eq!(add("Linz")["slot"], "profile.airport");
+
+    let bad = program.file("bad.json", &SCHEMA.replace("\"user\"", "\"robots\""));
+    let refused = program.run(&["profile", "schema", "--file", &bad]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("schema.properties.airport.x-written-by"), "{}", refused.stderr);
+    assert_eq!(program.json(&["profile", "schema", "--clear"])["schema"], Value::Null);
+}
+
+#[test]
+fn the_end_of_a_memory_is_set_and_taken_away_by_command() {
+    let program = learned();
+    let id = id_of(&program, "Lisbon");
+    let ended = program.json(&["memories", "edit", &id, "--valid-to", "2999-01-01T00:00:00Z"]);
+    assert_eq!(ended["valid_to"], "2999-01-01T00:00:00Z");
+    let open = program.json(&["memories", "edit", ended["id"].as_str().unwrap(), "--no-valid-to"]);
+    assert_eq!(open["valid_to"], Value::Null);
+    let undone = program.json(&["memories", "undo", open["id"].as_str().unwrap()]);
+    assert_eq!(undone["id"], ended["id"]);
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use throughline::learn::{Batch, BatchTurn, Extractor, LlmExtractor, LlmSettings};
-use throughline::model::{Polarity, Role};
+use throughline::model::{OwnSlots, Polarity, Role};
 use throughline_llm::{HttpLlm, HttpLlmConfig};
 
 fn turn(seq: u64, role: Role, text: &str) -> BatchTurn {
@@ -30,7 +30,9 @@ fn real_a_small_model_proposes_what_stands_in_the_turns() {
         turn(12, Role::Assistant, "Congratulations! Do you have pets?"),
         turn(13, Role::User, "Yes, a dog called Biscuit. By the way, I'm allergic to peanuts."),
     ];
-    let extraction = extractor.extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC }).unwrap();
+    let extraction = extractor
+        .extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() })
+        .unwrap();
 
     println!("{extraction:#?}");
     assert!(

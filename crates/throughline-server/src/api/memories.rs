@@ -2,17 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use throughline::memory::{MemoriesRequest, MemoryError, MemoryPatch, NewMemory, Order};
-use throughline::model::{Generation, MemoryId, MemoryKind, MemoryRecord, SlotKey, TurnId};
+use throughline::model::{Generation, MemoryId, MemoryKind, MemoryRecord, TurnId};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ErrorBody;
 use super::body::{JsonBody, PathId, QueryArgs};
 use super::cursor::List;
 use super::entries::EntryOut;
-use super::fields::{WhoQuery, optional_time, page_items, who};
+use super::fields::{WhoQuery, optional_time, page_items, time, who};
 use crate::auth::Principal;
 use crate::error::{ApiError, ErrorCode};
 use crate::state::AppState;
@@ -50,7 +50,8 @@ pub(crate) struct MemoryOut {
     id: String,
     /// What sort of thing it says.
     kind: &'static str,
-    /// Whose property it speaks about, such as `user.home`; left out where that is not known.
+    /// Whose property it speaks about, such as `user.home`; `profile.home_airport` is an own slot of the tenant's. Left out where
+    /// that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     slot: Option<String>,
     /// What the slot is said to be; the text where there is no slot.
@@ -165,7 +166,7 @@ pub(crate) struct AddMemory {
     run: Option<String>,
     /// What sort of thing it says; `note` if left out.
     kind: Option<String>,
-    /// Whose property it speaks about, such as `user.home`.
+    /// Whose property it speaks about, such as `user.home`, or one of the tenant's own slots, such as `profile.home_airport`.
     slot: Option<String>,
     /// What the slot is said to be; the text if left out.
     value: Option<String>,
@@ -197,7 +198,7 @@ pub(crate) async fn add(
     let scope = who!(body).scope(principal.tenant)?;
     let new = NewMemory {
         kind: body.kind.as_deref().map_or(Ok(MemoryKind::Note), |kind| named("kind", kind))?,
-        slot: body.slot.as_deref().map(slot).transpose()?,
+        slot: body.slot.as_deref().map(|slot| named("slot", slot)).transpose()?,
         value: body.value,
         text: body.text,
         importance: body.importance,
@@ -224,9 +225,15 @@ pub(crate) struct PatchMemory {
     kind: Option<String>,
     /// Another weight, 0 to 1.
     importance: Option<f32>,
-    /// Another end.
+    /// Another end; null for none any more.
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     valid_to: Option<Value>,
+}
+
+/// A field that may be null, which says something else than leaving it out.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// Changes a memory on the operator's word. The answer is the memory that took its place; the one before stays as history.
@@ -256,7 +263,11 @@ pub(crate) async fn edit(
         value: body.value,
         kind: body.kind.as_deref().map(|kind| named("kind", kind)).transpose()?,
         importance: body.importance,
-        valid_to: optional_time("valid_to", body.valid_to.as_ref())?,
+        valid_to: match &body.valid_to {
+            None => None,
+            Some(Value::Null) => Some(None),
+            Some(given) => Some(Some(time("valid_to", given)?)),
+        },
     };
     let edited = state
         .engine
@@ -445,18 +456,7 @@ fn not_found(id: MemoryId) -> ApiError {
     ApiError::new(ErrorCode::NotFound, format!("there is no memory {id}"))
 }
 
-/// A kind or a state by its name.
+/// A kind, a state or a slot by its name.
 fn named<T: std::str::FromStr<Err = String>>(param: &str, name: &str) -> Result<T, ApiError> {
     name.parse().map_err(|error| ApiError::of_field(ErrorCode::InvalidRequest, param, error))
-}
-
-/// `subject.name`, or a property of the user by its name alone.
-fn slot(text: &str) -> Result<SlotKey, ApiError> {
-    let (subject, name) = text.split_once('.').unwrap_or(("user", text));
-    let fits = |part: &str| !part.trim().is_empty() && part.len() <= 64 && !part.contains('.');
-    if !fits(subject) || !fits(name) {
-        let what = format!("`{text}` is not a slot; slots look like user.home, with parts of 1 to 64 bytes");
-        return Err(ApiError::of_field(ErrorCode::InvalidRequest, "slot", what));
-    }
-    Ok(SlotKey { subject: subject.trim().to_lowercase(), name: name.trim().to_lowercase() })
 }

@@ -28,6 +28,7 @@ use utoipa_axum::routes;
 use crate::state::AppState;
 
 pub use profile::{SlotsLeftOut, change_profile};
+pub use schema::put_slot_schema;
 
 /// All routes of the native API, without their prefix.
 pub(crate) fn router() -> OpenApiRouter<AppState> {

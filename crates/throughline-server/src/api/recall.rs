@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use throughline::model::{Role, SessionId};
-use throughline::recall::{Filters, Priors, RankingKind, RecallRequest, Recalled, RecalledItem, Scores};
+use throughline::recall::{
+    Filters, ItemMemory, Priors, RankingKind, RecallRequest, Recalled, RecalledItem, Scores,
+};
 use utoipa::ToSchema;
 
 use super::ErrorBody;
@@ -60,7 +62,7 @@ pub(crate) struct RecallBody {
     /// How turns are ranked; `full` if left out.
     #[serde(default)]
     ranking: RankingIn,
-    /// What the conversation's structure may add to scores; all of it if left out.
+    /// What the conversation's structure and memories may add to scores; all of it if left out.
     #[serde(default)]
     priors: PriorsIn,
     /// Adds `scores`: the score taken apart.
@@ -85,10 +87,10 @@ enum RankingIn {
     Rrf,
 }
 
-/// What the conversation's structure may add to scores; `false` switches a part off.
+/// What the conversation's structure and memories may add to scores; `false` switches a part off.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "five switches that have nothing to do with each other")]
+#[expect(clippy::struct_excessive_bools, reason = "six switches that have nothing to do with each other")]
 struct PriorsIn {
     /// What the turns around a turn hold counts for it.
     neighbours: bool,
@@ -100,12 +102,14 @@ struct PriorsIn {
     speaker: bool,
     /// The user's own turns in chats with an assistant.
     role: bool,
+    /// Turns that memories which hold rest on; turns whose words are so no longer count less.
+    memory: bool,
 }
 
 impl Default for PriorsIn {
     fn default() -> Self {
-        let Priors { neighbours, session, date, speaker, role } = Priors::default();
-        Self { neighbours, session, date, speaker, role }
+        let Priors { neighbours, session, date, speaker, role, memory } = Priors::default();
+        Self { neighbours, session, date, speaker, role, memory }
     }
 }
 
@@ -162,12 +166,37 @@ pub(crate) struct ItemOut {
     role: &'static str,
     /// The speaker's name.
     name: Option<String>,
+    /// Whether the user says in it what holds in general: "always answer in metric".
+    standing: bool,
+    /// The memories that rest on its words: whether what it says is so by now.
+    memories: Vec<ItemMemoryOut>,
     /// The turn's, untouched.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Box<RawValue>>,
 }
 
-/// A score taken apart: the last eight numbers add up to it.
+/// A memory that rests on an item's words.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ItemMemoryOut {
+    /// Its id.
+    id: String,
+    /// Whether it counts: `active`, `superseded`, `retracted`, `quarantined` or `expired`.
+    state: &'static str,
+    /// Until when it was or will be so; null if that is not known.
+    valid_to: Option<String>,
+}
+
+impl From<&ItemMemory> for ItemMemoryOut {
+    fn from(memory: &ItemMemory) -> Self {
+        Self {
+            id: memory.id.to_string(),
+            state: memory.state.as_str(),
+            valid_to: memory.valid_to.map(|time| time.to_string()),
+        }
+    }
+}
+
+/// A score taken apart: the last nine numbers add up to it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ScoresOut {
     /// BM25: the words in common.
@@ -194,14 +223,30 @@ pub(crate) struct ScoresOut {
     speaker: f32,
     /// For being the user's.
     role: f32,
+    /// For a memory that rests on it; below 0 if its words are so no longer.
+    memory: f32,
 }
 
 impl From<&RecalledItem> for ScoresOut {
     fn from(item: &RecalledItem) -> Self {
-        let Scores { bm25, cosine, max_sim, lexical, dense, late, answer, session, date, speaker, role } =
-            item.scores;
+        let Scores { bm25, cosine, max_sim, lexical, dense, late, .. } = item.scores;
+        let Scores { answer, session, date, speaker, role, memory, .. } = item.scores;
         let relevant = item.is_relevant();
-        Self { bm25, cosine, max_sim, relevant, lexical, dense, late, answer, session, date, speaker, role }
+        Self {
+            bm25,
+            cosine,
+            max_sim,
+            relevant,
+            lexical,
+            dense,
+            late,
+            answer,
+            session,
+            date,
+            speaker,
+            role,
+            memory,
+        }
     }
 }
 
@@ -218,6 +263,8 @@ impl ItemOut {
             turn_id: item.turn.id.to_string(),
             role: item.turn.role.as_str(),
             name: item.turn.name.clone(),
+            standing: item.standing,
+            memories: item.memories.iter().map(ItemMemoryOut::from).collect(),
             metadata: item.turn.metadata.as_deref().and_then(raw_json),
         }
     }
@@ -261,7 +308,7 @@ impl RecallBody {
             let what = format!("{confidence_min} is not between 0 and 1");
             return Err(ApiError::of_field(ErrorCode::InvalidRequest, "confidence_min", what));
         }
-        let PriorsIn { neighbours, session, date, speaker, role } = self.priors;
+        let PriorsIn { neighbours, session, date, speaker, role, memory } = self.priors;
         Ok(RecallRequest {
             query: self.query.clone(),
             limit: within("limit", self.limit.unwrap_or(ITEMS_DEFAULT), 1, ITEMS_MAX)?,
@@ -279,7 +326,7 @@ impl RecallBody {
                 RankingIn::Dense => RankingKind::Dense,
                 RankingIn::Rrf => RankingKind::ReciprocalRanks,
             },
-            priors: Priors { neighbours, session, date, speaker, role },
+            priors: Priors { neighbours, session, date, speaker, role, memory },
             exact: false,
             time: optional_time("time", self.time.as_ref())?,
             zone: time_zone("time_zone", self.time_zone.as_deref())?,

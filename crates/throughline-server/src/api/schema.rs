@@ -8,7 +8,7 @@ use jsonschema::Validator;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use throughline::memory::Memory;
-use throughline::model::TenantId;
+use throughline::model::{OwnSlots, TenantId};
 use utoipa::ToSchema;
 
 use super::ErrorBody;
@@ -25,6 +25,15 @@ const SCHEMA_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 pub(crate) struct SlotSchema {
     /// A JSON Schema of type object; its properties are the slots. Null for no slots of one's own.
+    ///
+    /// A slot with `x-written-by` of `user` or `anyone` is learned from what is said. It is a string, number, integer, boolean or an
+    /// enum of texts, or an array of one of these; then it holds several values. Its `description` is told to the learning model.
+    /// `x-half-life-days` says how fast a value loses weight, `x-phrases` (`["I fly from {value}"]`) what the local extractor
+    /// reads. Without `x-written-by` only an operator writes it.
+    #[schema(examples(json!({ "type": "object", "properties": { "home_airport": {
+        "type": "string", "description": "The airport they fly from", "x-written-by": "user", "x-half-life-days": 365,
+        "x-phrases": ["I fly from {value}"]
+    } } })))]
     #[schema(value_type = Option<Object>)]
     schema: Option<Map<String, Value>>,
 }
@@ -43,7 +52,8 @@ pub(crate) async fn show(
     Ok(Json(SlotSchema { schema }))
 }
 
-/// Puts the schema of the tenant's own slots in place. Profiles that are there already stay as they are.
+/// Puts the schema of the tenant's own slots in place. What was written or learned before is kept; a value that the new schema has
+/// no room for is left out of the profile for as long as that is so.
 #[utoipa::path(
     put, path = "/profile/schema", tag = "profile", operation_id = "put_slot_schema", request_body = SlotSchema,
     responses(
@@ -56,12 +66,22 @@ pub(crate) async fn put(
     principal: Principal,
     JsonBody(body): JsonBody<SlotSchema>,
 ) -> Result<Json<SlotSchema>, ApiError> {
-    let text = body.schema.as_ref().map(checked).transpose()?;
-    state
-        .engine
-        .call(move |memory| memory.store().put_slot_schema(&principal.tenant, text.as_deref()))
-        .await?;
+    let schema = body.schema.clone();
+    state.engine.call(move |memory| put_slot_schema(memory, &principal.tenant, schema.as_ref())).await?;
     Ok(Json(body))
+}
+
+/// Puts the schema of a tenant's own slots in place, or takes it away.
+///
+/// # Errors
+/// [`ErrorCode::InvalidSchema`] if it cannot be used, or the store's.
+pub fn put_slot_schema(
+    memory: &Memory,
+    tenant: &TenantId,
+    schema: Option<&Map<String, Value>>,
+) -> Result<(), ApiError> {
+    let text = schema.map(checked).transpose()?;
+    Ok(memory.store().put_slot_schema(tenant, text.as_deref())?)
 }
 
 /// The JSON of a schema that can be used.
@@ -82,6 +102,9 @@ fn checked(schema: &Map<String, Value>) -> Result<String, ApiError> {
         return Err(refuse(&format!("has {} bytes; at most {SCHEMA_BYTES_MAX} are kept", text.len())));
     }
     compile(&schema).map_err(|what| refuse(&what))?;
+    OwnSlots::of_schema(&schema).map_err(|error| {
+        ApiError::of_field(ErrorCode::InvalidSchema, format!("schema.{}", error.field), error.what)
+    })?;
     Ok(text)
 }
 

@@ -68,6 +68,8 @@ pub(crate) fn learned(
         valid_to: None,
         evidence: Some(Evidence { turn: 1, quote: words }),
         same_as: Vec::new(),
+        terms: None,
+        replaces: None,
     };
     let draft = |(number, words)| EntryDraft {
         recorded: now(),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{CodecError, decode, encode, time};
 use crate::model::{
-    Act, Author, Authority, Claim, Evidence, MemoryId, MemoryKind, Polarity, SlotKey, Timestamp,
+    Act, Author, Authority, Claim, Evidence, MemoryId, MemoryKind, Polarity, SlotKey, SlotTerms, Timestamp,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -62,6 +62,18 @@ struct ClaimJson {
     evidence: Option<EvidenceJson>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     same_as: Vec<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    terms: Option<TermsJson>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<Uuid>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TermsJson {
+    #[serde(default, skip_serializing_if = "is_false")]
+    multiple: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    half_life_days: Option<f32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -141,6 +153,10 @@ fn claim_json(claim: &Claim) -> ClaimJson {
         valid_to: claim.valid_to.map(Timestamp::as_millisecond),
         evidence: claim.evidence.clone().map(|Evidence { turn, quote }| EvidenceJson { turn, quote }),
         same_as: claim.same_as.iter().map(|id| id.0).collect(),
+        terms: claim
+            .terms
+            .map(|SlotTerms { multiple, half_life_days }| TermsJson { multiple, half_life_days }),
+        replaces: claim.replaces.map(|id| id.0),
     }
 }
 
@@ -163,6 +179,10 @@ fn claim(json: ClaimJson) -> Result<Claim, CodecError> {
         valid_to: json.valid_to.map(time).transpose()?,
         evidence: json.evidence.map(|EvidenceJson { turn, quote }| Evidence { turn, quote }),
         same_as: json.same_as.into_iter().map(MemoryId).collect(),
+        terms: json
+            .terms
+            .map(|TermsJson { multiple, half_life_days }| SlotTerms { multiple, half_life_days }),
+        replaces: json.replaces.map(MemoryId),
     })
 }
 
@@ -198,6 +218,17 @@ mod tests {
             valid_to: Some(at(1_800_000_000_000)),
             evidence: Some(Evidence { turn: 3, quote: "I gave up being \"vegan\"".into() }),
             same_as: Vec::new(),
+            terms: None,
+            replaces: None,
+        }
+    }
+
+    /// Of an own slot, in the place of another.
+    fn edited() -> Claim {
+        Claim {
+            terms: Some(SlotTerms { multiple: true, half_life_days: Some(30.0) }),
+            replaces: Some(id(6)),
+            ..bare()
         }
     }
 
@@ -234,6 +265,9 @@ mod tests {
                 r#"{"by":"learning","act":{"claimed":{"id":"00000000-0000-0000-0000-000000000007","kind":"fact","value":"vegan","text":"No longer vegan","authority":"operator","importance":1.0,"said":1700000000123,"valid_from":1700000000000,"same_as":["00000000-0000-0000-0000-000000000003"]}}}"#,
                 Author::Learning,
                 Act::Claimed(Box::new(Claim { same_as: vec![id(3)], ..bare() })),
+                r#"{"by":"operator","act":{"claimed":{"id":"00000000-0000-0000-0000-000000000007","kind":"fact","value":"vegan","text":"No longer vegan","authority":"operator","importance":1.0,"said":1700000000123,"valid_from":1700000000000,"terms":{"multiple":true,"half_life_days":30.0},"replaces":"00000000-0000-0000-0000-000000000006"}}}"#,
+                Author::Operator,
+                Act::Claimed(Box::new(edited())),
             ),
             (
                 r#"{"by":"operator","act":{"retracted":"00000000-0000-0000-0000-000000000001"}}"#,

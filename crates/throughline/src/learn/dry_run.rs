@@ -1,8 +1,8 @@
-//! What would be learned from some turns, if nothing were known: for people who want to see before they switch it on.
+//! What would be learned from some turns, if nothing were known and the tenant had these own slots: for people who want to see before they switch it on.
 
 use jiff::tz::TimeZone;
 
-use crate::model::{Claim, Generation};
+use crate::model::{Claim, Generation, OwnSlots};
 
 use super::{
     Batch, BatchTurn, ExtractError, Extraction, Extractor, Refused, UsageByStage, Verified, gate, verify,
@@ -24,14 +24,16 @@ pub fn dry_run(
     turns: Vec<BatchTurn>,
     extractor: &dyn Extractor,
     zone: &TimeZone,
+    slots: &OwnSlots,
 ) -> Result<DryRun, ExtractError> {
     let turns: Vec<BatchTurn> =
         turns.into_iter().map(|turn| BatchTurn { wanted: gate(turn.role, &turn.text), ..turn }).collect();
     if turns.iter().all(|turn| turn.wanted.is_empty()) {
         return Ok(DryRun::default());
     }
-    let Extraction { proposals, usage } = extractor.extract(&Batch { turns: &turns, known: &[], zone })?;
-    let batch = Batch { turns: &turns, known: &[], zone };
+    let Extraction { proposals, usage } =
+        extractor.extract(&Batch { turns: &turns, known: &[], zone, slots })?;
+    let batch = Batch { turns: &turns, known: &[], zone, slots };
     let Verified { claims, refused } = verify(&batch, proposals, Generation(0), &|_| false);
     Ok(DryRun { claims, refused, usage })
 }

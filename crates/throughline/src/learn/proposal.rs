@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::model::{MemoryKind, MemoryRecord, Polarity, Role, SlotKey, Timestamp, UsageByStage};
+use crate::model::{MemoryKind, MemoryRecord, OwnSlots, Polarity, Role, SlotKey, Timestamp, UsageByStage};
 use crate::ports::LlmError;
 
 /// A turn as an extractor sees it.
@@ -33,6 +33,8 @@ pub struct Batch<'a> {
     pub known: &'a [MemoryRecord],
     /// The user's time zone: "yesterday" is resolved in it.
     pub zone: &'a TimeZone,
+    /// The tenant's own slots: what may be learned into them is proposed as a slot of the subject `profile`.
+    pub slots: &'a OwnSlots,
 }
 
 /// Something an extractor holds to be worth remembering.
@@ -124,10 +126,15 @@ pub enum Refusal {
     NotQuoted,
     /// Its quote stands in what the gate did not let through: recalled text, code, a quotation.
     NotSaid,
-    /// Nobody may learn that from such a turn: a system message, or a tool's answer about the user.
+    /// Nobody may learn that from such a turn: a system message, a tool's answer about the user, or an own slot that whoever
+    /// said it may not write.
     WrongSpeaker,
     /// Text or value is empty, or longer than a memory may be.
     Size,
+    /// It is of an own slot of the profile that the tenant's schema does not know, or that only an operator writes.
+    NoSuchSlot,
+    /// Its value is none that the own slot takes.
+    WrongType,
     /// What it says was forgotten.
     Forgotten,
     /// Its words do not carry what it says: its value does not stand in them, or they speak of something or somebody else.
@@ -145,6 +152,8 @@ impl Refusal {
             Self::NotSaid => "not_said",
             Self::WrongSpeaker => "wrong_speaker",
             Self::Size => "size",
+            Self::NoSuchSlot => "no_such_slot",
+            Self::WrongType => "wrong_type",
             Self::Forgotten => "forgotten",
             Self::Unsupported => "unsupported",
             Self::NotMeant => "not_meant",

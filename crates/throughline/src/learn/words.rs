@@ -115,6 +115,23 @@ pub(super) fn words(text: &str, part: Range<usize>) -> Vec<Word> {
     words
 }
 
+/// In small letters, with one underscore for whatever stands between words: `favouriteFood` is `favourite_food`.
+pub(super) fn snake(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len());
+    let mut after_small = false;
+    for c in name.chars() {
+        let parts = !c.is_alphanumeric() || (after_small && c.is_uppercase());
+        if parts && !snake.is_empty() && !snake.ends_with('_') {
+            snake.push('_');
+        }
+        if c.is_alphanumeric() {
+            snake.extend(c.to_lowercase());
+        }
+        after_small = c.is_lowercase();
+    }
+    snake.trim_end_matches('_').to_owned()
+}
+
 /// The bytes of a quotation that the text begins with. A single straight mark opens one only if it closes before a space.
 fn quotation(text: &str) -> Option<usize> {
     let first = text.chars().next()?;

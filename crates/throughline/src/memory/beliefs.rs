@@ -1,4 +1,4 @@
-//! What a scope's ledger comes to, kept while it stays the same: a context asks for it at each request.
+//! What a scope's ledger comes to, kept while it stays the same: every recall and context asks for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use lru::LruCache;
 
-use crate::model::{Entry, MemoryRecord, MemoryState, Scope, Timestamp, UserKey};
+use crate::model::{Entry, Evidence, MemoryKind, MemoryRecord, MemoryState, Scope, Timestamp, UserKey};
 use crate::ports::StoreError;
+use crate::recall::{ItemMemory, Learned, Lesson};
 use crate::truth;
 
 use super::Memory;
@@ -23,6 +24,9 @@ pub(super) struct Beliefs {
     pub(super) entries: Vec<Entry>,
     pub(super) memories: Vec<MemoryRecord>,
     at: Timestamp,
+    /// By turn: the places of the memories that rest on it.
+    of_turns: HashMap<u64, Vec<usize>>,
+    learned: Learned,
 }
 
 /// What was learned from a part of a turn, as far as it matters to whoever reads the turn.
@@ -37,6 +41,46 @@ pub(super) enum Standing {
 }
 
 impl Beliefs {
+    fn new(entries: Vec<Entry>, at: Timestamp) -> Self {
+        let memories = truth::derive(&entries, at);
+        let mut of_turns: HashMap<u64, Vec<usize>> = HashMap::new();
+        let mut learned = Learned::default();
+        for (place, memory) in memories.iter().enumerate() {
+            for Evidence { turn, quote } in &memory.evidence {
+                let places = of_turns.entry(*turn).or_default();
+                if places.last() != Some(&place) {
+                    places.push(place);
+                }
+                let lesson = learned.0.entry(*turn).or_default();
+                if memory.holds_at(at) {
+                    lesson.holds = lesson.holds.max(truth::weight(memory, at));
+                } else if is_over(memory, at) {
+                    lesson.over_bytes = lesson.over_bytes.max(u32::try_from(quote.len()).unwrap_or(u32::MAX));
+                }
+            }
+        }
+        learned.0.retain(|_, lesson| *lesson != Lesson::default());
+        Self { entries, memories, at, of_turns, learned }
+    }
+
+    /// What was learned from turns, as far as ranking goes.
+    pub(super) fn learned(&self) -> &Learned {
+        &self.learned
+    }
+
+    /// The memories that rest on words of a turn.
+    pub(super) fn resting_on(&self, turn: u64, words: &str) -> Vec<ItemMemory> {
+        let places = self.of_turns.get(&turn).map_or(&[][..], Vec::as_slice);
+        let memories = places.iter().map(|place| &self.memories[*place]);
+        memories
+            .filter(|memory| {
+                let mut own = memory.evidence.iter().filter(|evidence| evidence.turn == turn);
+                own.any(|evidence| words.contains(&evidence.quote))
+            })
+            .map(|memory| ItemMemory { id: memory.id, state: memory.state, valid_to: memory.valid_to })
+            .collect()
+    }
+
     /// The number of the newest entry, 0 for none.
     pub(super) fn end(&self) -> u64 {
         self.entries.last().map_or(0, |entry| entry.number)
@@ -59,6 +103,18 @@ impl Beliefs {
             }
         }
         by_turn
+    }
+}
+
+/// Whether words that a memory rests on mislead by now: they were meant for the present and are so no longer, or never were, or must not be used.
+/// What happened stays true when its day is over, and what was history when it was told still is.
+fn is_over(memory: &MemoryRecord, now: Timestamp) -> bool {
+    let ended = memory.valid_to.is_some_and(|end| memory.said_last < end && end <= now);
+    match memory.state {
+        MemoryState::Quarantined | MemoryState::Contested => true,
+        MemoryState::Superseded | MemoryState::Retracted => memory.valid_to.is_some_and(|end| end <= now),
+        MemoryState::Expired => ended && memory.kind != MemoryKind::Event,
+        MemoryState::Active => false,
     }
 }
 
@@ -116,9 +172,11 @@ impl Memory {
         if let Some(beliefs) = self.beliefs.get(scope, end, now) {
             return Ok(beliefs);
         }
-        let entries = if end == 0 { Vec::new() } else { self.ledger(scope)? };
-        let memories = truth::derive(&entries, now);
-        let beliefs = Arc::new(Beliefs { entries, memories, at: now });
+        if end == 0 {
+            // There is nothing to keep.
+            return Ok(Arc::new(Beliefs::new(Vec::new(), now)));
+        }
+        let beliefs = Arc::new(Beliefs::new(self.ledger(scope)?, now));
         self.beliefs.keep(scope, &beliefs);
         Ok(beliefs)
     }

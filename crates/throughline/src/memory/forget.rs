@@ -79,7 +79,8 @@ impl Memory {
             entries.iter().filter(|entry| !numbers.contains(&entry.number)).cloned().collect();
         let before = self.store.profile(scope, None)?;
         let cleared = without(&forgotten, &before, &memory.text);
-        let mut profile = truth::profile(&cleared, &truth::derive(&left, now), now);
+        let mut profile =
+            truth::profile(&cleared, &truth::derive(&left, now), &*self.own_slots(scope.tenant())?, now);
         profile.changed = Some(now);
         profile.settled = before.epoch + 1;
         let forget = Forget {

@@ -185,7 +185,8 @@ impl Memory {
             return Ok(learned);
         }
         let known = self.known(scope)?;
-        let view = Batch { turns: &batch, known: &known, zone: &self.settings.zone };
+        let slots = self.own_slots(scope.tenant())?;
+        let view = Batch { turns: &batch, known: &known, zone: &self.settings.zone, slots: &slots };
         let extraction = match extractors.model.filter(|_| job.attempts < settings.attempts_max) {
             None => {
                 done.dead = why_not_the_model(job, extractors);

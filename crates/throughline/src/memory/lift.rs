@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::forget::{Forgotten as ForgottenWords, is_distinctive};
 use crate::learn::{Batch, BatchTurn, Extractor, LocalExtractor, Proposal, gate};
-use crate::model::{Polarity, Role, Scope, Timestamp, Tombstone};
+use crate::model::{OwnSlots, Polarity, Role, Scope, Timestamp, Tombstone};
 
 use super::forget::KEY_PURPOSE;
 use super::{Memory, MemoryError};
@@ -55,7 +55,8 @@ impl Memory {
 fn stated(text: &str, time: Timestamp, zone: &TimeZone) -> Vec<Proposal> {
     let wanted = gate(Role::User, text);
     let turn = BatchTurn { seq: 0, role: Role::User, name: None, time, text: text.to_owned(), wanted };
-    let batch = Batch { turns: std::slice::from_ref(&turn), known: &[], zone };
+    let slots = OwnSlots::default();
+    let batch = Batch { turns: std::slice::from_ref(&turn), known: &[], zone, slots: &slots };
     let mut read = LocalExtractor.extract(&batch).map(|read| read.proposals).unwrap_or_default();
     read.retain(|proposal| proposal.explicit && proposal.polarity == Polarity::Affirms);
     read

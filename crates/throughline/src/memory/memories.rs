@@ -1,5 +1,7 @@
 //! The memories of a scope: what is true, what was believed, why, and what operators do about it.
 
+use serde_json::Value;
+
 use crate::forget::Forgotten;
 use crate::model::{
     Act, Author, Authority, Claim, Entry, Evidence, Generation, MemoryId, MemoryKind, MemoryRecord,
@@ -9,6 +11,7 @@ use crate::ports::{EntryDraft, JobDone, LedgerAppend, ProfileEdit, StoreError};
 use crate::truth;
 
 use super::observe::{Observation, TurnToObserve};
+use super::own_slots::of_own_slot;
 use super::{Memory, MemoryError, uuid_at};
 
 /// Entries read from the store in one step.
@@ -64,8 +67,8 @@ pub struct MemoryPatch {
     pub kind: Option<MemoryKind>,
     /// Another weight, 0 to 1.
     pub importance: Option<f32>,
-    /// Another end.
-    pub valid_to: Option<Timestamp>,
+    /// Another end; or none any more.
+    pub valid_to: Option<Option<Timestamp>>,
 }
 
 /// What an operator does about a memory.
@@ -154,7 +157,8 @@ impl Memory {
     /// Adds a memory on the operator's word.
     pub fn add_memory(&self, scope: &Scope, new: NewMemory) -> Result<MemoryRecord, MemoryError> {
         check_sizes(&new.text, new.value.as_deref())?;
-        let mut claim = self.operators_claim(new)?;
+        let slots = self.own_slots(scope.tenant())?;
+        let mut claim = of_own_slot(self.operators_claim(new)?, &slots)?;
         let says_it = |memory: &&MemoryRecord| {
             memory.state == MemoryState::Active
                 && memory.authority == Authority::Operator
@@ -198,19 +202,24 @@ impl Memory {
             (None, _) => Some(before.value.clone()),
         };
         check_sizes(&text, value.as_deref())?;
-        let mut new = self.operators_claim(NewMemory {
+        let new = self.operators_claim(NewMemory {
             kind: patch.kind.unwrap_or(before.kind),
             slot: before.slot.clone(),
             value,
             text,
             importance: Some(patch.importance.unwrap_or(before.importance)),
             valid_from: Some(before.valid_from),
-            valid_to: patch.valid_to.or(before.valid_to),
+            valid_to: patch.valid_to.unwrap_or(before.valid_to),
         })?;
+        let mut new = of_own_slot(new, &*self.own_slots(scope.tenant())?)?;
+        new.replaces = Some(before.id);
         new.evidence = Some(self.put_down(&scope, &new)?);
         let new_id = new.id;
-        let memories = self.amend(&scope, Author::Operator, None, |_| {
-            Ok(vec![Act::Retracted(before.id), Act::Claimed(Box::new(new.clone()))])
+        let memories = self.amend(&scope, Author::Operator, None, |entries| {
+            // Said when the one before is taken back, or it would be taken back with it where both say the same.
+            let recorded = entries.last().map_or(new.said, |entry| entry.recorded);
+            let new = Claim { said: recorded.max(self.now()), ..new.clone() };
+            Ok(vec![Act::Retracted(before.id), Act::Claimed(Box::new(new))])
         })?;
         Ok(memories.into_iter().find(|memory| memory.id == new_id))
     }
@@ -223,27 +232,29 @@ impl Memory {
         order: Order,
     ) -> Result<Option<MemoryRecord>, MemoryError> {
         let Some(scope) = self.store.memory_scope(tenant, id)? else { return Ok(None) };
-        let mut known: Option<MemoryRecord> = None;
+        let mut known: Option<(MemoryRecord, Option<MemoryId>)> = None;
         let memories = self.amend(&scope, Author::Operator, None, |entries| {
             let Some(memory) = find(truth::derive(entries, self.now()), id, entries) else {
                 return Ok(Vec::new());
             };
-            let act = match order {
-                Order::Retract => Act::Retracted(memory.id),
-                Order::Restore => Act::Restored(memory.id),
-                Order::Pin => Act::Pinned(memory.id),
-                Order::Unpin => Act::Unpinned(memory.id),
-                Order::Undo => match memory.entries.last() {
-                    Some(number) => Act::Undone(*number),
-                    None => return Ok(Vec::new()),
-                },
+            let acts = match order {
+                Order::Retract => vec![Act::Retracted(memory.id)],
+                Order::Restore => vec![Act::Restored(memory.id)],
+                Order::Pin => vec![Act::Pinned(memory.id)],
+                Order::Unpin => vec![Act::Unpinned(memory.id)],
+                Order::Undo => memory.entries.last().map_or_else(Vec::new, |number| undo(entries, *number)),
             };
-            known = Some(memory);
-            Ok(vec![act])
+            let replaced = entries.iter().find_map(|entry| match &entry.act {
+                Act::Claimed(claim) if claim.id == memory.id => claim.replaces,
+                _ => None,
+            });
+            known = Some((memory, replaced));
+            Ok(acts)
         })?;
-        let Some(known) = known else { return Ok(None) };
-        // What was undone may be gone: then it is shown as it was, taken back.
-        let now = memories.into_iter().find(|memory| memory.id == known.id);
+        let Some((known, replaced)) = known else { return Ok(None) };
+        // What was undone may be gone: then what it had replaced is there again, or it is shown as it was, taken back.
+        let is = |id: MemoryId| memories.iter().find(|memory| memory.id == id);
+        let now = is(known.id).or_else(|| is(replaced?)).cloned();
         Ok(Some(now.unwrap_or(MemoryRecord { state: MemoryState::Retracted, ..known })))
     }
 
@@ -322,7 +333,10 @@ impl Memory {
                 entries.push(Entry { number, recorded, by, act: act.clone() });
             }
             let memories = truth::derive(&entries, now);
-            let mut profile = wanted.unwrap_or_else(|| truth::profile(&before, &memories, now));
+            let mut profile = match wanted {
+                Some(wanted) => wanted,
+                None => truth::profile(&before, &memories, &*self.own_slots(scope.tenant())?, now),
+            };
             profile.changed = Some(now);
             let changed = !profile.same_content(&before);
             if by == Author::Operator || takes_away(&before, &profile) {
@@ -401,6 +415,8 @@ impl Memory {
             valid_to,
             evidence: None,
             same_as: Vec::new(),
+            terms: None,
+            replaces: None,
         })
     }
 }
@@ -423,7 +439,12 @@ fn takes_away(before: &Profile, after: &Profile) -> bool {
     };
     lists.into_iter().any(gone)
         || gone((&parts(&before.summary), &parts(&after.summary)))
-        || before.own.iter().any(|(slot, value)| after.own.get(slot) != Some(value))
+        || before.own.iter().any(|(slot, value)| match (value, after.own.get(slot)) {
+            (Value::Array(before), Some(Value::Array(after))) => {
+                before.iter().any(|one| !after.contains(one))
+            }
+            (before, after) => after != Some(before),
+        })
 }
 
 fn forgotten_for_good() -> MemoryError {
@@ -440,6 +461,20 @@ fn check_sizes(text: &str, value: Option<&str>) -> Result<(), MemoryError> {
         }
     }
     Ok(())
+}
+
+/// What takes an entry back. An edit is two of them: the end of the memory before, and the claim of the one after.
+fn undo(entries: &[Entry], number: u64) -> Vec<Act> {
+    let act = |number: u64| entries.iter().find(|entry| entry.number == number).map(|entry| &entry.act);
+    let is_edit = |first: u64| match (act(first), act(first + 1)) {
+        (Some(Act::Retracted(before)), Some(Act::Claimed(after))) => after.replaces == Some(*before),
+        _ => false,
+    };
+    let beside = [number.saturating_sub(1), number].into_iter().find(|first| is_edit(*first));
+    match beside {
+        Some(first) => vec![Act::Undone(first), Act::Undone(first + 1)],
+        None => vec![Act::Undone(number)],
+    }
 }
 
 /// Whether an entry may have to do with a memory.

@@ -3,17 +3,18 @@
 
 use std::cell::RefCell;
 
+use serde_json::Value;
+
 use crate::codec;
 use crate::model::{
-    Act, Author, MemoryKind, MemoryRecord, MemoryState, Profile, ProfilePatch, Scope, SlotKey,
+    Act, Author, MemoryKind, MemoryRecord, MemoryState, OwnSlots, Profile, ProfilePatch, Scope, SlotKey,
+    value_of, words_of,
 };
-use crate::truth::{self, SUMMARY_SLOT, profile_slot, same_value};
+use crate::truth::{self, PROFILE_BYTES_MAX, SUMMARY_SLOT, profile_slot, same_value};
 
 use super::memories::{GoesWith, NewMemory};
+use super::own_slots::of_own_slot;
 use super::{Memory, MemoryError};
-
-/// A profile is told to the model in each request: it may not grow without bound.
-pub const PROFILE_BYTES_MAX: usize = 64 * 1024;
 
 /// How an operator changes a profile.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,9 +26,17 @@ pub enum ProfileChange {
 }
 
 impl Memory {
-    /// The profile as it is now.
+    /// The profile as it is now. One that was made by another schema of the tenant's own slots is made again first.
     pub fn profile(&self, scope: &Scope) -> Result<Profile, MemoryError> {
         self.take_over_edits(scope)?;
+        let profile = self.store.profile(scope, None)?;
+        let slots = self.own_slots(scope.tenant())?;
+        if !slots.are_declared()
+            || !truth::is_of_another_schema(&profile, &self.beliefs(scope)?.memories, &slots, self.now())
+        {
+            return Ok(profile);
+        }
+        self.amend(scope, Author::Operator, None, |_| Ok(Vec::new()))?;
         Ok(self.store.profile(scope, None)?)
     }
 
@@ -48,6 +57,7 @@ impl Memory {
         with: GoesWith<'_>,
         change: impl Fn(&Profile) -> Profile,
     ) -> Result<(), MemoryError> {
+        let slots = self.own_slots(scope.tenant())?;
         self.amend_with(scope, Author::Operator, with, |entries, before| {
             let after = change(before);
             if after.same_content(before) {
@@ -60,7 +70,7 @@ impl Memory {
                 )));
             }
             let memories = truth::derive(entries, self.now());
-            Ok((self.acts(before, &after, &memories)?, Some(after)))
+            Ok((self.acts(before, &after, &memories, &slots)?, Some(after)))
         })?;
         Ok(())
     }
@@ -71,6 +81,7 @@ impl Memory {
         before: &Profile,
         after: &Profile,
         memories: &[MemoryRecord],
+        slots: &OwnSlots,
     ) -> Result<Vec<Act>, MemoryError> {
         let acts = RefCell::new(Vec::new());
         let take_back = |meant: &dyn Fn(&MemoryRecord) -> bool| {
@@ -81,7 +92,8 @@ impl Memory {
         let say = |kind: MemoryKind, slot: Option<SlotKey>, value: Option<String>, text: String| {
             let (importance, valid_from, valid_to) = (None, None, None);
             let new = NewMemory { kind, slot, value, text, importance, valid_from, valid_to };
-            acts.borrow_mut().push(Act::Claimed(Box::new(self.operators_claim(new)?)));
+            let claim = of_own_slot(self.operators_claim(new)?, slots)?;
+            acts.borrow_mut().push(Act::Claimed(Box::new(claim)));
             Ok::<_, MemoryError>(())
         };
         let lists = [
@@ -99,21 +111,38 @@ impl Memory {
                 say(kind, None, None, new.clone())?;
             }
         }
-        let mut slots = vec![(SUMMARY_SLOT, before.summary.clone(), after.summary.clone())];
+        let of_slot = |memory: &MemoryRecord, name: &str| memory.slot.as_ref() == Some(&profile_slot(name));
+        match &after.summary {
+            now if *now == before.summary => {}
+            Some(text) if !text.trim().is_empty() => {
+                say(MemoryKind::Summary, Some(profile_slot(SUMMARY_SLOT)), Some(text.clone()), text.clone())?;
+            }
+            _ => take_back(&|memory| of_slot(memory, SUMMARY_SLOT)),
+        }
         let names = before.own.keys().chain(after.own.keys().filter(|name| !before.own.contains_key(*name)));
-        let value = |profile: &Profile, name: &String| profile.own.get(name).map(ToString::to_string);
-        slots.extend(names.map(|name| (name.as_str(), value(before, name), value(after, name))));
-        for (name, before, after) in slots.into_iter().filter(|(_, before, after)| before != after) {
-            let slot = profile_slot(name);
-            match after.filter(|value| !value.trim().is_empty()) {
-                Some(value) if name == SUMMARY_SLOT => {
-                    say(MemoryKind::Summary, Some(slot), Some(value.clone()), value)?;
+        for name in names.filter(|name| before.own.get(*name) != after.own.get(*name)) {
+            let said = |value: &Value| {
+                let value = words_of(value);
+                say(
+                    MemoryKind::Fact,
+                    Some(profile_slot(name)),
+                    Some(value.clone()),
+                    format!("{name}: {value}"),
+                )
+            };
+            match after.own.get(name) {
+                None => take_back(&|memory| of_slot(memory, name)),
+                // Each value by itself, as learning writes them.
+                Some(Value::Array(values)) if slots.get(name).is_some_and(|slot| slot.multiple) => {
+                    let stays = |memory: &MemoryRecord| values.contains(&value_of(&memory.value));
+                    take_back(&|memory| of_slot(memory, name) && !stays(memory));
+                    let holds = |value: &&Value| {
+                        let mut own = memories.iter().filter(|memory| memory.state == MemoryState::Active);
+                        !own.any(|memory| of_slot(memory, name) && value_of(&memory.value) == **value)
+                    };
+                    values.iter().filter(holds).try_for_each(said)?;
                 }
-                Some(value) => {
-                    say(MemoryKind::Fact, Some(slot), Some(value.clone()), format!("{name}: {value}"))?;
-                }
-                None if before.is_some() => take_back(&|memory| memory.slot.as_ref() == Some(&slot)),
-                None => {}
+                Some(value) => said(value)?,
             }
         }
         Ok(acts.into_inner())

@@ -8,9 +8,10 @@ use crate::model::{Scope, StageTiming, Turn};
 use crate::ports::{EmbedError, EmbedRole, Embedding, ModelNumber};
 use crate::recall::{
     Degraded, Found, Query, Ranked, Ranking, RankingKind, RecallRequest, Recalled, RecalledItem, Standing,
-    StandingItem, rank,
+    StandingItem, passage_text, rank,
 };
 
+use super::beliefs::Beliefs;
 use super::{Memory, MemoryError};
 
 /// Items one recall may return.
@@ -37,8 +38,9 @@ impl Memory {
         let Asked { model, embedding, degraded } =
             timed(&mut timings, "embed", || self.embed_query(request))?;
         let query = Query::new(&request.query, embedding);
-        let found = timed(&mut timings, "search", || {
-            self.shards.with(&*self.store, scope, model, |shard| {
+        let (found, beliefs) = timed(&mut timings, "search", || -> Result<_, MemoryError> {
+            let beliefs = self.beliefs(scope)?;
+            let found = self.shards.with(&*self.store, scope, model, |shard| {
                 let ranking = Ranking {
                     text: &request.query,
                     query: &query,
@@ -51,13 +53,13 @@ impl Memory {
                     limit: request.limit,
                     every_passage: request.every_passage,
                     standing_max: request.standing_max,
+                    learned: beliefs.learned(),
                 };
                 rank(shard, &ranking, &|numbers, sink| self.store.search_rows_at(scope, numbers, sink))
-            })
-        })?
-        .transpose()?
-        .unwrap_or_default();
-        let (items, standing) = timed(&mut timings, "fetch", || self.fetch(scope, request, found))?;
+            })?;
+            Ok((found.transpose()?.unwrap_or_default(), beliefs))
+        })?;
+        let (items, standing) = timed(&mut timings, "fetch", || self.fetch(scope, request, found, &beliefs))?;
         let items = match request.budget_tokens {
             Some(budget) => self.within(items, budget),
             None => items,
@@ -71,6 +73,7 @@ impl Memory {
         scope: &Scope,
         request: &RecallRequest,
         found: Found,
+        beliefs: &Beliefs,
     ) -> Result<(Vec<RecalledItem>, Vec<StandingItem>), MemoryError> {
         let Found { passages, standing } = found;
         let mut seqs: Vec<u64> = passages.iter().map(|ranked| ranked.turn).collect();
@@ -79,9 +82,10 @@ impl Memory {
         seqs.dedup();
         let turns = self.store.turns(scope, &seqs)?.into_iter();
         let turns: HashMap<u64, Arc<Turn>> = turns.map(|turn| (turn.id.seq, Arc::new(turn))).collect();
-        let item = |Ranked { turn, bytes, score, scores, confidence }| {
+        let item = |Ranked { turn, bytes, score, scores, confidence, standing }| {
             let turn = turns.get(&turn)?.clone();
-            Some(RecalledItem { turn, bytes, score, scores, confidence })
+            let memories = beliefs.resting_on(turn.id.seq, passage_text(&turn, bytes));
+            Some(RecalledItem { turn, bytes, score, scores, confidence, standing, memories })
         };
         let wanted = |item: &RecalledItem| {
             item.confidence >= request.confidence_min && request.filters.confirms(&item.turn)

@@ -14,6 +14,16 @@ pub enum Polarity {
     Denies,
 }
 
+/// What the tenant's schema said of an own slot when a claim of it was made. Kept with the claim, so that memories stay a
+/// function of the ledger whatever the schema says later.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SlotTerms {
+    /// Whether it held several values.
+    pub multiple: bool,
+    /// Days after which a value weighed half, if the schema said so.
+    pub half_life_days: Option<f32>,
+}
+
 /// One statement, with what it rests on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
@@ -48,6 +58,11 @@ pub struct Claim {
     pub evidence: Option<Evidence>,
     /// Claims recorded before it that it says again in other words, as the embedding model then at hand had it.
     pub same_as: Vec<MemoryId>,
+    /// Of a slot of the tenant's own: what its schema said of it.
+    pub terms: Option<SlotTerms>,
+    /// The memory whose place an operator gave to this one: the entry before this claim's took it back, and who takes back the
+    /// one takes back the other.
+    pub replaces: Option<MemoryId>,
 }
 
 /// What an entry of the ledger says.

@@ -180,6 +180,30 @@ impl SlotKey {
     }
 }
 
+/// Bytes of each part of a slot's name.
+const SLOT_PART_BYTES_MAX: usize = 64;
+
+impl FromStr for SlotKey {
+    type Err = String;
+
+    /// `subject.name`, or a property of the user by its name alone. A tenant's own slots are `profile.` and the name in the
+    /// schema, to the letter.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (subject, name) = text.split_once('.').unwrap_or(("user", text));
+        let fits =
+            |part: &str| !part.trim().is_empty() && part.len() <= SLOT_PART_BYTES_MAX && !part.contains('.');
+        if !fits(subject) || !fits(name) {
+            return Err(format!(
+                "`{text}` is not a slot; slots look like user.home, with parts of 1 to {SLOT_PART_BYTES_MAX} bytes"
+            ));
+        }
+        let subject = subject.trim().to_lowercase();
+        let name = name.trim();
+        let name = if subject == "profile" { name.to_owned() } else { name.to_lowercase() };
+        Ok(Self { subject, name })
+    }
+}
+
 impl fmt::Display for SlotKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.subject, self.name)
@@ -216,6 +240,8 @@ pub struct MemoryRecord {
     pub importance: f32,
     /// Whether it keeps its weight for ever.
     pub pinned: bool,
+    /// Days after which it weighs half, where the tenant's schema says so; else those of its kind.
+    pub half_life_days: Option<f32>,
     /// Since when it is so.
     pub valid_from: Timestamp,
     /// Until when it was or will be so, if that is known.

@@ -7,6 +7,7 @@ mod identity;
 mod ledger;
 mod memory;
 mod names;
+mod own_slot;
 mod profile;
 mod receipt;
 mod scope;
@@ -17,9 +18,14 @@ mod zone;
 
 pub use chain::{ChainHash, MessageHash};
 pub use identity::{Identity, IdentityVersion};
-pub use ledger::{Act, Author, Claim, Entry, Polarity, Tombstone};
+pub use ledger::{Act, Author, Claim, Entry, Polarity, SlotTerms, Tombstone};
 pub use memory::{Authority, Evidence, MemoryId, MemoryKind, MemoryRecord, MemoryState, SlotKey};
 pub use names::{AgentId, AppId, NAME_BYTES_MAX, NameError, RunId, SessionId, TenantId, UserId};
+pub(crate) use own_slot::PHRASE_VALUE;
+pub use own_slot::{
+    OWN_SLOTS_LEARNED_MAX, OWN_SLOTS_TOLD_BYTES_MAX, OwnSlot, OwnSlots, SlotSchemaError, SlotType, WrittenBy,
+    value_of, words_of,
+};
 pub use profile::{Profile, ProfileEpoch, ProfilePatch, Slot};
 pub use receipt::{
     DropReason, Receipt, ReceiptId, ReceiptItem, ReceiptSummaries, ReceiptSummary, Section, SectionUse,

@@ -11,6 +11,7 @@ mod filter;
 mod fusion;
 mod hits;
 mod late;
+mod learned;
 mod lexical;
 mod passage_row;
 mod query;
@@ -34,11 +35,12 @@ pub use dense::QuantizedVector;
 pub use filter::Filters;
 pub(crate) use filter::{metadata_tags, session_tag};
 pub use late::TokenSketch;
+pub(crate) use learned::{Learned, Lesson};
 pub use passage_row::PassageRow;
 pub(crate) use query::Query;
 pub(crate) use rank::{Found, Ranked, Ranking, rank};
 pub(crate) use request::passage_text;
 pub use request::{
-    Degraded, Priors, RankingKind, RecallRequest, Recalled, RecalledItem, Scores, StandingItem,
+    Degraded, ItemMemory, Priors, RankingKind, RecallRequest, Recalled, RecalledItem, Scores, StandingItem,
 };
 pub(crate) use standing::Standing;

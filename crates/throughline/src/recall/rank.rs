@@ -16,6 +16,7 @@ use super::candidates;
 use super::filter::Filters;
 use super::fusion::reciprocal_ranks;
 use super::hits::{self, Hit};
+use super::learned::Learned;
 use super::query::Query;
 use super::request::{Priors, RankingKind, Scores};
 use super::selection::Selection;
@@ -36,6 +37,8 @@ pub(crate) struct Ranked {
     pub(crate) score: f32,
     pub(crate) scores: Scores,
     pub(crate) confidence: f32,
+    /// Whether it has a standing statement.
+    pub(crate) standing: bool,
 }
 
 /// What a ranking finds.
@@ -66,6 +69,8 @@ pub(crate) struct Ranking<'a> {
     pub(crate) every_passage: bool,
     /// Besides at most so many passages with standing statements.
     pub(crate) standing_max: usize,
+    /// What was learned from the scope's turns.
+    pub(crate) learned: &'a Learned,
 }
 
 /// The best passages of the shard. Vectors that the shard does not hold are read with `rows`.
@@ -102,6 +107,7 @@ pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>, rows: ReadRows<'_>) -> 
             score: hit.score,
             scores: parts.scores(&hit),
             confidence,
+            standing: shard.is_standing(hit.place, hit.bytes),
         })
         .collect();
     let standing = standing::rank(shard, &selection, &parts, &wanted, ranking.standing_max);
@@ -247,7 +253,7 @@ impl Parts {
         };
         let [lexical, dense, late] =
             self.arms().map(|(weight, arm)| arm.map_or(0.0, |arm| weight * part(arm)));
-        let [answer, session, date, speaker, role] = self.structure.of(turn);
+        let [answer, session, date, speaker, role, memory] = self.structure.of(turn);
         Scores {
             bm25: self.lexical.raw[passage],
             cosine: raw(self.dense.as_ref()),
@@ -260,6 +266,7 @@ impl Parts {
             date,
             speaker,
             role,
+            memory,
         }
     }
 }
@@ -361,6 +368,7 @@ mod tests {
             limit: 10,
             every_passage: true,
             standing_max: 0,
+            learned: &Learned::default(),
         };
         rank(shard, &ranking, rows).unwrap().passages
     }
@@ -422,8 +430,8 @@ mod tests {
     fn the_parts_of_a_score_add_up_to_it() {
         let (shard, _, said) = conversations(usize::MAX);
         for Ranked { score, scores, confidence, .. } in ranked(&shard, &said[7], false) {
-            let Scores { lexical, dense, late, answer, session, date, speaker, role, .. } = scores;
-            let sum = lexical + dense + late + answer + session + date + speaker + role;
+            let Scores { lexical, dense, late, answer, session, date, speaker, role, memory, .. } = scores;
+            let sum = lexical + dense + late + answer + session + date + speaker + role + memory;
             assert!((sum - score).abs() < 1e-3, "{sum} {score}");
             assert!((0.0..=1.0).contains(&confidence));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::model::{SessionId, StageTiming, Timestamp, Turn};
+use crate::model::{MemoryId, MemoryState, SessionId, StageTiming, Timestamp, Turn};
 
 use super::Filters;
 use super::confidence::CONFIDENCE_MIN;
@@ -80,9 +80,9 @@ pub enum RankingKind {
     ReciprocalRanks,
 }
 
-/// What a conversation's structure may add to a score; each can be switched off.
+/// What a conversation's structure, and what was learned from it, may add to a score; each can be switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "five switches that have nothing to do with each other")]
+#[expect(clippy::struct_excessive_bools, reason = "six switches that have nothing to do with each other")]
 pub struct Priors {
     /// What the turns around a turn hold counts for it.
     pub neighbours: bool,
@@ -94,15 +94,17 @@ pub struct Priors {
     pub speaker: bool,
     /// The user's own turns in chats with an assistant.
     pub role: bool,
+    /// Turns that memories which hold rest on; turns whose words are over count less.
+    pub memory: bool,
 }
 
 impl Default for Priors {
     fn default() -> Self {
-        Self { neighbours: true, session: true, date: true, speaker: true, role: true }
+        Self { neighbours: true, session: true, date: true, speaker: true, role: true, memory: true }
     }
 }
 
-/// An item's score taken apart: the last eight add up to it, unless it was ranked for comparison alone.
+/// An item's score taken apart: the last nine add up to it, unless it was ranked for comparison alone.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scores {
     /// BM25 of the passage, 0 or more: the words in common.
@@ -128,11 +130,24 @@ pub struct Scores {
     pub speaker: f32,
     /// For being the user's.
     pub role: f32,
+    /// For a memory that rests on it; below 0 if its words are so no longer.
+    pub memory: f32,
 }
 
 /// A part of a turn's text; all of it if the bytes are not its.
 pub(crate) fn passage_text(turn: &Turn, (from, to): (u32, u32)) -> &str {
     turn.content.text.get(from as usize..to as usize).unwrap_or(&turn.content.text)
+}
+
+/// A memory that rests on words of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ItemMemory {
+    /// Its name.
+    pub id: MemoryId,
+    /// Whether it counts.
+    pub state: MemoryState,
+    /// Until when it was or will be so, if that is known.
+    pub valid_to: Option<Timestamp>,
 }
 
 /// A passage that was found.
@@ -148,6 +163,10 @@ pub struct RecalledItem {
     pub scores: Scores,
     /// How sure it is that the item helps, 0 … 1: comparable across queries, unlike the score.
     pub confidence: f32,
+    /// Whether the user says in it what holds in general: "always answer in metric".
+    pub standing: bool,
+    /// The memories that rest on its words, in the order in which they were first recorded.
+    pub memories: Vec<ItemMemory>,
 }
 
 impl RecalledItem {

@@ -127,6 +127,19 @@ impl Shard {
         }
     }
 
+    /// The place of a turn by its number in the scope.
+    pub(super) fn place(&self, turn: u64) -> Option<u32> {
+        self.places.get(&turn).copied()
+    }
+
+    /// Whether a part of the turn at this place, in bytes, has a standing statement.
+    pub(super) fn is_standing(&self, place: u32, (from, to): (u32, u32)) -> bool {
+        self.standing.iter().any(|document| {
+            let passage = self.passages[*document as usize];
+            passage.turn == place && passage.bytes.0 < to && from < passage.bytes.1
+        })
+    }
+
     /// Takes in one row. A row of a turn and passage that are here already replaces it: the only change a row
     /// ever sees is that it gets vectors, so its words stay as they are.
     pub(crate) fn apply(&mut self, row: &SearchRow) {

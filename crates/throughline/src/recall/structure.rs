@@ -1,13 +1,13 @@
-//! What the conversation's structure adds to what a turn says: questions before it, its session, date, speaker and role.
+//! What the conversation's structure adds to what a turn says: questions before it, its session, date, speaker, role, and the memories that rest on it.
 
 use super::rank::Ranking;
 use super::selection::Selection;
 use super::shard::Shard;
 use super::weights::Weights;
-use super::{answer, date, role, session, speaker};
+use super::{answer, date, learned, role, session, speaker};
 
 /// The priors of a selection's turns; one that has no say, or that the caller switched off, is missing.
-pub(super) struct Structure([Option<Vec<f32>>; 5]);
+pub(super) struct Structure([Option<Vec<f32>>; 6]);
 
 impl Structure {
     /// Of turns with these scores: the arms' weighted sum, and the sum in which each arm counts the same.
@@ -28,22 +28,24 @@ impl Structure {
         let date = priors.date.then(|| date::nearness(shard, selection, text, now, zone)).flatten();
         let speaker = priors.speaker.then(|| speaker::named(shard, selection, text)).flatten();
         let role = priors.role.then(|| role::said_by_user(shard, selection)).flatten();
+        let memory = priors.memory.then(|| learned::of_memories(shard, selection, ranking.learned)).flatten();
         Self([
             weighted(weights.after_question, answer),
             weighted(weights.session, session),
             weighted(weights.date, date),
             weighted(weights.speaker, speaker),
             weighted(weights.role, role),
+            weighted(weights.memory, memory),
         ])
     }
 
     /// None of them.
     pub(super) const fn none() -> Self {
-        Self([const { None }; 5])
+        Self([const { None }; 6])
     }
 
-    /// What answer, session, date, speaker and role add to a turn.
-    pub(super) fn of(&self, turn: usize) -> [f32; 5] {
+    /// What answer, session, date, speaker, role and memory add to a turn.
+    pub(super) fn of(&self, turn: usize) -> [f32; 6] {
         self.0.each_ref().map(|part| part.as_ref().map_or(0.0, |part| part[turn]))
     }
 

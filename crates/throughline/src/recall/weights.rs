@@ -31,6 +31,9 @@ pub(crate) struct Weights {
     pub(crate) speaker: f32,
     /// For the user's own turns in chats with an assistant: questions are mostly about what the user said.
     pub(crate) role: f32,
+    /// For a turn that a memory which holds rests on, by the weight of that; taken off one whose words are over. Low: that it was
+    /// learned says that it matters, not that it answers.
+    pub(crate) memory: f32,
 }
 
 impl Weights {
@@ -48,6 +51,7 @@ impl Weights {
         date: 3.0,
         speaker: 1.0,
         role: 0.75,
+        memory: 0.5,
     };
 
     /// With a model that shows no tokens, such as any behind an API: words and meaning weigh the same.

@@ -21,7 +21,7 @@ pub fn half_life_days(kind: MemoryKind) -> Option<f32> {
 /// more often it was said, by the logarithm. Pinned, it does not fade.
 pub fn weight(memory: &MemoryRecord, now: Timestamp) -> f32 {
     let age_days = (now.as_second() - memory.said_last.as_second()).max(0) as f32 / 86_400.0;
-    let faded = match half_life_days(memory.kind) {
+    let faded = match memory.half_life_days.or_else(|| half_life_days(memory.kind)) {
         Some(half_life) if !memory.pinned => (-age_days / half_life).exp2(),
         _ => 1.0,
     };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{
     Act, Authority, Claim, Entry, MemoryId, MemoryKind, MemoryRecord, MemoryState, Polarity, SlotKey,
-    Timestamp,
+    SlotTerms, Timestamp, value_of,
 };
 use crate::text::terms::TermHash;
 use crate::text::wording::wording;
@@ -47,7 +47,7 @@ pub fn derive(entries: &[Entry], now: Timestamp) -> Vec<MemoryRecord> {
     let mut orders: HashMap<MemoryId, Orders<'_>> = HashMap::new();
     for entry in live {
         match &entry.act {
-            Act::Claimed(claim) => claims.push(Live { entry, claim, value: wording(&claim.value) }),
+            Act::Claimed(claim) => claims.push(Live { entry, claim, value: words(claim) }),
             Act::Retracted(id) | Act::Restored(id) | Act::Pinned(id) | Act::Unpinned(id) => {
                 let orders = orders.entry(*id).or_default();
                 match &entry.act {
@@ -84,11 +84,11 @@ pub fn derive(entries: &[Entry], now: Timestamp) -> Vec<MemoryRecord> {
                 };
                 let opposed = opposed.into_iter().flatten();
                 said.extend(opposed.filter_map(|at| against(*at, &claims[*at], value(*at), &orders)));
-                timeline(cardinality(slot), &in_order(&claims, said))
+                timeline(&in_order(&claims, said))
             }
-            Topic::Words(..) => timeline(Cardinality::Multiple, &in_order(&claims, said)),
+            Topic::Words(..) => timeline(&in_order(&claims, said)),
             Topic::Quarantined(_) => {
-                let mut runs = timeline(Cardinality::Multiple, &in_order(&claims, said));
+                let mut runs = timeline(&in_order(&claims, said));
                 let active = runs.iter_mut().filter(|run| run.state == MemoryState::Active);
                 active.for_each(|run| run.state = MemoryState::Quarantined);
                 runs
@@ -108,6 +108,12 @@ pub fn believed_at(entries: &[Entry], moment: Timestamp) -> Vec<MemoryRecord> {
 /// Whether two values are one: the same words.
 pub fn same_value(a: &str, b: &str) -> bool {
     wording(a) == wording(b)
+}
+
+/// What makes a value the same as another one: its wording, or of an own slot's number or truth value all of it.
+fn words(claim: &Claim) -> Vec<TermHash> {
+    let is_text = claim.terms.is_none() || value_of(&claim.value).is_string();
+    if is_text { wording(&claim.value) } else { vec![TermHash::of(&claim.value)] }
 }
 
 fn topic(live: &Live<'_>) -> Topic {
@@ -134,6 +140,7 @@ fn said(claims: &[Live<'_>], members: &[usize], orders: &HashMap<MemoryId, Order
             time: moment.unwrap_or(claim.said),
             valid_from: moment.unwrap_or(claim.valid_from),
             valid_to: claim.valid_to,
+            cardinality: room(claim),
         };
         all.push(said(claim.polarity, claim.authority, None));
         if let Some(entry) = orders.get(&claim.id).and_then(|orders| orders.retracted) {
@@ -164,7 +171,19 @@ fn against(
         time: claim.said,
         valid_from: claim.valid_from,
         valid_to: claim.valid_to,
+        cardinality: Cardinality::Multiple,
     })
+}
+
+/// How many values stand beside a claim's: of an own slot as many as the tenant's schema said then.
+fn room(claim: &Claim) -> Cardinality {
+    match (claim.terms, &claim.slot) {
+        // What is kept apart ends nothing, whatever it is about.
+        _ if claim.quarantined => Cardinality::Multiple,
+        (Some(SlotTerms { multiple: true, .. }), _) | (_, None) => Cardinality::Multiple,
+        (Some(_), _) => Cardinality::Single,
+        (None, Some(slot)) => cardinality(slot),
+    }
 }
 
 /// In the order they were said, whatever the order they were learned in.
@@ -205,6 +224,7 @@ fn record(
         authority: members().map(|live| live.claim.authority).max().unwrap_or(first.claim.authority),
         importance: members().map(|live| live.claim.importance).fold(0.0, f32::max),
         pinned,
+        half_life_days: best.unwrap_or(first).claim.terms.and_then(|terms| terms.half_life_days),
         valid_from: run.valid_from,
         valid_to: run.valid_to,
         recorded_at: members().map(|live| live.entry.recorded).min().unwrap_or(first.entry.recorded),

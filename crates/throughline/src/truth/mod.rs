@@ -14,8 +14,8 @@ mod timeline;
 pub use decay::{GOAL_STALE_DAYS, half_life_days, weight};
 pub use derive::{believed_at, derive, same_value};
 pub use profile::{
-    PROFILE_ENTRIES_MAX, PROFILE_SUBJECT, SUMMARY_SLOT, list_kinds, profile, profile_slot, sentence,
-    summarised,
+    PROFILE_BYTES_MAX, PROFILE_ENTRIES_MAX, PROFILE_SUBJECT, SUMMARY_SLOT, is_of_another_schema, list_kinds,
+    own_slot, profile, profile_slot, sentence, summarised,
 };
 pub use slots::{Cardinality, cardinality};
 pub(crate) use slots::{SINGLE as SINGLE_SLOTS, opposite};

@@ -1,12 +1,15 @@
 //! The profile as a view of memories: goals, preferences, past mistakes, the summary and the tenant's own slots.
 
-use serde_json::Value;
+mod own;
+mod room;
 
-use crate::model::{MemoryKind, MemoryRecord, Profile, SlotKey, Timestamp};
+use crate::model::{MemoryKind, MemoryRecord, OwnSlots, Profile, SlotKey, Timestamp};
 use crate::text::terms::TermHash;
 use crate::text::wording::wording;
 
 use super::decay::weight;
+
+pub use own::{is_of_another_schema, own_slot};
 
 /// The subject of slots that stand for slots of the profile itself.
 pub const PROFILE_SUBJECT: &str = "profile";
@@ -14,13 +17,19 @@ pub const PROFILE_SUBJECT: &str = "profile";
 /// The slot of the summary.
 pub const SUMMARY_SLOT: &str = "summary";
 
-/// Entries a list of the profile holds; those with the most weight stay.
+/// A profile is told to the model in each request: it may not grow without bound, whoever writes it.
+pub const PROFILE_BYTES_MAX: usize = 64 * 1024;
+
+/// Entries a list of the profile, or an own slot of several values, holds besides an operator's: those with the most weight.
 pub const PROFILE_ENTRIES_MAX: usize = 50;
 
 /// Facts the summary is made of.
 const SUMMARY_FACTS_MAX: usize = 12;
 
-/// The memory slot behind a slot of the profile that holds one value: `summary`, or one of the tenant's own.
+/// Bytes they have together.
+const SUMMARY_BYTES_MAX: usize = 8 * 1024;
+
+/// The memory slot behind a slot of the profile: `summary`, or one of the tenant's own.
 pub fn profile_slot(name: &str) -> SlotKey {
     SlotKey { subject: PROFILE_SUBJECT.to_owned(), name: name.to_owned() }
 }
@@ -32,31 +41,23 @@ pub fn list_kinds() -> [MemoryKind; 3] {
 
 /// The profile that the memories come to, as a successor of the one before: what stays keeps its place, what is new comes
 /// after it, so that a prompt changes as little as it can. An entry of the profile before that no memory speaks about stays
-/// too: somebody wrote it before there were memories.
-pub fn profile(before: &Profile, memories: &[MemoryRecord], now: Timestamp) -> Profile {
+/// too: somebody wrote it before there were memories. It has at most [`PROFILE_BYTES_MAX`] bytes: what has no room is left out,
+/// the lightest first, and not lost.
+pub fn profile(before: &Profile, memories: &[MemoryRecord], slots: &OwnSlots, now: Timestamp) -> Profile {
+    let summaries = || memories.iter().filter(|memory| memory.slot == Some(profile_slot(SUMMARY_SLOT)));
+    let set = summaries().find(|memory| memory.holds_at(now)).map(|memory| memory.text.clone());
+    // A summary that is there without a memory behind it was written before there were memories.
+    let kept = || before.summary.clone().filter(|_| summaries().next().is_none() && !made(before, memories));
+    let summary = set.or_else(kept).or_else(|| summary(memories, now));
+    let shown = room::shown(memories, slots, summary.as_deref(), now);
     let [goals, preferences, past_mistakes] = list_kinds().map(|kind| {
         let before = match kind {
             MemoryKind::Goal => &before.goals,
             MemoryKind::Preference => &before.preferences,
             _ => &before.past_mistakes,
         };
-        list(before, &of_kind(memories, kind), now)
+        list(before, &of_kind(memories, kind), &shown)
     });
-    let mut own = before.own.clone();
-    for memory in memories {
-        let Some(slot) = own_slot(memory) else { continue };
-        if memory.holds_at(now) {
-            let value =
-                serde_json::from_str(&memory.value).unwrap_or_else(|_| Value::from(memory.value.as_str()));
-            own.insert(slot.to_owned(), value);
-        } else if !memories.iter().any(|other| own_slot(other) == Some(slot) && other.holds_at(now)) {
-            own.remove(slot);
-        }
-    }
-    let summaries = || memories.iter().filter(|memory| memory.slot == Some(profile_slot(SUMMARY_SLOT)));
-    let set = summaries().find(|memory| memory.holds_at(now)).map(|memory| memory.text.clone());
-    // A summary that is there without a memory behind it was written before there were memories.
-    let kept = || before.summary.clone().filter(|_| summaries().next().is_none() && !made(before, memories));
     Profile {
         epoch: before.epoch,
         changed: before.changed,
@@ -64,14 +65,9 @@ pub fn profile(before: &Profile, memories: &[MemoryRecord], now: Timestamp) -> P
         goals,
         preferences,
         past_mistakes,
-        summary: set.or_else(kept).or_else(|| summary(memories, now)),
-        own,
+        summary,
+        own: own::slots(&before.own, memories, &shown, slots),
     }
-}
-
-fn own_slot(memory: &MemoryRecord) -> Option<&str> {
-    let slot = memory.slot.as_ref().filter(|slot| slot.subject == PROFILE_SUBJECT)?;
-    Some(slot.name.as_str()).filter(|name| *name != SUMMARY_SLOT)
 }
 
 fn of_kind(memories: &[MemoryRecord], kind: MemoryKind) -> Vec<&MemoryRecord> {
@@ -80,11 +76,9 @@ fn of_kind(memories: &[MemoryRecord], kind: MemoryKind) -> Vec<&MemoryRecord> {
     memories.iter().filter(|memory| memory.kind == kind).filter(own).collect()
 }
 
-fn list(before: &[String], memories: &[&MemoryRecord], now: Timestamp) -> Vec<String> {
+fn list(before: &[String], memories: &[&MemoryRecord], shown: &room::Shown) -> Vec<String> {
     let mut holding: Vec<&MemoryRecord> =
-        memories.iter().copied().filter(|memory| memory.holds_at(now)).collect();
-    holding.sort_by(|a, b| weight(b, now).total_cmp(&weight(a, now)));
-    holding.truncate(PROFILE_ENTRIES_MAX);
+        memories.iter().copied().filter(|memory| shown.contains(&memory.id)).collect();
     let says = |memory: &MemoryRecord, words: &[TermHash]| {
         wording(&memory.text) == words || wording(&memory.value) == words
     };
@@ -114,6 +108,13 @@ fn summary_facts(memories: &[MemoryRecord], now: Timestamp) -> Vec<&MemoryRecord
         of_kind(memories, MemoryKind::Fact).into_iter().filter(|memory| memory.holds_at(now)).collect();
     facts.sort_by(|a, b| weight(b, now).total_cmp(&weight(a, now)));
     facts.truncate(SUMMARY_FACTS_MAX);
+    let mut bytes = 0;
+    facts.retain(|fact| {
+        let more = bytes + sentence(fact).len() + 1;
+        let fits = more <= SUMMARY_BYTES_MAX;
+        bytes = if fits { more } else { bytes };
+        fits
+    });
     facts.sort_by_key(|memory| (memory.entries.first().copied(), memory.id));
     facts
 }
@@ -153,3 +154,6 @@ fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
+
+#[cfg(test)]
+mod tests;

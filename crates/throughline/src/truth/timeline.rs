@@ -20,6 +20,8 @@ pub(super) struct Said {
     pub(super) time: Timestamp,
     pub(super) valid_from: Timestamp,
     pub(super) valid_to: Option<Timestamp>,
+    /// Whether it takes the place of other values or stands beside them.
+    pub(super) cardinality: Cardinality,
 }
 
 /// Claims that say the same one after the other: a memory.
@@ -65,6 +67,12 @@ impl Run {
         said.authority >= self.authority && (said.explicit || !self.explicit)
     }
 
+    /// Another value took its place.
+    fn give_way(&mut self, winner: MemoryId, moment: Timestamp) {
+        self.end(MemoryState::Superseded, moment);
+        self.superseded_by = Some(winner);
+    }
+
     /// Over since `moment`, but never before it began.
     fn end(&mut self, state: MemoryState, moment: Timestamp) {
         self.state = state;
@@ -73,7 +81,7 @@ impl Run {
 }
 
 /// The runs of a slot, from its claims in the order they were said.
-pub(super) fn timeline(cardinality: Cardinality, claims: &[Said]) -> Vec<Run> {
+pub(super) fn timeline(claims: &[Said]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for said in claims {
         let current = |run: &&mut Run| run.state == MemoryState::Active;
@@ -104,15 +112,16 @@ pub(super) fn timeline(cardinality: Cardinality, claims: &[Said]) -> Vec<Run> {
                     continue;
                 }
                 let mut new = Run::new(said, MemoryState::Active);
-                if cardinality == Cardinality::Single
-                    && let Some(before) = runs.iter_mut().find(|run| run.state == MemoryState::Active)
-                {
-                    if before.gives_way_to(said) {
-                        before.end(MemoryState::Superseded, said.valid_from);
-                        before.superseded_by = Some(said.id);
-                    } else {
+                if said.cardinality == Cardinality::Single {
+                    // There are several only where an own slot held several until its schema changed.
+                    let stays = |run: &&Run| run.state == MemoryState::Active && !run.gives_way_to(said);
+                    if let Some(winner) = runs.iter().find(stays).map(|run| run.id) {
                         new.state = MemoryState::Contested;
-                        new.superseded_by = Some(before.id);
+                        new.superseded_by = Some(winner);
+                    } else {
+                        runs.iter_mut()
+                            .filter(current)
+                            .for_each(|run| run.give_way(said.id, said.valid_from));
                     }
                 }
                 runs.push(new);

@@ -97,6 +97,19 @@ fn who_moves_is_known_to_live_in_the_new_place_and_to_have_lived_in_the_old() {
 }
 
 #[test]
+fn a_plan_that_is_dropped_by_a_part_of_its_words_is_taken_back() {
+    let (world, ana) = (World::new(), scope("ana"));
+    world.tell(&ana, "monday", &["I want to learn Portuguese this year."]);
+    learn(&world, &local(), &ana);
+    world.wait(Duration::from_hours(24 * 30));
+    world.tell(&ana, "april", &["I've dropped the Portuguese course."]);
+    learn(&world, &local(), &ana);
+    let memories = world.memory.memories(&ana, &MemoriesRequest::default()).unwrap();
+    let plans: Vec<_> = memories.iter().map(|memory| (memory.value.as_str(), memory.state)).collect();
+    assert_eq!(plans, [("learn Portuguese", MemoryState::Retracted)]);
+}
+
+#[test]
 fn a_session_is_learned_from_when_it_has_gone_quiet_or_grown_long() {
     let (world, ana, learner) = (World::new(), scope("ana"), local());
     world.tell(&ana, "s", &["I live in Paris."]);

@@ -1,11 +1,15 @@
 //! What is true, what was believed, why, and what operators do about it; forgetting, everywhere and for good.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use throughline::memory::{MemoriesRequest, MemoryPatch, NewMemory, Order, ProfileChange};
+use throughline::memory::{MemoriesRequest, Memory, MemoryPatch, NewMemory, Order, ProfileChange, Settings};
 use throughline::model::{
     Authority, MemoryKind, MemoryRecord, MemoryState, Profile, ProfilePatch, Scope, SlotKey, TenantId,
+    Timestamp,
 };
+use throughline_sqlite::{SqliteOptions, SqliteStore};
 
 use crate::support::{World, assistant, scope, texts, user};
 
@@ -97,6 +101,64 @@ fn an_edit_takes_the_place_of_what_was_there_and_keeps_it_as_history() {
     let edited = world.memory.edit_memory(&TenantId::single(), id, &patch).unwrap().unwrap();
     assert_eq!((edited.text.as_str(), edited.state), ("Ana's dog is called Max", MemoryState::Active));
     assert_eq!(values(&world, &ana, MemoryState::Retracted), ["Ana's dog is called Rex"]);
+}
+
+#[test]
+fn an_undone_edit_brings_the_memory_before_back_whichever_of_the_two_is_named() {
+    for name_the_new in [true, false] {
+        let (world, ana) = (World::new(), scope("ana"));
+        let rex = add(&world, &ana, note("Ana's dog is called Rex"));
+        world.wait(DAY);
+        let patch = MemoryPatch { text: Some("Ana's dog is called Max".into()), ..MemoryPatch::default() };
+        let max = world.memory.edit_memory(&TenantId::single(), rex.id, &patch).unwrap().unwrap();
+        let named = if name_the_new { max.id } else { rex.id };
+        let undone = world.memory.order(&TenantId::single(), named, Order::Undo).unwrap().unwrap();
+        assert_eq!((undone.id, undone.state), (rex.id, MemoryState::Active));
+        assert_eq!(values(&world, &ana, MemoryState::Active), ["Ana's dog is called Rex"]);
+        assert_eq!(values(&world, &ana, MemoryState::Retracted), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn an_edit_that_says_the_same_survives_that_time_goes_on_while_it_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(directory.path(), SqliteOptions::default()).unwrap();
+    let ticks = AtomicI64::new(1_772_445_600_000);
+    // Each look at the clock is later than the one before.
+    let clock = move || Timestamp::from_millisecond(ticks.fetch_add(7, Ordering::Relaxed)).unwrap();
+    let memory = Memory::open(Arc::new(store), Arc::new(clock), Settings::default()).unwrap();
+    let id = memory.add_memory(&scope("ana"), note("Ana is in Rome")).unwrap().id;
+    let patch = MemoryPatch { importance: Some(0.2), ..MemoryPatch::default() };
+    let edited = memory.edit_memory(&TenantId::single(), id, &patch).unwrap().unwrap();
+    assert_eq!((edited.state, edited.importance), (MemoryState::Active, 0.2));
+}
+
+#[test]
+fn forgetting_what_an_edit_said_does_not_bring_back_what_it_corrected() {
+    let (world, ana) = (World::new(), scope("ana"));
+    let rex = add(&world, &ana, note("Ana's dog is called Rex"));
+    world.wait(DAY);
+    let patch = MemoryPatch { text: Some("Ana's dog is called Fenrisulfr".into()), ..MemoryPatch::default() };
+    let other = world.memory.edit_memory(&TenantId::single(), rex.id, &patch).unwrap().unwrap();
+    world.memory.forget_memory(&TenantId::single(), other.id).unwrap().unwrap();
+    assert_eq!(values(&world, &ana, MemoryState::Active), Vec::<String>::new());
+}
+
+#[test]
+fn an_edit_sets_an_end_leaves_it_alone_or_takes_it_away() {
+    let (world, ana) = (World::new(), scope("ana"));
+    let end = world.memory.now() + Duration::from_hours(24 * 10);
+    let mut known = add(&world, &ana, note("Ana is in Rome"));
+    for (valid_to, text, expected) in [
+        (Some(Some(end)), None, Some(end)),
+        (None, Some("Ana stays in Rome"), Some(end)),
+        (Some(None), None, None),
+    ] {
+        world.wait(DAY);
+        let patch = MemoryPatch { valid_to, text: text.map(str::to_owned), ..MemoryPatch::default() };
+        known = world.memory.edit_memory(&TenantId::single(), known.id, &patch).unwrap().unwrap();
+        assert_eq!((known.valid_to, known.state), (expected, MemoryState::Active));
+    }
 }
 
 #[test]

@@ -126,6 +126,26 @@ fn months_and_years_are_told_by_their_conversations_newest_first_and_each_thing_
 }
 
 #[test]
+fn a_month_says_nothing_that_only_its_conversations_date_explains() {
+    let (world, ana) = (World::new(), scope("ana"));
+    let said = [
+        "I repaired the accordion last week.",
+        "My lighthouse was built in 1890.",
+        "I always eat in the observatory.",
+    ];
+    tell(&world, &ana, "march", &said);
+    let of = |level| sentences(&world, &ana, level).concat().join(" ");
+    assert!(of(SummaryLevel::Session).contains("last week"));
+    for level in [SummaryLevel::Month, SummaryLevel::Year] {
+        let told = of(level);
+        assert!(
+            !told.contains("last week") && told.contains("1890") && told.contains("observatory"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn nobody_is_told_by_the_conversations_of_another() {
     let (world, ana) = (World::new(), scope("ana"));
     tell(&world, &ana, "march", &["I live in Paris."]);

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
-use throughline::memory::{Memory, Observation, TurnToObserve};
+use throughline::memory::{Learner, Memory, Observation, TurnToObserve};
 use throughline::model::{Role, Scope, SessionId, TenantId, Timestamp, UserId};
 use throughline::recall::{Priors, RankingKind, RecallRequest};
 use throughline_eval::{Conversation, ConversationTurn, Question, RankedItem, Ranker};
@@ -73,6 +74,8 @@ pub(super) enum Prior {
     Speaker,
     /// Being the user's own
     Role,
+    /// A memory that rests on it
+    Memory,
 }
 
 fn priors(without: &[Prior]) -> Priors {
@@ -83,7 +86,15 @@ fn priors(without: &[Prior]) -> Priors {
         date: with(Prior::Date),
         speaker: with(Prior::Speaker),
         role: with(Prior::Role),
+        memory: with(Prior::Memory),
     }
+}
+
+/// Learns from each conversation before it is asked about.
+pub(super) struct Learning {
+    pub(super) learner: Learner,
+    /// The memory's clock, in milliseconds: it stands at a conversation's end, or all that was learned would have faded.
+    pub(super) clock_ms: Arc<AtomicI64>,
 }
 
 /// Puts the engine's recall to the test.
@@ -91,6 +102,7 @@ pub(super) struct MemoryRanker {
     memory: Arc<Memory>,
     kind: Kind,
     priors: Priors,
+    learning: Option<Learning>,
     scope: Option<Scope>,
     /// When the last turn was said: the time of questions that have none.
     last: Option<Timestamp>,
@@ -99,10 +111,16 @@ pub(super) struct MemoryRanker {
 }
 
 impl MemoryRanker {
-    pub(super) fn new(memory: Arc<Memory>, kind: Kind, without: &[Prior]) -> Self {
+    pub(super) fn new(
+        memory: Arc<Memory>,
+        kind: Kind,
+        without: &[Prior],
+        learning: Option<Learning>,
+    ) -> Self {
         // The vocabulary is loaded by the first count; a server does that at its start, so no question should pay for it.
         memory.settings().token_encoding.count("warm");
-        Self { memory, kind, priors: priors(without), scope: None, last: None, turns: HashMap::new() }
+        let priors = priors(without);
+        Self { memory, kind, priors, learning, scope: None, last: None, turns: HashMap::new() }
     }
 }
 
@@ -112,6 +130,10 @@ impl Ranker for MemoryRanker {
     fn ingest(&mut self, conversation: &Conversation) -> Result<()> {
         let scope = Scope::of(TenantId::single(), UserId::new(&conversation.id)?);
         self.turns.clear();
+        self.last = conversation.turns.iter().filter_map(|turn| turn.time).max();
+        if let (Some(Learning { clock_ms, .. }), Some(last)) = (&self.learning, self.last) {
+            clock_ms.store(last.as_millisecond(), Ordering::Relaxed);
+        }
         for session in conversation.turns.chunk_by(|a, b| a.session == b.session) {
             for batch in session.chunks(BATCH_TURNS_MAX) {
                 let observation = Observation::new(
@@ -123,8 +145,10 @@ impl Ranker for MemoryRanker {
                     .extend(written.turns.iter().zip(batch).map(|(id, turn)| (id.seq, turn.id.clone())));
             }
         }
+        while let Some(Learning { learner, .. }) = &self.learning
+            && learner.step(&self.memory, Some(&scope.user))?.is_some()
+        {}
         self.scope = Some(scope);
-        self.last = conversation.turns.iter().filter_map(|turn| turn.time).max();
         Ok(())
     }
 

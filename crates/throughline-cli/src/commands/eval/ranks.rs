@@ -2,14 +2,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use throughline::memory::{Memory, Settings};
+use throughline::memory::{LearnSettings, Learner, Memory, Settings};
 use throughline::model::Timestamp;
+use throughline::ports::Clock;
 use throughline_eval::{Format, RunFacts};
 
-use super::ranker::{EMBED_TIME_MAX, Kind, MemoryRanker, Prior};
+use super::ranker::{EMBED_TIME_MAX, Kind, Learning, MemoryRanker, Prior};
 use crate::config::{Config, MemoryFlags};
 use crate::failure::Hinting;
 use crate::{embedding, wire};
@@ -24,6 +26,10 @@ pub(super) struct Ranks {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
     without: Vec<Prior>,
 
+    /// Learn from each conversation before it is asked about, with the local extractor: to see what memories do to recall
+    #[arg(long)]
+    learn: bool,
+
     #[command(flatten)]
     pub(super) flags: MemoryFlags,
 }
@@ -31,7 +37,18 @@ pub(super) struct Ranks {
 impl Ranks {
     /// A ranker on a new memory in this folder.
     pub(super) fn ranker(&self, config: &Config, folder: &Path) -> Result<MemoryRanker> {
-        Ok(MemoryRanker::new(self.memory(config, folder)?, self.ranking, &self.without))
+        let clock_ms = Arc::new(AtomicI64::new(0));
+        let clock: Arc<dyn Clock> = if self.learn {
+            let clock_ms = Arc::clone(&clock_ms);
+            Arc::new(move || {
+                Timestamp::from_millisecond(clock_ms.load(Ordering::Relaxed)).unwrap_or_default()
+            })
+        } else {
+            Arc::new(Timestamp::now)
+        };
+        let learner = Learner::new(None, LearnSettings::default(), None);
+        let learning = self.learn.then_some(Learning { learner, clock_ms });
+        Ok(MemoryRanker::new(self.memory(config, folder, clock)?, self.ranking, &self.without, learning))
     }
 
     /// The circumstances of a run over this file, which begins now.
@@ -40,16 +57,16 @@ impl Ranks {
         RunFacts {
             data_set: format.to_string(),
             file: file.to_string_lossy().into_owned(),
-            ranking: self.ranking.name().to_owned(),
+            ranking: format!("{}{}", self.ranking.name(), if self.learn { ", learned" } else { "" }),
             model: embedding::name(config).filter(|_| self.ranking.needs_model()).map(str::to_owned),
             program: concat!("throughline ", env!("CARGO_PKG_VERSION")).to_owned(),
             started: jiff::Timestamp::now(),
         }
     }
 
-    fn memory(&self, config: &Config, folder: &Path) -> Result<Arc<Memory>> {
+    fn memory(&self, config: &Config, folder: &Path, clock: Arc<dyn Clock>) -> Result<Arc<Memory>> {
         let settings = Settings { passage_embed_deadline: EMBED_TIME_MAX, ..wire::settings(config) };
-        let memory = wire::open_in(folder, settings, Arc::new(Timestamp::now))?;
+        let memory = wire::open_in(folder, settings, clock)?;
         if self.ranking.needs_model() {
             let embedder = embedding::load(config)
                 .and_then(|embedder| embedder.context("embeddings are off"))

@@ -115,6 +115,24 @@ async fn an_operator_adds_changes_takes_back_and_brings_back() {
 }
 
 #[tokio::test]
+async fn an_end_is_set_and_taken_away_and_an_undone_edit_gives_back_the_memory_before() {
+    let world = world().await;
+    let id = add(&world, "is in Rome").await;
+    let edit = |id: String, body: Value| {
+        let world = &world;
+        async move { world.patch(&format!("/memories/{id}"), &body).await.ok() }
+    };
+    let ended = edit(id.clone(), json!({ "valid_to": "2999-01-01T00:00:00Z" })).await;
+    assert_eq!(ended["valid_to"], "2999-01-01T00:00:00Z");
+    let ended_id = ended["id"].as_str().unwrap();
+    let open = edit(ended_id.into(), json!({ "valid_to": null })).await;
+    assert_eq!((&open["valid_to"], &open["state"]), (&Value::Null, &json!("active")));
+    let undone = order(&world, open["id"].as_str().unwrap(), "undo").await;
+    assert_eq!((&undone["id"], &undone["valid_to"]), (&ended["id"], &json!("2999-01-01T00:00:00Z")));
+    assert_eq!(memories(&world, "&state=active").await.len(), 1);
+}
+
+#[tokio::test]
 async fn what_was_forgotten_is_in_no_answer_any_more_and_cannot_be_added_again() {
     let world = world().await;
     world.say("s", "My dog is called Fenrisulfr.").await;

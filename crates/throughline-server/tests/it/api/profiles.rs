@@ -86,6 +86,56 @@ async fn a_schema_that_cannot_be_used_is_refused() {
 }
 
 #[tokio::test]
+async fn a_slot_that_could_not_be_learned_into_is_refused_by_its_field() {
+    let world = World::open().await;
+    for (slot, field) in [
+        (json!({ "type": "string", "x-written-by": "robots" }), ".x-written-by"),
+        (json!({ "type": "string", "x-half-life-days": 0 }), ".x-half-life-days"),
+        (json!({ "type": "object", "x-written-by": "user" }), ".type"),
+        (json!({ "type": "array", "items": { "type": "object" }, "x-written-by": "user" }), ".items.type"),
+        (json!({ "type": "string", "format": "date", "x-written-by": "user" }), ".format"),
+        (json!({ "type": "string", "x-written-by": "user", "x-phrases": ["value"] }), ".x-phrases"),
+    ] {
+        let schema = json!({ "schema": { "type": "object", "properties": { "x": slot } } });
+        let refused = world.put("/profile/schema", &schema).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "invalid_schema"), "{schema}");
+        assert_eq!(refused.json()["error"]["param"], format!("schema.properties.x{field}"), "{refused:?}");
+    }
+    assert_eq!(world.get("/profile/schema").await.ok(), json!({ "schema": null }));
+}
+
+#[tokio::test]
+async fn an_own_slot_is_learned_listed_explained_and_survives_a_change_of_its_schema() {
+    let world = World::open().await;
+    let schema = |kind: &str| {
+        json!({ "schema": { "type": "object", "properties": { "homeAirport": {
+            "type": kind, "x-written-by": "user", "x-phrases": ["I fly from {value}"] } } } })
+    };
+    let mut with_phrases = schema("string");
+    world.put("/profile/schema", &with_phrases).await.ok();
+    world.say("monday", "I fly from Graz.").await;
+    world.post("/learn", &json!({ "user": "ana", "wait": true })).await.ok();
+    assert_eq!(world.get("/profile?user=ana").await.ok()["profile"]["homeAirport"], "Graz");
+    let listed = world.get("/memories?user=ana").await.ok()["memories"][0].clone();
+    assert_eq!((&listed["slot"], &listed["value"]), (&json!("profile.homeAirport"), &json!("Graz")));
+    let why = world.get(&format!("/memories/{}/why", listed["id"].as_str().unwrap())).await.ok();
+    assert_eq!(why["entries"][0]["evidence"]["quote"], "I fly from Graz");
+
+    with_phrases["schema"]["properties"]["homeAirport"] = json!({ "type": "number" });
+    world.put("/profile/schema", &with_phrases).await.ok();
+    let profile = world.get("/profile?user=ana").await.ok();
+    assert_eq!(profile["profile"].get("homeAirport"), None, "{profile}");
+    let kept = world.get("/memories?user=ana&state=active").await.ok()["memories"][0].clone();
+    assert_eq!(kept["id"], listed["id"]);
+    // It is not in the way of others.
+    world.patch("/profile", &of(&json!({ "homeAirport": 7 }))).await.ok();
+
+    let wrong = json!({ "user": "ana", "text": "x", "slot": "profile.homeAirport", "value": "Wien" });
+    let refused = world.post("/memories", &wrong).await;
+    assert_eq!((refused.status, refused.code().as_str()), (400, "invalid_request"), "{refused:?}");
+}
+
+#[tokio::test]
 async fn slots_of_the_wrong_type_are_named() {
     let world = World::open().await;
     for (profile, param) in [

@@ -100,3 +100,24 @@ async fn an_answer_without_a_model_says_that_it_went_by_words_alone() {
     let answer = world.post("/recall", &json!({ "user": "ana", "query": "harbour" })).await.ok();
     assert_eq!(answer["degraded"], "no_embedding_model");
 }
+
+#[tokio::test]
+async fn an_item_says_which_memories_rest_on_it_and_the_memory_prior_can_be_switched_off() {
+    let world = World::open().await;
+    world.say("monday", "I live in Graz.").await;
+    world.say("monday", "Thanks, that helps.").await;
+    world.post("/learn", &json!({ "user": "ana", "wait": true })).await.ok();
+    let ask = |priors: Value| {
+        let world = &world;
+        let body = json!({ "user": "ana", "query": "Where do I live?", "explain": true, "priors": priors });
+        async move { world.post("/recall", &body).await.ok()["items"].clone() }
+    };
+    let items = ask(json!({})).await;
+    let graz = items.as_array().unwrap().iter().find(|item| item["text"] == "I live in Graz.").unwrap();
+    let memory = world.get("/memories?user=ana").await.ok()["memories"][0].clone();
+    assert_eq!(graz["memories"], json!([{ "id": memory["id"], "state": "active", "valid_to": null }]));
+    assert_eq!(graz["standing"].as_bool(), Some(false), "{graz}");
+    assert!(graz["scores"]["memory"].as_f64().unwrap() > 0.0, "{graz}");
+    let without = ask(json!({ "memory": false })).await;
+    assert!(without.as_array().unwrap().iter().all(|item| item["scores"]["memory"] == 0.0), "{without}");
+}

@@ -18,6 +18,7 @@ mod schema;
 mod tests;
 mod when;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::model::{TokenPrice, Usage, UsageByStage, UsageStage};
@@ -52,6 +53,12 @@ impl Default for LlmSettings {
     }
 }
 
+/// What is the same in all questions about a batch.
+struct Asked {
+    system: String,
+    schema: Cow<'static, serde_json::Value>,
+}
+
 /// An [`Extractor`] that asks a language model.
 #[derive(Debug)]
 pub struct LlmExtractor<L> {
@@ -66,8 +73,13 @@ impl<L: Llm> LlmExtractor<L> {
     }
 
     /// The facts of an answer to a prompt. One that cannot be read is asked for once more.
-    fn ask(&self, prompt: &Prompt, usage: &mut UsageByStage) -> Result<Vec<Item>, ExtractError> {
-        let reason = match self.attempt(UsageStage::Extract, &prompt.user, usage)? {
+    fn ask(
+        &self,
+        asked: &Asked,
+        prompt: &Prompt,
+        usage: &mut UsageByStage,
+    ) -> Result<Vec<Item>, ExtractError> {
+        let reason = match self.attempt(UsageStage::Extract, asked, &prompt.user, usage)? {
             Ok(items) => return Ok(items),
             Err(reason) => reason,
         };
@@ -76,7 +88,7 @@ impl<L: Llm> LlmExtractor<L> {
              {{\"facts\": […]}} and nothing else.",
             prompt.user
         );
-        self.attempt(UsageStage::Repair, &again, usage)?
+        self.attempt(UsageStage::Repair, asked, &again, usage)?
             .map_err(|reason| ExtractError::Unusable { reason: reason.to_owned(), usage: *usage })
     }
 
@@ -84,13 +96,14 @@ impl<L: Llm> LlmExtractor<L> {
     fn attempt(
         &self,
         stage: UsageStage,
+        asked: &Asked,
         user: &str,
         usage: &mut UsageByStage,
     ) -> Result<Result<Vec<Item>, &'static str>, ExtractError> {
         let request = LlmRequest {
-            system: &prompt::SYSTEM,
+            system: &asked.system,
             user,
-            schema: &schema::SCHEMA,
+            schema: &asked.schema,
             answer_tokens_max: self.settings.answer_tokens_max,
             deadline: self.settings.deadline,
         };
@@ -114,8 +127,9 @@ impl<L: Llm> Extractor for LlmExtractor<L> {
     fn extract(&self, batch: &Batch<'_>) -> Result<Extraction, ExtractError> {
         let mut usage = UsageByStage::default();
         let mut proposals: Vec<Proposal> = Vec::new();
-        for prompt in prompt::prompts(batch, self.settings.prompt_tokens_max) {
-            let items = self.ask(&prompt, &mut usage)?;
+        let asked = Asked { system: prompt::system(batch.slots), schema: schema::schema(batch.slots) };
+        for prompt in prompt::prompts(batch, &asked.system, self.settings.prompt_tokens_max) {
+            let items = self.ask(&asked, &prompt, &mut usage)?;
             proposals.extend(propose::proposals(batch, &prompt, items));
         }
         Ok(Extraction { proposals, usage })

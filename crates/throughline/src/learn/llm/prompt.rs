@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use crate::context::escape;
 use crate::learn::{Batch, BatchTurn};
-use crate::model::MemoryRecord;
+use crate::model::{MemoryRecord, OwnSlots};
 use crate::text::passages;
 use crate::text::tokens::TokenEncoding;
 use crate::truth::SINGLE_SLOTS;
@@ -30,11 +30,29 @@ const SPARE_TOKENS: usize = 100;
 /// Counted with this vocabulary: others differ by a tenth or two.
 const ENCODING: TokenEncoding = TokenEncoding::O200k;
 
-/// The instructions.
-pub(super) static SYSTEM: LazyLock<String> =
+/// The instructions, with the place where the tenant's own slots stand.
+static SYSTEM: LazyLock<String> =
     LazyLock::new(|| include_str!("system.txt").trim_end().replace("{slots}", &SINGLE_SLOTS.join(", ")));
 
-static SYSTEM_TOKENS: LazyLock<usize> = LazyLock::new(|| ENCODING.count(&SYSTEM));
+/// Where in the instructions own slots are told of: before the example, so that the last words stay the last.
+const OWN_PLACE: &str = "{own}";
+
+/// The instructions, with the slots that the tenant has besides.
+pub(super) fn system(slots: &OwnSlots) -> String {
+    let mut own = String::new();
+    for (name, slot) in slots.learned() {
+        // Writing to a string cannot fail.
+        let _ = write!(own, "\n- {name} ({}): {}", slot.kind(), slot.description);
+    }
+    if own.is_empty() {
+        return SYSTEM.replace(OWN_PLACE, "");
+    }
+    SYSTEM.replace(OWN_PLACE, &format!("{OWN_HEAD}{own}\n\n"))
+}
+
+/// What stands before them.
+const OWN_HEAD: &str = "This app keeps more about the user. For the properties in this list the subject is \"profile\" and the slot is the name \
+    as it stands here; the value must be of the kind in brackets; of several values each is a fact of its own.";
 
 /// One prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +75,8 @@ struct Line {
 }
 
 /// The prompts for a batch, each of about `tokens_max` at most with the instructions; none if there is nothing to learn from.
-pub(super) fn prompts(batch: &Batch<'_>, tokens_max: usize) -> Vec<Prompt> {
-    let room = tokens_max.saturating_sub(*SYSTEM_TOKENS + SPARE_TOKENS);
+pub(super) fn prompts(batch: &Batch<'_>, system: &str, tokens_max: usize) -> Vec<Prompt> {
+    let room = tokens_max.saturating_sub(ENCODING.count(system) + SPARE_TOKENS);
     let (known, known_tokens) = known(batch.known, room / KNOWN_PARTS);
     let room = room - known_tokens;
     let mut prompts = Vec::new();

@@ -1,8 +1,9 @@
 //! From what the model wrote to proposals: its numbers become turns, its names slots, its words for a time moments.
 
+use crate::learn::words::snake;
 use crate::learn::{Batch, Proposal};
-use crate::model::{MemoryKind, Polarity, SlotKey};
-use crate::truth::PROFILE_SUBJECT;
+use crate::model::{MemoryKind, OwnSlots, Polarity, SlotKey};
+use crate::truth::{PROFILE_SUBJECT, SINGLE_SLOTS, profile_slot};
 
 use super::locate::{Levelled, bare};
 use super::parse::Item;
@@ -89,7 +90,7 @@ fn proposal(batch: &Batch<'_>, prompt: &Prompt, texts: &[Levelled], item: Item) 
         turn.map_or((None, None), |turn| when::moments(&item.when, item.kind, turn, batch.zone));
     let text = if item.text.is_empty() { quote.clone() } else { item.text };
     let speaker = turn.and_then(|turn| turn.name.as_deref());
-    let slot = slot(&item.subject, &item.slot, speaker);
+    let slot = slot(&item.subject, &item.slot, speaker, batch.slots);
     // A denial may leave the value open; a property cannot be affirmed without one.
     let slot = slot.filter(|_| !item.value.is_empty() || item.polarity == Polarity::Denies);
     Proposal {
@@ -123,8 +124,9 @@ fn located(
     others.next().is_none().then_some(only)
 }
 
-/// The slot of a subject and a property as they were written. What stands for the profile itself is the operator's.
-fn slot(subject: &str, name: &str, speaker: Option<&str>) -> Option<SlotKey> {
+/// The slot of a subject and a property as they were written: one of the tenant's own where it is called so. What else stands for
+/// the profile itself is the operator's.
+fn slot(subject: &str, name: &str, speaker: Option<&str>, slots: &OwnSlots) -> Option<SlotKey> {
     // `user.home` in one of the two.
     let name = name.rsplit_once('.').map_or(name, |(_, name)| name);
     let subject = subject.split_once('.').map_or(subject, |(subject, _)| subject).trim().to_lowercase();
@@ -132,6 +134,13 @@ fn slot(subject: &str, name: &str, speaker: Option<&str>) -> Option<SlotKey> {
         USER.contains(&subject.as_str()) || speaker.is_some_and(|name| name.to_lowercase() == subject);
     let subject = if is_user { "user".to_owned() } else { subject };
     let name = snake(name);
+    let mut own = slots.learned().map(|(own, _)| own);
+    // Models forget that an own slot is the profile's; a property that every user has is told apart by it.
+    if (subject == PROFILE_SUBJECT || is_user && !SINGLE_SLOTS.contains(&name.as_str()))
+        && let Some(own) = own.find(|own| snake(own) == name)
+    {
+        return Some(profile_slot(own));
+    }
     let name =
         SLOT_NAMES.iter().find(|(other, _)| *other == name).map_or(name, |(_, known)| (*known).to_owned());
     let name = name.strip_prefix("favorite_").map(|rest| format!("favourite_{rest}")).unwrap_or(name);
@@ -140,23 +149,6 @@ fn slot(subject: &str, name: &str, speaker: Option<&str>) -> Option<SlotKey> {
         && subject.chars().count() <= SUBJECT_CHARS_MAX
         && subject != PROFILE_SUBJECT;
     fits.then_some(SlotKey { subject, name })
-}
-
-/// In small letters, with one underscore for whatever stands between words: `favouriteFood` is `favourite_food`.
-fn snake(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len());
-    let mut after_small = false;
-    for c in name.chars() {
-        let parts = !c.is_alphanumeric() || (after_small && c.is_uppercase());
-        if parts && !snake.is_empty() && !snake.ends_with('_') {
-            snake.push('_');
-        }
-        if c.is_alphanumeric() {
-            snake.extend(c.to_lowercase());
-        }
-        after_small = c.is_lowercase();
-    }
-    snake.trim_end_matches('_').to_owned()
 }
 
 /// How much a kind of memory counts when it is new. A model's own opinion of it would be noise.

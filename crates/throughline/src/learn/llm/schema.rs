@@ -3,14 +3,26 @@
 //! All members are required, as strict providers want it; what is not there is an empty string. Their order is the order in
 //! which a model held to a grammar writes them: the quote before what is made of it.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use crate::model::MemoryKind;
+use crate::model::{MemoryKind, OwnSlots};
 
-/// The schema.
-pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+/// The schema, with the names of the slots that the tenant has besides.
+pub(super) fn schema(slots: &OwnSlots) -> Cow<'static, Value> {
+    let names: Vec<&str> = slots.learned().map(|(name, _)| name).collect();
+    if names.is_empty() {
+        return Cow::Borrowed(&SCHEMA);
+    }
+    let mut schema = SCHEMA.clone();
+    let told = format!("with the subject profile one of: {}", names.join(", "));
+    schema["properties"]["facts"]["items"]["properties"]["slot"]["description"] = told.into();
+    Cow::Owned(schema)
+}
+
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     let kinds: Vec<&str> = MemoryKind::ALL
         .into_iter()
         .filter(|kind| *kind != MemoryKind::Summary)

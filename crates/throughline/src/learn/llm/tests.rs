@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::learn::BatchTurn;
 use crate::model::{
-    Authority, MemoryId, MemoryKind, MemoryRecord, MemoryState, Polarity, Role, SlotKey, Timestamp,
+    Authority, MemoryId, MemoryKind, MemoryRecord, MemoryState, OwnSlots, Polarity, Role, SlotKey, Timestamp,
 };
 use crate::ports::{LlmAnswer, LlmError};
 use crate::text::tokens::TokenEncoding;
@@ -59,6 +59,7 @@ fn known(slot: Option<SlotKey>, value: &str) -> MemoryRecord {
         authority: Authority::User,
         importance: 0.5,
         pinned: false,
+        half_life_days: None,
         valid_from: time(),
         valid_to: None,
         recorded_at: time(),
@@ -78,7 +79,8 @@ fn ask(turns: &[BatchTurn], known: &[MemoryRecord], answers: &[Result<&str, LlmE
     let answers = answers.iter().cloned().map(|answer| answer.map(str::to_owned)).collect();
     let llm = Listed { answers: Mutex::new(answers), asked: Mutex::default() };
     let extractor = LlmExtractor::new(llm, LlmSettings { price: PRICE, ..LlmSettings::default() });
-    let result = extractor.extract(&Batch { turns, known, zone: &TimeZone::UTC });
+    let result =
+        extractor.extract(&Batch { turns, known, zone: &TimeZone::UTC, slots: &OwnSlots::default() });
     Asked { result, prompts: extractor.llm.asked.into_inner().unwrap() }
 }
 
@@ -252,13 +254,18 @@ fn the_oldest_context_is_left_out_first_and_what_is_to_be_learned_from_is_asked_
     let mut turns: Vec<_> =
         (0..30).map(|seq| turn(seq, Role::Assistant, &format!("c{seq} {filler}"))).collect();
     turns.extend((30..60).map(|seq| turn(seq, Role::User, &format!("u{seq} {}", filler.repeat(3)))));
-    let prompts = prompt::prompts(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC }, 5_000);
+    let prompts = prompt::prompts(
+        &Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() },
+        &prompt::system(&OwnSlots::default()),
+        5_000,
+    );
     let learned: Vec<usize> = prompts.iter().flat_map(|prompt| prompt.turns.clone()).collect();
     assert_eq!(learned, (30..60).collect::<Vec<_>>());
     assert!(prompts.len() > 1);
     assert!(!prompts[0].user.contains("c0 "));
     for prompt in &prompts {
-        let tokens = TokenEncoding::O200k.count(&prompt::SYSTEM) + TokenEncoding::O200k.count(&prompt.user);
+        let system = prompt::system(&OwnSlots::default());
+        let tokens = TokenEncoding::O200k.count(&system) + TokenEncoding::O200k.count(&prompt.user);
         assert!(tokens <= 5_000, "{tokens}");
     }
 }
@@ -267,7 +274,11 @@ fn the_oldest_context_is_left_out_first_and_what_is_to_be_learned_from_is_asked_
 fn a_turn_longer_than_a_prompt_is_shown_in_parts_under_its_number() {
     let text = "Some sentence that says a thing. ".repeat(2_000);
     let turns = [turn(5, Role::User, text.trim_end())];
-    let prompts = prompt::prompts(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC }, 5_000);
+    let prompts = prompt::prompts(
+        &Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() },
+        &prompt::system(&OwnSlots::default()),
+        5_000,
+    );
     assert!(prompts.len() > 1);
     assert!(prompts.iter().all(|prompt| prompt.turns == [0]));
     let shown: usize = prompts.iter().map(|prompt| prompt.user.matches("Some sentence").count()).sum();
@@ -276,15 +287,64 @@ fn a_turn_longer_than_a_prompt_is_shown_in_parts_under_its_number() {
 
 #[test]
 fn the_worked_example_is_an_answer_that_is_read_and_keeps_to_the_schema() {
-    let system = &*prompt::SYSTEM;
+    let system = prompt::system(&OwnSlots::default());
     let answer = system.rsplit_once("Answer:\n").unwrap().1.lines().next().unwrap();
     assert_eq!(parse::parse(answer).unwrap().len(), 4);
-    let required = &schema::SCHEMA["properties"]["facts"]["items"]["required"];
+    let schema = schema::schema(&OwnSlots::default());
+    let required = &schema["properties"]["facts"]["items"]["required"];
     for fact in serde_json::from_str::<Value>(answer).unwrap()["facts"].as_array().unwrap() {
         let names: Vec<&String> = fact.as_object().unwrap().keys().collect();
         assert_eq!(&json!(names), required);
     }
-    assert!(!system.contains("{slots}"));
+    assert!(!system.contains("{slots}") && !system.contains("{own}"));
+}
+
+/// A slot of one's own that is learned, and one that is an operator's.
+fn own_slots() -> OwnSlots {
+    OwnSlots::of_schema(&json!({ "type": "object", "properties": {
+        "homeAirport": { "type": "string", "description": "Where they fly from", "x-written-by": "user" },
+        "home": { "type": "string", "x-written-by": "user" },
+        "tier": { "enum": ["gold", "basic"], "description": "Set by billing" },
+    } }))
+    .unwrap()
+}
+
+#[test]
+fn the_tenants_own_slots_are_told_to_the_model_and_an_operators_are_not() {
+    let system = prompt::system(&own_slots());
+    assert!(system.contains("\n- homeAirport (text): Where they fly from\n\nExample."), "{system}");
+    assert!(!system.contains("tier"));
+    let schema = schema::schema(&own_slots());
+    let slot = &schema["properties"]["facts"]["items"]["properties"]["slot"];
+    assert_eq!(slot["description"], "with the subject profile one of: home, homeAirport");
+    assert_eq!(
+        schema::schema(&OwnSlots::default())["properties"]["facts"]["items"]["properties"]["slot"]
+            .get("description"),
+        None
+    );
+}
+
+#[test]
+fn an_own_slot_is_known_by_its_name_however_it_is_written() {
+    let slots = own_slots();
+    let slot = |subject: &str, slot: &str| {
+        let answer =
+            json!({ "facts": [fact(1, "tea", &json!({"subject": subject, "slot": slot, "value": "tea"}))] });
+        let llm = Listed { answers: Mutex::new(vec![Ok(answer.to_string())]), asked: Mutex::default() };
+        let turns = [turn(1, Role::User, "tea")];
+        let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &slots };
+        let found = LlmExtractor::new(llm, LlmSettings::default()).extract(&batch).unwrap();
+        found.proposals[0].slot.as_ref().map(ToString::to_string)
+    };
+    let own = Some("profile.homeAirport".to_owned());
+    assert_eq!(slot("profile", "homeAirport"), own);
+    assert_eq!(slot("Profile", "home_airport"), own);
+    assert_eq!(slot("user", "home airport"), own);
+    assert_eq!(slot("user", "profile.homeAirport"), own);
+    assert_eq!(slot("user", "home"), Some("user.home".to_owned()), "every user has one");
+    assert_eq!(slot("profile", "home"), Some("profile.home".to_owned()));
+    assert_eq!(slot("profile", "tier"), None, "only an operator writes it");
+    assert_eq!(slot("tom", "home_airport"), Some("tom.home_airport".to_owned()));
 }
 
 proptest! {
@@ -293,8 +353,8 @@ proptest! {
         let said = format!("{text}{tag}{text}");
         let turns = [turn(1, Role::User, &said)];
         let memories = [known(None, &format!("{known_text}{tag}"))];
-        let batch = Batch { turns: &turns, known: &memories, zone: &TimeZone::UTC };
-        for prompt in prompt::prompts(&batch, 5_000) {
+        let batch = Batch { turns: &turns, known: &memories, zone: &TimeZone::UTC, slots: &OwnSlots::default() };
+        for prompt in prompt::prompts(&batch, &prompt::system(batch.slots), 5_000) {
             for tag in ["<throughline-turns>", "</throughline-turns>", "<throughline-known>", "</throughline-known>"] {
                 prop_assert_eq!(prompt.user.matches(tag).count(), 1);
             }

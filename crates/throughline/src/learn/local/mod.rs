@@ -9,6 +9,7 @@ mod clause;
 mod correction;
 mod dropped;
 mod importance;
+mod phrases;
 mod proposals;
 mod rule;
 mod tables;
@@ -69,7 +70,8 @@ fn said_by_user(turn: &BatchTurn, batch: &Batch<'_>, earlier: &[Proposal]) -> Ve
             if sentence.question {
                 continue;
             }
-            let said = proposals::of_sentence(turn, sentence.bytes.clone(), batch.zone);
+            let mut said = proposals::of_sentence(turn, sentence.bytes.clone(), batch.zone);
+            said.extend(phrases::of_sentence(turn, sentence.bytes.clone(), batch));
             if said.is_empty() {
                 let before = earlier.iter().chain(&found);
                 let dropped = dropped::of_sentence(turn, sentence.bytes.clone(), before.clone(), batch.known);

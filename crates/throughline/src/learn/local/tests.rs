@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::learn::gate;
 use crate::learn::labelled::{Half, Labelled, turns};
-use crate::model::Timestamp;
+use crate::model::{OwnSlots, Timestamp};
 use crate::text::wording::wording;
 
 /// 2026-03-02 10:00 UTC, a Monday.
@@ -26,7 +26,10 @@ fn batch_of(said: &[(Role, &str)]) -> Vec<BatchTurn> {
 
 fn extract(said: &[(Role, &str)]) -> Vec<Proposal> {
     let turns = batch_of(said);
-    LocalExtractor.extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC }).unwrap().proposals
+    LocalExtractor
+        .extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() })
+        .unwrap()
+        .proposals
 }
 
 /// `user.home=Lyon`, `!user.home=Rome`, `^user.home=Rome`, `decision=…`; `?` before it if it is vague.
@@ -383,7 +386,7 @@ proptest! {
         if all {
             turns[1].wanted = std::iter::once(0..text.len()).collect();
         }
-        let found = LocalExtractor.extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC }).unwrap();
+        let found = LocalExtractor.extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() }).unwrap();
         for proposal in found.proposals {
             let turn = turns.iter().find(|turn| turn.seq == proposal.turn).unwrap();
             prop_assert!(!proposal.quote.is_empty() && turn.text.contains(&proposal.quote));

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::model::{Citation, MemoryRecord, SummarySentence, Timestamp};
+use crate::text::dates::depends_on_when_said;
 use crate::truth;
 
 use super::sources::{Known, Sources, sentence, supported};
@@ -14,10 +15,12 @@ pub const MONTH_SENTENCES_MAX: usize = 6;
 pub const YEAR_SENTENCES_MAX: usize = 8;
 
 /// At most `most` sentences of these summaries, each once: first what was learned, the weightiest first; then of each
-/// conversation in turn the most telling words.
+/// conversation in turn the most telling words. One that says "last week" is left to its conversation's summary, which has a
+/// date: in a month's nobody could tell which week.
 pub fn of_period(summaries: &[&[SummarySentence]], known: &Known<'_>, most: usize) -> Vec<SummarySentence> {
     let weight = |sentence: &SummarySentence| sentence.memories().map(|id| known.weight(id)).sum::<f32>();
     let ranked = summaries.iter().flat_map(|summary| summary.iter().enumerate());
+    let ranked = ranked.filter(|(_, sentence)| !depends_on_when_said(&sentence.text));
     let (mut learned, mut told): (Vec<_>, Vec<_>) =
         ranked.partition(|(_, sentence)| sentence.memories().next().is_some());
     learned.sort_by(|(_, a), (_, b)| weight(b).total_cmp(&weight(a)));

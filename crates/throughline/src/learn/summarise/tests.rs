@@ -21,6 +21,7 @@ fn home(number: u128, city: &str, state: MemoryState, turn: u64) -> MemoryRecord
         authority: Authority::User,
         importance: 0.5,
         pinned: false,
+        half_life_days: None,
         valid_from: Timestamp::UNIX_EPOCH,
         valid_to: None,
         recorded_at: now(),

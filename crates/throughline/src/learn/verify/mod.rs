@@ -2,12 +2,13 @@
 //!
 //! Whoever proposes, a model or a table of patterns, is believed nothing. The quote must stand in its turn, in a part that the
 //! gate let through ([`quote`]); who said it decides on whose word it rests; what the value says must stand in those words
-//! ([`support`]), whether it is so or not ([`stance`]), and in which manner ([`meant`]); what reads like an instruction to the
-//! model is kept apart ([`instructions`]); what was forgotten stays so.
+//! ([`support`]), whether it is so or not ([`stance`]), and in which manner ([`meant`]); a slot of the tenant's own takes what its
+//! schema says ([`own`]); what reads like an instruction to the model is kept apart ([`instructions`]); what was forgotten stays so.
 //! Pure: the same proposals of the same turns give the same claims, with the same names.
 
 mod instructions;
 mod meant;
+mod own;
 mod quote;
 mod stance;
 mod support;
@@ -17,13 +18,15 @@ mod tests;
 
 use std::collections::HashSet;
 
-pub(super) use stance::is_turning;
+pub(super) use stance::{is_turning, turns};
 pub(super) use support::exact_words_stand;
 
 use super::LocalExtractor;
 use super::proposal::{Batch, BatchTurn, Extractor, Proposal, Refusal, Refused};
-use crate::model::{Authority, Claim, Evidence, Generation, MemoryId, Polarity, Role, SlotKey};
+use crate::forget::FORGOTTEN;
+use crate::model::{Authority, Claim, Evidence, Generation, MemoryId, Polarity, Role, SlotKey, SlotTerms};
 use crate::text::wording::wording;
+use crate::truth::PROFILE_SUBJECT;
 
 pub(crate) use instructions::addresses_model;
 
@@ -78,11 +81,16 @@ fn claim(
 ) -> Result<Claim, Refusal> {
     let turn = batch.turns.iter().find(|turn| turn.seq == proposal.turn).ok_or(Refusal::NoSuchTurn)?;
     let authority = authority(turn, proposal)?;
+    let own = own::slot(batch, turn, proposal)?;
     sizes(proposal)?;
+    let proposal = &*own::valued(own, proposal)?;
     let quote = quote::locate(turn, &proposal.quote)?;
     let quoted = &turn.text[quote.clone()];
-    let is_so =
-        support::carries(batch, turn, quoted, proposal) && stance::agrees(turn, quoted, proposal, read);
+    let carried = match own {
+        Some(slot) => own::says(slot, turn, quoted, proposal),
+        None => support::carries(batch, turn, quoted, proposal) || is_denied_in_part(proposal, read),
+    };
+    let is_so = carried && stance::agrees(turn, quoted, proposal, read);
     if !is_so || is_somebody_elses(proposal, read) {
         return Err(Refusal::Unsupported);
     }
@@ -91,7 +99,11 @@ fn claim(
     // A text that says more than was said gives way to the words themselves.
     let text = if support::says_no_more(batch, turn, &proposal.text) { &proposal.text } else { quoted };
     let says = [proposal.value.as_str(), text, quoted];
-    if says.into_iter().any(|words| !words.trim().is_empty() && forgotten(words)) {
+    // What stands in the place of forgotten words is nothing to remember.
+    let says_the_mark = |words: &str| words.to_lowercase().contains(FORGOTTEN.trim_matches(['[', ']']));
+    let is_mark =
+        quoted.contains(FORGOTTEN) && [proposal.value.as_str(), text].into_iter().any(says_the_mark);
+    if is_mark || says.into_iter().any(|words| !words.trim().is_empty() && forgotten(words)) {
         return Err(Refusal::Forgotten);
     }
     // Judged by the whole sentence around: a quote may leave out what makes it an instruction.
@@ -102,8 +114,8 @@ fn claim(
     let (slot, text) = match authority {
         Authority::User => (proposal.slot.clone(), text.to_owned()),
         Authority::Tool => (proposal.slot.clone(), format!("A tool answered: {text}")),
-        // What the model says about the user is no property of the user.
-        _ => (None, format!("The assistant said: {text}")),
+        // What the model says about the user is no property of the user; an own slot may be open to it.
+        _ => (proposal.slot.clone().filter(|_| own.is_some()), format!("The assistant said: {text}")),
     };
     let value = match (&slot, proposal.value.trim()) {
         (None, _) => text.clone(),
@@ -126,6 +138,8 @@ fn claim(
         valid_to: proposal.valid_to,
         evidence: Some(Evidence { turn: turn.seq, quote: quoted.to_owned() }),
         same_as: Vec::new(),
+        terms: own.map(|slot| SlotTerms { multiple: slot.multiple, half_life_days: slot.half_life_days }),
+        replaces: None,
     })
 }
 
@@ -135,20 +149,38 @@ fn normalised(slot: &SlotKey) -> SlotKey {
     let subject = small(&slot.subject);
     let subject =
         if matches!(subject.as_str(), "the user" | "me" | "i") { "user".to_owned() } else { subject };
+    if subject == PROFILE_SUBJECT {
+        // The tenant's own names are as the tenant writes them.
+        return SlotKey { subject, name: slot.name.clone() };
+    }
     SlotKey { subject, name: small(&slot.name).replace([' ', '-'], "_") }
 }
 
-/// Whether the rules read of somebody else what is proposed of the user: "my sister lives in Rome" is no home of the user.
+/// Whether the rules read of somebody else what is proposed of the user: "my sister lives in Rome" is no home of the user. What
+/// an own slot is called says nothing about whose it is.
 fn is_somebody_elses(proposal: &Proposal, read: &[Proposal]) -> bool {
-    let Some(slot) = proposal.slot.as_ref().filter(|slot| slot.subject == "user") else { return false };
+    let is_users = |slot: &SlotKey| slot.subject == "user" || slot.subject == PROFILE_SUBJECT;
+    let Some(slot) = proposal.slot.as_ref().filter(|slot| is_users(slot)) else { return false };
     let same = |other: &&Proposal| {
         other.turn == proposal.turn
-            && other.slot.as_ref().is_some_and(|other| other.name == slot.name)
+            && other
+                .slot
+                .as_ref()
+                .is_some_and(|other| slot.subject == PROFILE_SUBJECT || other.name == slot.name)
             && wording(&other.value) == wording(&proposal.value)
     };
-    let of_user = |other: &Proposal| other.slot.as_ref().is_some_and(|other| other.subject == "user");
+    let of_user = |other: &Proposal| other.slot.as_ref().is_some_and(is_users);
     let mut alike = read.iter().filter(same).peekable();
     alike.peek().is_some() && !alike.any(of_user)
+}
+
+/// Whether the rules read it as a denial of what is known, by a part of its words: "I dropped the Portuguese course".
+fn is_denied_in_part(proposal: &Proposal, read: &[Proposal]) -> bool {
+    let same = |other: &Proposal| {
+        (other.turn, &other.slot, other.polarity) == (proposal.turn, &proposal.slot, Polarity::Denies)
+            && wording(&other.value) == wording(&proposal.value)
+    };
+    proposal.polarity == Polarity::Denies && proposal.slot.is_some() && read.iter().any(same)
 }
 
 /// On whose word it rests. Of a tool nothing is learned about the user.

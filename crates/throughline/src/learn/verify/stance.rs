@@ -77,7 +77,8 @@ pub(in crate::learn) fn is_turning(word: &str) -> bool {
     TURNING.iter().any(|line| line.split(' ').any(|turning| turning == word))
 }
 
-fn turns(quoted: &str) -> bool {
+/// Whether words deny something or tell that it has changed.
+pub(in crate::learn) fn turns(quoted: &str) -> bool {
     words(quoted, 0..quoted.len()).iter().any(|word| is_turning(&word.text))
         || TURNING_WITHIN.iter().any(|turning| quoted.contains(turning))
 }

@@ -40,7 +40,14 @@ pub(in crate::learn) fn exact_words_stand(text: &str, rests_on: &str) -> bool {
     exact.all(|(_, word)| there.hold(word) || !has_digit(word) && is_reporting(word))
 }
 
-fn value_stands(turn: &str, quoted: &str, value: &str) -> bool {
+/// Whether a quote has a significant word of a text.
+pub(super) fn has_a_word_of(quoted: &str, text: &str) -> bool {
+    let quoted = Words::of(quoted);
+    significant_words(text).iter().any(|(_, word)| quoted.hold(&word.to_lowercase()))
+}
+
+/// Whether a value stands in its turn, and a word of it in the quote.
+pub(super) fn value_stands(turn: &str, quoted: &str, value: &str) -> bool {
     let (turn, quoted) = (Words::of(turn), Words::of(quoted));
     let words = significant_words(value);
     if words.is_empty() {

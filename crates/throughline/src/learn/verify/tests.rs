@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::learn::{Extractor, LocalExtractor, gate};
-use crate::model::{MemoryKind, Timestamp};
+use crate::model::{MemoryKind, OwnSlots, Timestamp};
 use crate::text::terms::significant_words;
 
 const GENERATION: Generation = Generation(7);
@@ -37,7 +37,7 @@ fn proposal(quote: &str, slot: &str, value: &str) -> Proposal {
 }
 
 fn verified(turns: &[BatchTurn], proposals: Vec<Proposal>) -> Verified {
-    let batch = Batch { turns, known: &[], zone: &TimeZone::UTC };
+    let batch = Batch { turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() };
     verify(&batch, proposals, GENERATION, &|_| false)
 }
 
@@ -61,6 +61,14 @@ fn a_statement_with_its_quote_becomes_a_claim_of_the_user() {
     assert_eq!((claim.authority, claim.quarantined, claim.value.as_str()), (Authority::User, false, "Rome"));
     assert_eq!(claim.evidence, Some(Evidence { turn: 1, quote: "I live in Rome".into() }));
     assert_eq!((claim.valid_from, claim.valid_to), (claim.said, None));
+}
+
+#[test]
+fn the_place_of_forgotten_words_is_nothing_to_remember() {
+    let text = "I moved from [forgotten] to Graz";
+    refused(&user(text), proposal("from [forgotten]", "home", "[forgotten]"), Refusal::Forgotten);
+    let graz = Proposal { text: "Lives in Graz".into(), ..proposal(text, "home", "Graz") };
+    assert_eq!(accepted(&user(text), graz).value, "Graz");
 }
 
 #[test]
@@ -220,7 +228,7 @@ fn sizes_are_bounded() {
 #[test]
 fn what_was_forgotten_stays_forgotten() {
     let turns = user("I live in Rome.");
-    let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC };
+    let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() };
     let forgotten = |text: &str| wording(text) == wording("rome");
     let verified = verify(&batch, vec![proposal("I live in Rome", "home", "Rome")], GENERATION, &forgotten);
     assert_eq!(verified.refused[0].why, Refusal::Forgotten);
@@ -241,7 +249,7 @@ fn the_same_statement_is_one_claim_however_often_it_is_learned() {
         vec![proposal("I live in Rome.", "home", "Rome"), proposal("I have lived in Rome", "home", "rome")];
     assert_eq!(verified(&turns, twice.clone()).claims.len(), 1);
     assert_eq!(verified(&turns, twice.clone()), verified(&turns, twice.clone()));
-    let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC };
+    let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() };
     let other = verify(&batch, twice.clone(), Generation(8), &|_| false);
     assert_ne!(other.claims[0].id, verified(&turns, twice).claims[0].id);
 }
@@ -260,8 +268,9 @@ fn what_the_local_extractor_finds_is_accepted() {
         "I used to live in Rome.",
     ] {
         let turns = user(text);
-        let found =
-            LocalExtractor.extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC }).unwrap();
+        let found = LocalExtractor
+            .extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() })
+            .unwrap();
         let count = found.proposals.len();
         let verified = verified(&turns, found.proposals);
         assert_eq!(verified.refused, [], "{text}");

@@ -4,7 +4,7 @@ use super::WithStore;
 use super::support::{at, scope};
 use crate::model::{
     Act, Author, Authority, Claim, Entry, Evidence, MemoryId, MemoryKind, Polarity, Profile, Scope, SlotKey,
-    Timestamp,
+    SlotTerms, Timestamp,
 };
 use crate::ports::{EntryDraft, LedgerAppend, Store, StoreError};
 
@@ -30,6 +30,8 @@ pub(super) fn claim(number: u128, words: &str) -> Act {
         valid_to: Some(at(3)),
         evidence: Some(Evidence { turn: 1, quote: words.to_owned() }),
         same_as: Vec::new(),
+        terms: Some(SlotTerms { multiple: true, half_life_days: Some(30.0) }),
+        replaces: Some(memory(number + 1)),
     }))
 }
 

@@ -39,6 +39,27 @@ fn is_time(reader: &Reader<'_>, at: usize) -> bool {
     is_clock || is_span || is_week || is_next || token.means(Meaning::TimeOfDay) || token.word == "ago"
 }
 
+/// Whether which time a text means depends on when it was said: "last week", "tomorrow", "three days ago", "on Friday".
+///
+/// Only the last 4 KiB of a longer text are looked at.
+pub fn depends_on_when_said(text: &str) -> bool {
+    let tokens = tokens(text);
+    let on = |today| Reader::new(&tokens, today, &[2024]);
+    let ranges = |today| on(today).found().map(|found| found.ranges).collect::<Vec<_>>();
+    let reader = on(Date::constant(2024, 5, 15));
+    let points = |at: usize| {
+        let (token, next) = (reader.token(at), reader.token(at + 1));
+        let is_distance = reader.counted(at).is_some()
+            && at > 0
+            && reader.is_one_of(at - 1, &["in", "within", "en", "dans", "fra"]);
+        let is_next = token.means(Meaning::Next) && next.unit().is_some();
+        is_distance || is_next || token.means(Meaning::TimeOfDay) || token.word == "ago"
+    };
+    // Two days of other weeks, months and years.
+    ranges(Date::constant(2024, 5, 15)) != ranges(Date::constant(2023, 11, 2))
+        || (0..tokens.len()).any(points)
+}
+
 /// Whether a text names a weekday without a direction, a date or a week ("on Friday"): in a question that is the last one, in
 /// a plan the next.
 ///
@@ -56,7 +77,7 @@ pub fn leaves_week_open(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{leaves_week_open, mentions_time};
+    use super::{depends_on_when_said, leaves_week_open, mentions_time};
 
     #[test]
     fn times_are_mentioned_in_dates_spans_and_hours() {
@@ -67,6 +88,33 @@ mod tests {
         }
         for text in ["Rome was not built in a day", "I like tea", "room 5", ""] {
             assert!(!mentions_time(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn some_times_depend_on_when_they_were_said() {
+        for text in [
+            "I went there last week",
+            "tomorrow I fly",
+            "three years ago",
+            "on Friday we meet",
+            "I leave in two weeks",
+            "next month",
+            "this morning",
+            "gestern war ich krank",
+            "la semaine dernière",
+            "Since last May I run",
+        ] {
+            assert!(depends_on_when_said(text), "{text}");
+        }
+        for text in [
+            "I was born on 3 May 1990",
+            "We met in 2019",
+            "I like tea",
+            "I get up at 6 am",
+            "In March 2025 we moved",
+        ] {
+            assert!(!depends_on_when_said(text), "{text}");
         }
     }
 

@@ -22,7 +22,7 @@ mod tests;
 use jiff::civil::Date;
 
 pub use calendar::DateRange;
-pub use mentions::{leaves_week_open, mentions_time};
+pub use mentions::{depends_on_when_said, leaves_week_open, mentions_time};
 
 use named::Level;
 use phrases::Reader;

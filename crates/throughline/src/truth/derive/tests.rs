@@ -35,6 +35,8 @@ fn line(number: u64, on: i64, slot: &str, value: &str) -> Line {
         valid_to: None,
         evidence: Some(Evidence { turn: number, quote: value.into() }),
         same_as: Vec::new(),
+        terms: None,
+        replaces: None,
     };
     Line { claim }
 }
@@ -52,6 +54,12 @@ impl Line {
 
     fn by(mut self, authority: Authority) -> Self {
         self.claim.authority = authority;
+        self
+    }
+
+    /// Of an own slot, as its schema was then.
+    fn own(mut self, multiple: bool) -> Self {
+        self.claim.terms = Some(SlotTerms { multiple, half_life_days: None });
         self
     }
 
@@ -134,6 +142,37 @@ fn who_likes_something_now_does_not_dislike_it_any_more() {
     let mut taken_back = entries;
     taken_back.extend(ledger([(50, Act::Retracted(MemoryId(uuid::Uuid::from_u128(2))))]));
     assert_eq!(states(&taken_back)[0], is("olives", Active, None));
+}
+
+#[test]
+fn an_own_slot_holds_one_value_or_several_as_its_schema_said_when_they_were_learned() {
+    let several = [line(1, 1, "x", "Graz").own(true), line(2, 2, "x", "Linz").own(true)];
+    let then = told(several.clone());
+    assert_eq!(states(&then), [is("Graz", Active, None), is("Linz", Active, None)]);
+    let [graz, linz] = several;
+    let then = told([graz, linz, line(3, 3, "x", "Wien").own(false)]);
+    assert_eq!(
+        states(&then),
+        [is("Graz", Superseded, Some(3)), is("Linz", Superseded, Some(3)), is("Wien", Active, None)]
+    );
+    let opened = told([line(1, 1, "x", "Graz").own(false), line(2, 2, "x", "Linz").own(true)]);
+    assert_eq!(states(&opened), [is("Graz", Active, None), is("Linz", Active, None)]);
+}
+
+#[test]
+fn one_value_of_an_own_slot_gives_way_to_none_that_is_weaker_whatever_stands_beside_it() {
+    let set = line(2, 2, "x", "Linz").own(true).by(Authority::Operator);
+    let then = told([line(1, 1, "x", "Graz").own(true), set, line(3, 3, "x", "Wien").own(false)]);
+    assert_eq!(
+        states(&then),
+        [is("Graz", Active, None), is("Linz", Active, None), is("Wien", Superseded, Some(3))]
+    );
+}
+
+#[test]
+fn numbers_of_an_own_slot_are_told_apart_by_their_signs() {
+    let then = told([line(1, 1, "x", "4").own(false), line(2, 2, "x", "-4").own(false)]);
+    assert_eq!(states(&then), [is("4", Superseded, Some(2)), is("-4", Active, None)]);
 }
 
 #[test]
