@@ -44,6 +44,8 @@ fn learned(number: u128) -> EntryDraft {
         valid_to: None,
         evidence: Some(Evidence { turn: 1, quote: "q".into() }),
         same_as: Vec::new(),
+        terms: None,
+        replaces: None,
     };
     EntryDraft { recorded: at(0), by: Author::Learning, act: Act::Claimed(Box::new(claim)) }
 }
