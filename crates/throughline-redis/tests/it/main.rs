@@ -12,6 +12,7 @@ mod copy;
 mod crash;
 mod durability;
 mod failover;
+mod large;
 mod load;
 mod migration;
 mod proxy;
