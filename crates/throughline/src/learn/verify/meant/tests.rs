@@ -244,7 +244,12 @@ fn a_model_that_reads_labelled_turns_rightly_is_seldom_doubted() {
                 continue;
             }
             let turn = turn(2, Role::User, &labelled.text);
-            let batch = Batch { turns: std::slice::from_ref(&turn), known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() };
+            let batch = Batch {
+                turns: std::slice::from_ref(&turn),
+                known: &[],
+                zone: &TimeZone::UTC,
+                slots: &OwnSlots::default(),
+            };
             let meant = super::as_meant(&batch, &turn, &(0..labelled.text.len()), &said, &[]);
             all += 1;
             match meant {
