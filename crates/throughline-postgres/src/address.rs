@@ -139,11 +139,11 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_not_repeated() {
         for url in [
-            "postgres://me:hunter2?x@h/db",
+            "postgres://me:hunter2@h:port/db",
             "postgres://h:hunter2/db",
             "postgres://me:hunter2@h/db?sslmode=maybe",
         ] {
-            let error = read(url, None).err().unwrap().to_string();
+            let error = read(url, None).err().unwrap_or_else(|| panic!("{url} was read")).to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
     }

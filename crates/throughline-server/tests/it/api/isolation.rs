@@ -86,6 +86,7 @@ fn requests_of(method: &str, path: &str, Kept { receipt, memory, job }: &Kept) -
         }
         ("get", "/api/v1/changes") => at("/changes?user=ana", Value::Null),
         ("post", "/api/v1/users/{id}/rewind") => at("/users/ana/rewind", json!({ "to": 0 })),
+        ("post", "/api/v1/users/{id}/lift") => at("/users/ana/lift", json!({ "text": NOISE })),
         ("post", "/api/v1/learn") => at("/learn", who(json!({ "wait": true }))),
         ("get", "/api/v1/jobs") => at("/jobs", Value::Null),
         ("post", "/api/v1/jobs/{id}/replay") => at(&format!("/jobs/{job}/replay"), json!({})),

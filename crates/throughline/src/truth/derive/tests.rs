@@ -165,7 +165,7 @@ fn one_value_of_an_own_slot_gives_way_to_none_that_is_weaker_whatever_stands_bes
     let then = told([line(1, 1, "x", "Graz").own(true), set, line(3, 3, "x", "Wien").own(false)]);
     assert_eq!(
         states(&then),
-        [is("Graz", Active, None), is("Linz", Active, None), is("Wien", Superseded, Some(3))]
+        [is("Graz", Active, None), is("Linz", Active, None), is("Wien", Contested, None)]
     );
 }
 
