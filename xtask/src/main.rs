@@ -8,6 +8,7 @@
     reason = "a command line program talks to its terminal"
 )]
 
+mod debian;
 mod postgres;
 mod process;
 mod redis;

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
+use crate::debian;
 use crate::process;
 use crate::repository::Repository;
 use crate::service::Service;
@@ -195,10 +196,9 @@ fn pgbouncer(setup: &Setup<'_>) -> Result<PathBuf> {
     }
     let directory = setup.directory("pgbouncer");
     setup.once(&directory, &PGBOUNCER_PACKAGES.join(" "), "pgbouncer", || {
-        process::run(process::command("apt-get", &directory).args(["download", "--quiet"]).args(PGBOUNCER_PACKAGES))
+        debian::unpack(&directory, &PGBOUNCER_PACKAGES)
             .context("pgbouncer is needed (Debian: apt-get install pgbouncer)")?;
-        let unpack = "for package in *.deb; do dpkg -x $package . && rm $package; done
-            printf '#!/bin/sh\nLD_LIBRARY_PATH=$(echo %s/usr/lib/*-linux-gnu) exec %s/usr/sbin/pgbouncer \"$@\"\n' \
+        let unpack = "printf '#!/bin/sh\nLD_LIBRARY_PATH=$(echo %s/usr/lib/*-linux-gnu) exec %s/usr/sbin/pgbouncer \"$@\"\n' \
             \"$PWD\" \"$PWD\" > run && chmod -R a+rX . && chmod 755 run";
         process::run(process::command("sh", &directory).args(["-e", "-c", unpack]))
     })?;

@@ -11,6 +11,7 @@ use std::process::{Child, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::debian;
 use crate::process;
 use crate::repository::Repository;
 use crate::setup::Setup;
@@ -139,14 +140,7 @@ fn redis_7(setup: &Setup<'_>) -> Result<PathBuf> {
     let directory = setup.directory("redis-debian");
     let program = directory.join("redis-server");
     setup.once(&directory, &DEBIAN_PACKAGES.join(" "), "Redis 7", || {
-        process::run(process::command("apt-get", &directory).args(["download", "--quiet"]).args(DEBIAN_PACKAGES))?;
-        for package in std::fs::read_dir(&directory)? {
-            let package = package?.path();
-            if package.extension().is_some_and(|extension| extension == "deb") {
-                process::run(process::command("dpkg", &directory).arg("-x").arg(&package).arg(&directory))?;
-                std::fs::remove_file(&package)?;
-            }
-        }
+        debian::unpack(&directory, &DEBIAN_PACKAGES)?;
         // The program is one with `redis-check-rdb`: what it does goes by its name.
         let script = "#!/bin/sh\nhere=$(dirname \"$0\")\nexport LD_LIBRARY_PATH=\"$(echo \"$here\"/usr/lib/*-linux-gnu)\"\n\
              exec \"$here/usr/bin/as/redis-server\" \"$@\"\n";
