@@ -23,11 +23,14 @@ use super::window::Neighbours;
 pub(crate) const EXACT_TURNS_MAX: usize = 8_192;
 
 /// Turns that the second look is for: those that say most by themselves, and the turns around them.
-const LOOKED_AT_TWICE_TURNS: usize = 4_096;
+const LOOKED_AT_TWICE_TURNS: usize = 1_024;
 
-/// Turns that are ranked in full, together with the turns around them. Of real text the ten best of 38,000 turns are all among
-/// them; of random words, the hardest case, 98 of 100 at 20,000 turns and 97 at 100,000.
-pub(super) const CHOSEN_TURNS: usize = 512;
+/// Turns that are ranked in full, together with the turns around them. Of the ten best of 38,000 turns of real text nearly all
+/// are among them: docs/recall.md.
+const CHOSEN_TURNS: usize = 512;
+
+/// The same where their vectors are read from the store, which takes most of such a search's time.
+pub(super) const CHOSEN_TO_READ_TURNS: usize = 256;
 
 /// What of its neighbours' scores a turn takes, as part of the window's shares: the window takes the best of each word, and
 /// neighbours that have the same words add nothing.
@@ -145,6 +148,7 @@ fn second_look(
         let structure = Structure::new(shard, selection, ranking, weights, &scores, &scores);
         scores = scores.iter().enumerate().map(|(turn, score)| score + structure.sum(turn)).collect();
     }
+    let chosen = if shard.vectors().is_some() { CHOSEN_TURNS } else { CHOSEN_TO_READ_TURNS };
     let by_place = scores.into_iter().zip(selection.turns.iter().copied()).collect();
-    top(by_place, CHOSEN_TURNS).into_iter().map(|(_, place)| place).collect()
+    top(by_place, chosen).into_iter().map(|(_, place)| place).collect()
 }

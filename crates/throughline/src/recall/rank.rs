@@ -421,7 +421,7 @@ mod tests {
             same += turns(&found).intersection(&turns(&exact)).count();
             // The sample stays in memory from the first question on.
             let sample = if asked == 0 { said.len() / 2 + 16 } else { 0 };
-            assert!(read.get() <= sample + 5 * candidates::CHOSEN_TURNS, "{} rows", read.get());
+            assert!(read.get() <= sample + 5 * candidates::CHOSEN_TO_READ_TURNS, "{} rows", read.get());
         }
         assert!(same >= 48, "{same} of 50");
     }
