@@ -37,7 +37,7 @@ pub(super) const CHOSEN_TO_READ_TURNS: usize = 256;
 const WINDOW_SHARE: f32 = 0.5;
 
 /// Turns that stand for all when means and deviations are taken: so many and up to twice as many, so that the sample stays
-/// the same while a scope grows. With a quarter of it 1.3 % of the ten best are others: deviations are off by more.
+/// the same while a scope grows.
 pub(super) const SAMPLE_TURNS: usize = 4_096;
 
 /// Turns of the sample that follow one another: what neighbours add must be in the means too.
