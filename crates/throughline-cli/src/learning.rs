@@ -92,13 +92,11 @@ mod tests {
             role: Role::User,
             name: None,
             time: Timestamp::UNIX_EPOCH,
+            zone: jiff::tz::TimeZone::UTC,
             wanted: vec![whole],
             text,
         };
-        let zone = jiff::tz::TimeZone::UTC;
-        extractor
-            .extract(&Batch { turns: &[turn], known: &[], zone: &zone, slots: &OwnSlots::default() })
-            .unwrap();
+        extractor.extract(&Batch { turns: &[turn], known: &[], slots: &OwnSlots::default() }).unwrap();
         upstream.last_request()
     }
 

@@ -22,6 +22,7 @@ mod profile;
 mod recall;
 mod settings;
 mod summaries;
+mod zones;
 
 use std::borrow::Cow;
 use std::sync::{Arc, RwLock};
@@ -42,6 +43,7 @@ pub use profile::ProfileChange;
 pub use settings::Settings;
 pub use summaries::{SUMMARISED_SESSIONS_MAX, SUMMARISED_TURNS_MAX, SummariesRequest};
 
+pub use zones::{TIME_ZONE_FIELD, named_zone};
 /// Why memory could not do it.
 #[derive(Debug, Error)]
 pub enum MemoryError {

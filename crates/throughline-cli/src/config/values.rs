@@ -7,10 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
-use throughline::model::ZoneOffsets;
+use throughline::model::{ZoneOffsets, read_time_zone};
 use throughline::text::tokens::TokenEncoding;
 use throughline_llm::{BaseUrl, Secret};
-use throughline_server::read_time_zone;
 
 /// A type that a setting can have.
 pub(crate) trait Value: Sized {

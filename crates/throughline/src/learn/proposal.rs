@@ -18,6 +18,8 @@ pub struct BatchTurn {
     pub name: Option<String>,
     /// When.
     pub time: Timestamp,
+    /// The zone in which it was said: "yesterday" is resolved in it.
+    pub zone: TimeZone,
     /// What was said, without the blocks this software put in.
     pub text: String,
     /// Parts of the text, in bytes, that the gate let through; empty for a turn that is there for context only.
@@ -31,8 +33,6 @@ pub struct Batch<'a> {
     pub turns: &'a [BatchTurn],
     /// What is taken to be true already, the weightiest first.
     pub known: &'a [MemoryRecord],
-    /// The user's time zone: "yesterday" is resolved in it.
-    pub zone: &'a TimeZone,
     /// The tenant's own slots: what may be learned into them is proposed as a slot of the subject `profile`.
     pub slots: &'a OwnSlots,
 }

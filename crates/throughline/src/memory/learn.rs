@@ -186,7 +186,7 @@ impl Memory {
         }
         let known = self.known(scope)?;
         let slots = self.own_slots(scope.tenant())?;
-        let view = Batch { turns: &batch, known: &known, zone: &self.settings.zone, slots: &slots };
+        let view = Batch { turns: &batch, known: &known, slots: &slots };
         let extraction = match extractors.model.filter(|_| job.attempts < settings.attempts_max) {
             None => {
                 done.dead = why_not_the_model(job, extractors);
@@ -324,6 +324,7 @@ fn why_not_the_model(job: &Job, extractors: Extractors<'_>) -> Option<String> {
         None => failure.filter(|failure| failure != LEASE_RAN_OUT),
     }
 }
+            zone: self.zone_of(turn.metadata.as_deref()),
 
 fn degrade(learned: &mut Learned, dead: Option<String>) {
     if let (Some(reason), true) = (dead, learned.outcome != Outcome::Lost) {

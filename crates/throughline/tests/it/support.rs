@@ -93,6 +93,7 @@ impl World {
             messages: messages.to_vec(),
             reply: Some(assistant(reply)),
             outcome: None,
+            zone: None,
             receipt: Some(receipt),
         };
         self.memory.record(scope, exchange).unwrap();
