@@ -22,6 +22,7 @@ pub(crate) fn learner(config: &Config) -> Result<Learner> {
         quiet: Duration::from_millis(config.learning_quiet_ms.0),
         turns_max: config.learning_turns_max.0,
         lease: deadline * ANSWERS_A_LEASE,
+        summaries: config.learning_summaries,
         ..LearnSettings::default()
     };
     let model = extractor(config)?.map(|model| Arc::new(model) as Arc<dyn Extractor>);

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
+use throughline::memory::Summaries;
 use throughline::model::{ZoneOffsets, read_time_zone};
 use throughline::text::tokens::TokenEncoding;
 use throughline_llm::{BaseUrl, Secret};
@@ -132,6 +133,25 @@ impl Value for Durability {
             Self::Memory => "memory".to_owned(),
             Self::Fsync => "fsync".to_owned(),
             Self::Replicated(replicas) => format!("replicated:{replicas}"),
+        }
+    }
+}
+
+impl Value for Summaries {
+    const FORM: &'static str = "model|extractive";
+
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "model" => Ok(Self::Model),
+            "extractive" => Ok(Self::Extractive),
+            _ => Err(format!("`{text}` is neither `model` nor `extractive`")),
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::Model => "model".to_owned(),
+            Self::Extractive => "extractive".to_owned(),
         }
     }
 }

@@ -73,6 +73,24 @@ pub struct Extraction {
     pub usage: UsageByStage,
 }
 
+/// A sentence that an extractor proposes for a conversation's summary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldSentence {
+    /// The sentence.
+    pub text: String,
+    /// The numbers of the turns it is said to rest on.
+    pub turns: Vec<u64>,
+}
+
+/// What an extractor makes of a conversation in short. No sentences mean that it has none of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Told {
+    /// In the order in which things were said.
+    pub sentences: Vec<ToldSentence>,
+    /// What it cost.
+    pub usage: UsageByStage,
+}
+
 /// Why an extractor found nothing, not even that there is nothing.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ExtractError {
@@ -110,6 +128,12 @@ pub trait Extractor: Send + Sync {
 
     /// What the batch says.
     fn extract(&self, batch: &Batch<'_>) -> Result<Extraction, ExtractError>;
+
+    /// Turns of one conversation in a few sentences. Who has no words of their own leaves it at those of the user.
+    fn summarise(&self, turns: &[BatchTurn]) -> Result<Told, ExtractError> {
+        let _ = turns;
+        Ok(Told::default())
+    }
 
     /// How long its provider is still left alone because it failed so often; none if it may be asked.
     fn rests_for(&self) -> Option<Duration> {

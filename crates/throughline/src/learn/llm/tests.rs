@@ -196,7 +196,7 @@ fn an_answer_that_cannot_be_read_is_asked_for_once_more_with_the_reason() {
     let asked = ask(&turns, &[], &[Ok("Sure, gladly!"), Ok(r#"[{"turn":1,"quote":"I like tea"}]"#)]);
     let extraction = asked.result.unwrap();
     assert_eq!(extraction.proposals.len(), 1);
-    assert_eq!(extraction.usage, UsageByStage { extract: CALL, repair: CALL });
+    assert_eq!(extraction.usage, UsageByStage { extract: CALL, repair: CALL, ..UsageByStage::default() });
     assert!(asked.prompts[1].starts_with(&asked.prompts[0]));
     assert!(asked.prompts[1].contains("could not be used: there is no JSON in it"), "{}", asked.prompts[1]);
 }
@@ -205,7 +205,7 @@ fn an_answer_that_cannot_be_read_is_asked_for_once_more_with_the_reason() {
 fn two_answers_that_cannot_be_read_are_an_error_without_their_words() {
     let asked =
         ask(&[turn(1, Role::User, "I like tea")], &[], &[Ok("secret words"), Ok("more secret words")]);
-    let usage = UsageByStage { extract: CALL, repair: CALL };
+    let usage = UsageByStage { extract: CALL, repair: CALL, ..UsageByStage::default() };
     assert_eq!(
         asked.result,
         Err(ExtractError::Unusable { reason: "there is no JSON in it".to_owned(), usage })

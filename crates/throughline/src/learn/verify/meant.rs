@@ -91,6 +91,12 @@ pub(super) fn as_meant<'a>(
     Ok(Cow::Borrowed(proposal))
 }
 
+/// Whether words say as so what they say: neither wished, planned nor doubted, nor as somebody else's word.
+pub(in crate::learn) fn is_outright(text: &str) -> bool {
+    let words = words(text, 0..text.len());
+    manner::of(&words, words.len()) == Manner::Said
+}
+
 /// Whether the rules read the same, and if they do, whether they read it outright.
 fn read_alike(proposal: &Proposal, read: &[Proposal]) -> Option<bool> {
     let alike = read.iter().filter(|other| {
