@@ -22,6 +22,7 @@ pub(crate) fn learner(config: &Config) -> Result<Learner> {
         quiet: Duration::from_millis(config.learning_quiet_ms.0),
         turns_max: config.learning_turns_max.0,
         lease: deadline * ANSWERS_A_LEASE,
+        summaries: config.learning_summaries,
         ..LearnSettings::default()
     };
     let model = extractor(config)?.map(|model| Arc::new(model) as Arc<dyn Extractor>);
@@ -92,13 +93,11 @@ mod tests {
             role: Role::User,
             name: None,
             time: Timestamp::UNIX_EPOCH,
+            zone: jiff::tz::TimeZone::UTC,
             wanted: vec![whole],
             text,
         };
-        let zone = jiff::tz::TimeZone::UTC;
-        extractor
-            .extract(&Batch { turns: &[turn], known: &[], zone: &zone, slots: &OwnSlots::default() })
-            .unwrap();
+        extractor.extract(&Batch { turns: &[turn], known: &[], slots: &OwnSlots::default() }).unwrap();
         upstream.last_request()
     }
 

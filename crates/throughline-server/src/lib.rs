@@ -18,7 +18,6 @@ mod openapi;
 mod proxy;
 mod serve;
 mod state;
-mod time_zone;
 mod worker;
 
 pub use api::{SlotsLeftOut, change_profile, put_slot_schema};
@@ -28,4 +27,3 @@ pub use config::{AuthMode, BindError, ServerConfig};
 pub use error::{ApiError, ErrorCode, ErrorEntry, error_table};
 pub use serve::{ServeError, serve};
 pub use state::{ModelState, ModelStatus};
-pub use time_zone::read_time_zone;

@@ -30,6 +30,7 @@ const RECORD_QUEUE: &str = "throughline_record_queue";
 const UNEMBEDDED: &str = "throughline_unembedded_passages";
 const LEARNED_JOBS: &str = "throughline_learned_jobs_total";
 const LEARNED_CLAIMS: &str = "throughline_learned_claims_total";
+const SUMMARY_SENTENCES: &str = "throughline_summary_sentences_total";
 const REFUSED: &str = "throughline_refused_proposals_total";
 const LEARN_SECONDS: &str = "throughline_learn_seconds";
 const WRITE_TO_LEARNED_SECONDS: &str = "throughline_write_to_learned_seconds";
@@ -101,13 +102,20 @@ fn describe() {
     describe_counter!(UPSTREAM_ERRORS, "Failures of the upstream, by class.");
     describe_counter!(LEARNED_JOBS, "Learning jobs, by outcome: nothing, learned, failed, degraded, lost.");
     describe_counter!(LEARNED_CLAIMS, "Claims that learning accepted.");
+    describe_counter!(
+        SUMMARY_SENTENCES,
+        "Sentences of the learning model that summaries accepted, once for each turn they rest on."
+    );
     describe_counter!(REFUSED, "Proposals that learning refused, by reason.");
     describe_histogram!(LEARN_SECONDS, "Time of a learning job.");
     describe_histogram!(
         WRITE_TO_LEARNED_SECONDS,
         "From the writing of a job's first turn until it was learned from."
     );
-    describe_counter!(LEARN_CALLS, "Answers of the learning model, by tenant and stage: extract, repair.");
+    describe_counter!(
+        LEARN_CALLS,
+        "Answers of the learning model, by tenant and stage: extract, repair, summarise."
+    );
     describe_counter!(
         LEARN_TOKENS,
         "Tokens of the learning model, by tenant, stage and kind: prompt, answer."
@@ -190,6 +198,7 @@ pub(crate) fn learned(learned: &Learned) {
     };
     counter!(LEARNED_JOBS, "outcome" => outcome).increment(1);
     counter!(LEARNED_CLAIMS).increment(learned.claims.len() as u64);
+    counter!(SUMMARY_SENTENCES).increment(learned.summary.len() as u64);
     for refused in &learned.refused {
         counter!(REFUSED, "reason" => refused.why.as_str()).increment(1);
     }

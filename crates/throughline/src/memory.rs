@@ -22,6 +22,8 @@ mod profile;
 mod recall;
 mod settings;
 mod summaries;
+mod written;
+mod zones;
 
 use std::borrow::Cow;
 use std::sync::{Arc, RwLock};
@@ -34,13 +36,14 @@ use crate::ports::{Clock, EmbedError, Embedder, EmbeddingModel, Store, StoreErro
 use crate::recall::ShardCache;
 
 pub use context::{Context, ContextRequest, Replay};
-pub use learn::{Extractors, LearnSettings, Learned, Outcome};
+pub use learn::{Extractors, LearnSettings, Learned, Outcome, Summaries};
 pub use learner::Learner;
 pub use memories::{MEMORY_TEXT_BYTES_MAX, MemoriesRequest, MemoryPatch, NewMemory, Order, Why};
 pub use observe::{Exchange, METADATA_FIELDS_MAX, Observation, Observed, TURNS_A_WRITE_MAX, TurnToObserve};
 pub use profile::ProfileChange;
 pub use settings::Settings;
 pub use summaries::{SUMMARISED_SESSIONS_MAX, SUMMARISED_TURNS_MAX, SummariesRequest};
+pub use zones::{TIME_ZONE_FIELD, named_zone};
 
 /// Why memory could not do it.
 #[derive(Debug, Error)]

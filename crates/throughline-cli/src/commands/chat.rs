@@ -268,6 +268,7 @@ impl Conversation {
                         reply: Some(said(Role::Assistant, &answer.reply.text))
                             .filter(|reply| !reply.content.text.trim().is_empty()),
                         outcome: (answer.outcome == Outcome::Truncated).then(|| "truncated".to_owned()),
+                        zone: None,
                         receipt: Some(context.receipt.clone()),
                     },
                 )?;

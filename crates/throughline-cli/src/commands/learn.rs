@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
+use jiff::tz::TimeZone;
 use serde_json::json;
 use throughline::learn::{BatchTurn, DryRun, dry_run};
-use throughline::memory::{Learned, Memory, Outcome};
+use throughline::memory::{Learned, Memory, Outcome, named_zone};
 use throughline::model::{Claim, OwnSlots, Polarity, Role, TenantId, Timestamp, UserId, UserKey};
 use throughline::ports::{JobNumber, JobState};
 use throughline_eval::{Dataset, ImportedTurn};
@@ -151,10 +152,9 @@ fn own_slots(file: &Path) -> Result<OwnSlots> {
 fn dry(terminal: Terminal, config: &Config, file: &Path, slots: &OwnSlots) -> Result<()> {
     let learner = learning::learner(config)?;
     let mut all = DryRun::default();
-    for turns in sessions(file)?.into_values() {
+    for turns in sessions(file, &config.time_zone)?.into_values() {
         for batch in turns.chunks(BATCH_TURNS) {
-            let DryRun { claims, refused, usage } =
-                dry_run(batch.to_vec(), learner.extractor(), &config.time_zone, slots)?;
+            let DryRun { claims, refused, usage } = dry_run(batch.to_vec(), learner.extractor(), slots)?;
             all.claims.extend(claims);
             all.refused.extend(refused);
             all.usage += usage;
@@ -230,8 +230,8 @@ fn claim(claim: &Claim) -> serde_json::Value {
 /// Turns by user and session.
 type Sessions = BTreeMap<(Option<String>, String), Vec<BatchTurn>>;
 
-/// The file's turns, numbered.
-fn sessions(file: &Path) -> Result<Sessions> {
+/// The file's turns, numbered; said in this zone unless they name theirs.
+fn sessions(file: &Path, zone: &TimeZone) -> Result<Sessions> {
     let mut sessions = Sessions::new();
     for (number, turn) in (1..).zip(Dataset::open(file)?.turns()) {
         let ImportedTurn { user, turn } = turn?;
@@ -241,6 +241,10 @@ fn sessions(file: &Path) -> Result<Sessions> {
             role,
             name: turn.name,
             time: turn.time.unwrap_or_else(Timestamp::now),
+            zone: turn
+                .metadata
+                .and_then(|metadata| named_zone(Some(metadata.get())))
+                .unwrap_or_else(|| zone.clone()),
             text: turn.text,
             wanted: Vec::new(),
         };

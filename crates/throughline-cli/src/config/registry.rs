@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
+use throughline::memory::Summaries;
 use throughline::text::tokens::TokenEncoding;
 use throughline_llm::{BaseUrl, Secret};
 
@@ -210,6 +211,8 @@ settings! {
     learning_api_key: Option<Secret> = Learning "learning.api_key", Default::Unset;
     /// Whether a user who states outright what was forgotten for good lets it be learned again. Without it only an operator does.
     learning_user_may_lift: bool = Learning "learning.user_may_lift", Default::Text("false");
+    /// Who tells conversations in short: `model`, the learning model where there is one, which is asked once more in about twelve turns of a user; or `extractive`, nobody: memories and the user's own words stand for themselves.
+    learning_summaries: Summaries = Learning "learning.summaries", Default::Text("model");
     /// How long nothing is said in a session before it is learned from, in milliseconds.
     learning_quiet_ms: Count<0, 86_400_000> = Learning "learning.quiet_ms", Default::Text("10000");
     /// From so many turns on a session is learned from although it goes on.

@@ -7,10 +7,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
-use throughline::model::ZoneOffsets;
+use throughline::memory::Summaries;
+use throughline::model::{ZoneOffsets, read_time_zone};
 use throughline::text::tokens::TokenEncoding;
 use throughline_llm::{BaseUrl, Secret};
-use throughline_server::read_time_zone;
 
 /// A type that a setting can have.
 pub(crate) trait Value: Sized {
@@ -133,6 +133,25 @@ impl Value for Durability {
             Self::Memory => "memory".to_owned(),
             Self::Fsync => "fsync".to_owned(),
             Self::Replicated(replicas) => format!("replicated:{replicas}"),
+        }
+    }
+}
+
+impl Value for Summaries {
+    const FORM: &'static str = "model|extractive";
+
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "model" => Ok(Self::Model),
+            "extractive" => Ok(Self::Extractive),
+            _ => Err(format!("`{text}` is neither `model` nor `extractive`")),
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::Model => "model".to_owned(),
+            Self::Extractive => "extractive".to_owned(),
         }
     }
 }

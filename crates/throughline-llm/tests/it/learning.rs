@@ -14,7 +14,7 @@ fn turn(seq: u64, role: Role, text: &str) -> BatchTurn {
     let whole = 0..text.len();
     let wanted = if role == Role::User { vec![whole] } else { Vec::new() };
     let time = "2024-05-15T10:00:00Z".parse().unwrap();
-    BatchTurn { seq, role, name: None, time, text: text.to_owned(), wanted }
+    BatchTurn { seq, role, name: None, time, zone: TimeZone::UTC, text: text.to_owned(), wanted }
 }
 
 #[test]
@@ -30,9 +30,8 @@ fn real_a_small_model_proposes_what_stands_in_the_turns() {
         turn(12, Role::Assistant, "Congratulations! Do you have pets?"),
         turn(13, Role::User, "Yes, a dog called Biscuit. By the way, I'm allergic to peanuts."),
     ];
-    let extraction = extractor
-        .extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() })
-        .unwrap();
+    let extraction =
+        extractor.extract(&Batch { turns: &turns, known: &[], slots: &OwnSlots::default() }).unwrap();
 
     println!("{extraction:#?}");
     assert!(

@@ -11,7 +11,9 @@ use throughline::learn::{LlmExtractor, LlmSettings, Refusal};
 use throughline::memory::{
     LearnSettings, Learned, Learner, MemoriesRequest, Memory, Observation, Outcome, Settings, TurnToObserve,
 };
-use throughline::model::{MemoryRecord, MemoryState, Role, Scope, SessionId, TenantId, Timestamp, UserId};
+use throughline::model::{
+    MemoryKind, MemoryRecord, MemoryState, Role, Scope, SessionId, TenantId, Timestamp, UserId,
+};
 use throughline::ports::{Job, JobState};
 use throughline::recall::RecallRequest;
 use throughline_llm::{HttpLlm, HttpLlmConfig};
@@ -258,4 +260,46 @@ async fn a_replay_that_finds_the_tokens_spent_stays_for_another_day() {
     let learned = world.learn().await;
     assert_eq!((learned.extractor.as_deref(), learned.outcome), (Some("small"), Outcome::Learned));
     assert_eq!(world.jobs(), []);
+}
+
+/// What becomes of a conversation that is long enough to be told in short, of which the provider, asked for that, says these. Its
+/// facts are learned whatever that is. Returns the sentences that were kept, and how often the provider was asked for any.
+async fn summary(scripts: impl IntoIterator<Item = Script>, deadline: Duration) -> (Vec<String>, u64) {
+    let scripts = std::iter::once(answer(&facts(&["Paris"]))).chain(scripts);
+    let world = World::with(scripts, deadline, None).await;
+    world.tell("I live in Paris.");
+    (0..11).for_each(|_| world.tell("Thanks!"));
+    let learned = world.learn().await;
+    assert_eq!((&learned.outcome, learned.claims.len(), world.jobs()), (&Outcome::Learned, 1, vec![]));
+    assert!(world.values().contains(&"Paris".to_owned()));
+    let (summaries, facts): (Vec<_>, Vec<_>) =
+        world.holding().into_iter().partition(|memory| memory.kind == MemoryKind::Summary);
+    assert_eq!(facts.len(), 1);
+    (summaries.into_iter().map(|memory| memory.text).collect(), learned.usage.summarise.calls)
+}
+
+fn told(lines: &[u64], text: &str) -> String {
+    json!({"sentences": [{"turns": lines, "text": text}]}).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_summary_that_is_supported_is_kept_once_however_often_it_is_given() {
+    let good = told(&[1], "I live in Paris.");
+    let kept = vec!["I live in Paris.".to_owned()];
+    assert_eq!(summary([answer(&good)], DEADLINE).await, (kept.clone(), 1));
+    assert_eq!(summary([answer(&good.repeat(2))], DEADLINE).await, (kept.clone(), 1));
+    assert_eq!(summary([answer("Let me think."), answer(&good)], DEADLINE).await, (kept, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_fails_at_a_summary_takes_nothing_from_what_was_learned() {
+    let garbage = answer("Sure! Let me think.");
+    assert_eq!(summary([Script::new().hang()], DEADLINE_SHORT).await, (vec![], 0));
+    assert_eq!(summary([broken()], DEADLINE_SHORT).await, (vec![], 0));
+    assert_eq!(summary([garbage.clone(), garbage], DEADLINE).await, (vec![], 2));
+    for made_up in
+        [told(&[1], "I live in Rome."), told(&[2], "I live in Paris."), told(&[], "I live in Paris.")]
+    {
+        assert_eq!(summary([answer(&made_up)], DEADLINE).await.0, [""; 0], "{made_up}");
+    }
 }

@@ -6,11 +6,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use throughline::model::{
     AgentId, AppId, NameError, RunId, Scope, SessionId, TenantId, Timestamp, Turn, UserId, UserKey,
+    read_time_zone,
 };
 use utoipa::IntoParams;
 
 use crate::error::{ApiError, ErrorCode};
-use crate::time_zone::read_time_zone;
 
 /// A number of this size or more counts milliseconds, a smaller one seconds: as seconds it would be the year 5138.
 const MILLISECONDS_FROM: f64 = 1e11;

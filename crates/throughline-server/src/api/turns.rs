@@ -57,7 +57,8 @@ pub(crate) struct TurnIn {
     content: Box<RawValue>,
     /// When it was said: RFC 3339, or seconds or milliseconds since 1970. Now if left out.
     time: Option<Value>,
-    /// A JSON object of your own; it is returned untouched.
+    /// A JSON object of your own; it is returned untouched. A field `time_zone` of it, an IANA name or an offset from UTC, says
+    /// where it was said: "tomorrow" is learned as a day there.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Box<RawValue>>,
 }

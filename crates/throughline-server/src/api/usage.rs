@@ -56,7 +56,7 @@ pub(crate) struct DayOut {
     /// The day, in UTC.
     #[schema(examples("2026-11-25"))]
     day: String,
-    /// `extract`, or `repair`: asking again since an answer could not be read.
+    /// `extract`; `repair`: asking again since an answer could not be read; or `summarise`: telling a conversation in short.
     stage: &'static str,
     #[serde(flatten)]
     spent: SpentOut,

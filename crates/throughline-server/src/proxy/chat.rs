@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use jiff::tz::TimeZone;
 use throughline::journal::Said;
 use throughline::memory::{Context, ContextRequest, Exchange};
 use throughline::model::{Receipt, Scope, SessionId};
@@ -62,6 +63,7 @@ struct Recording {
     session: Option<SessionId>,
     new_session: SessionId,
     messages: Vec<Said>,
+    zone: Option<TimeZone>,
     receipt: Option<Receipt>,
 }
 
@@ -108,6 +110,7 @@ async fn prepare(
         session: options.session,
         new_session,
         messages: said,
+        zone: options.zone,
         receipt,
     });
     Ok(Prepared { body, report, recording })
@@ -171,7 +174,7 @@ impl Recording {
     /// Hands the exchange over for writing, as far as it is worth it: of a failed one only the receipt is kept, since the
     /// client will ask again.
     fn end(self, seen: &throughline_llm::Exchange) {
-        let Self { place, mode, session, new_session, messages, receipt } = self;
+        let Self { place, mode, session, new_session, messages, zone, receipt } = self;
         let reply = messages::reply(&seen.reply);
         let failed = seen.outcome == Outcome::Failed && reply.is_none();
         let outcome = match seen.outcome {
@@ -184,6 +187,6 @@ impl Recording {
             return;
         }
         let (messages, reply) = if recorded { (messages, reply) } else { (Vec::new(), None) };
-        place.record(Exchange { session, new_session, messages, reply, outcome, receipt });
+        place.record(Exchange { session, new_session, messages, reply, outcome, zone, receipt });
     }
 }

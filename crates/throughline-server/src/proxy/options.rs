@@ -10,11 +10,12 @@ use std::time::Duration;
 use axum::extract::Query;
 use http::{HeaderMap, Uri};
 use jiff::tz::TimeZone;
-use throughline::model::{AgentId, AppId, NameError, RunId, Scope, SessionId, TenantId, UserId};
+use throughline::model::{
+    AgentId, AppId, NameError, RunId, Scope, SessionId, TenantId, UserId, read_time_zone,
+};
 use throughline_llm::RawObject;
 
 use crate::error::{ApiError, ErrorCode};
-use crate::time_zone::read_time_zone;
 
 /// The longest a chat may be told to wait for memory.
 const DEADLINE_MS_MAX: u64 = 60_000;

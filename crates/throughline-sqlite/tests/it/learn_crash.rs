@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use throughline::learn::{Batch, ExtractError, Extraction, Extractor, LocalExtractor};
+use throughline::learn::{
+    Batch, BatchTurn, ExtractError, Extraction, Extractor, LocalExtractor, Told, ToldSentence,
+};
 use throughline::memory::{LearnSettings, Learner, Memory, Outcome, Settings};
-use throughline::model::{MemoryRecord, Timestamp};
+use throughline::model::{MemoryKind, MemoryRecord, Timestamp};
 use throughline_sqlite::doctor::doctor;
 
 use crate::kill::{Chance, DIRECTORY, ROUNDS_PER_DIRECTORY, kill_after, rounds, start, tell};
@@ -25,6 +27,9 @@ const TOLD_MAX: u64 = 40;
 
 /// At which call of its clock, or of its extractor, a child ends.
 const FATAL_CALL: &str = "THROUGHLINE_TEST_FATAL_CALL";
+
+/// Turns of a user in which a summary is written.
+const TURNS_A_SUMMARY: u64 = 12;
 
 /// A session is learned from at once, and a job that somebody was killed over is taken over at once. However often that
 /// happens, it is tried again.
@@ -42,7 +47,11 @@ fn memory(directory: &Path) -> Memory {
 }
 
 fn learn(memory: &Memory) {
-    let learner = Learner::new(None, settings(), None);
+    learn_with(memory, None);
+}
+
+fn learn_with(memory: &Memory, model: Option<Arc<dyn Extractor>>) {
+    let learner = Learner::new(model, settings(), None);
     while let Some(step) = learner.step(memory, None).unwrap() {
         assert!(matches!(step.outcome, Outcome::Learned | Outcome::Nothing), "{:?}", step.outcome);
     }
@@ -54,9 +63,14 @@ fn say_the_rest(memory: &Memory) {
 
 /// A directory with the first turns of all users, and another one that is the same: their turns have the same names for ever.
 fn twins() -> [tempfile::TempDir; 2] {
+    twins_of(USERS)
+}
+
+/// The same with so many turns.
+fn twins_of(turns: u64) -> [tempfile::TempDir; 2] {
     let [one, other] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let memory = memory(one.path());
-    (0..USERS).for_each(|number| say(&memory, number));
+    (0..turns).for_each(|number| say(&memory, number));
     drop(memory);
     copy(one.path(), other.path());
     [one, other]
@@ -148,6 +162,15 @@ impl Extractor for Fatal {
         self.0.call();
         extraction
     }
+
+    /// In the user's own words.
+    fn summarise(&self, turns: &[BatchTurn]) -> Result<Told, ExtractError> {
+        self.0.call();
+        let sentence = |turn: &BatchTurn| ToldSentence { text: turn.text.clone(), turns: vec![turn.seq] };
+        let told = Told { sentences: turns.iter().map(sentence).collect(), ..Told::default() };
+        self.0.call();
+        Ok(told)
+    }
 }
 
 /// In the child: learns all there is, if it lives so long. The clock is asked at each stage: before a job is taken, before
@@ -197,5 +220,35 @@ fn a_kill_at_any_stage_of_learning_changes_nothing_about_what_is_learned() {
             kills += 1;
         }
         assert!(kills >= 2 * USERS, "{who}: killed at {kills} calls only");
+    }
+}
+
+#[test]
+fn a_kill_before_or_after_a_summary_is_written_changes_nothing_about_what_is_told() {
+    const TEST: &str =
+        "learn_crash::a_kill_before_or_after_a_summary_is_written_changes_nothing_about_what_is_told";
+    if let Some(directory) = std::env::var_os(DIRECTORY) {
+        return learn_until(Path::new(&directory), &std::env::var(FATAL_CALL).unwrap());
+    }
+    let immortal = || -> Option<Arc<dyn Extractor>> { Some(Arc::new(Fatal(Countdown::default()))) };
+    // Enough for each user's second conversation to be told in short.
+    let [before, undisturbed] = twins_of(USERS * TURNS_A_SUMMARY);
+    let undisturbed = memory(undisturbed.path());
+    learn_with(&undisturbed, immortal());
+    let undisturbed = learned(&undisturbed);
+    let summaries = undisturbed.iter().filter(|memory| memory.kind == MemoryKind::Summary).count();
+    assert!(summaries > 0, "{undisturbed:#?}");
+    // Two calls for each first conversation; then for each second one two more, and two around its summary.
+    let (first, all) = (2 * USERS, 6 * USERS);
+    for call in (first + 1..=first + 4).chain([all, all + 1]) {
+        let directory = tempfile::tempdir().unwrap();
+        copy(before.path(), directory.path());
+        let mut child = again(TEST, DIRECTORY, directory.path());
+        let status = child.env(FATAL_CALL, format!("extractor {call}")).output().unwrap().status;
+        assert_eq!(status.success(), call > all, "extractor {call}");
+        let memory = memory(directory.path());
+        learn_with(&memory, immortal());
+        assert_same(&learned(&memory), &undisturbed, &format!("extractor {call}"));
+        assert_eq!(unfinished(&memory), [], "extractor {call}");
     }
 }

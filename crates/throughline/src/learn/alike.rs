@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use super::verify::is_turning;
 use super::words::{Token, Word, words};
-use crate::model::{Claim, Polarity};
+use crate::model::{Claim, MemoryKind, Polarity};
 use crate::text::terms::{TermHash, terms};
 use crate::truth::{Cardinality, cardinality};
 
@@ -61,7 +61,10 @@ pub(crate) fn comparable(one: &Claim, other: &Claim) -> bool {
         None => true,
     };
     let affirms = |claim: &Claim| claim.polarity == Polarity::Affirms && !claim.quarantined;
+    // A summary repeats what others say, and in other words each time.
+    let repeats = one.kind == MemoryKind::Summary;
     one.id != other.id
+        && !repeats
         && affirms(one)
         && affirms(other)
         && topic(one)

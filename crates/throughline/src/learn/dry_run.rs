@@ -1,7 +1,5 @@
 //! What would be learned from some turns, if nothing were known and the tenant had these own slots: for people who want to see before they switch it on.
 
-use jiff::tz::TimeZone;
-
 use crate::model::{Claim, Generation, OwnSlots};
 
 use super::{
@@ -23,7 +21,6 @@ pub struct DryRun {
 pub fn dry_run(
     turns: Vec<BatchTurn>,
     extractor: &dyn Extractor,
-    zone: &TimeZone,
     slots: &OwnSlots,
 ) -> Result<DryRun, ExtractError> {
     let turns: Vec<BatchTurn> =
@@ -31,9 +28,8 @@ pub fn dry_run(
     if turns.iter().all(|turn| turn.wanted.is_empty()) {
         return Ok(DryRun::default());
     }
-    let Extraction { proposals, usage } =
-        extractor.extract(&Batch { turns: &turns, known: &[], zone, slots })?;
-    let batch = Batch { turns: &turns, known: &[], zone, slots };
+    let Extraction { proposals, usage } = extractor.extract(&Batch { turns: &turns, known: &[], slots })?;
+    let batch = Batch { turns: &turns, known: &[], slots };
     let Verified { claims, refused } = verify(&batch, proposals, Generation(0), &|_| false);
     Ok(DryRun { claims, refused, usage })
 }

@@ -28,10 +28,12 @@ pub use dry_run::{DryRun, dry_run};
 pub use gate::{GATE_SENTENCE_BYTES_MAX, GATE_TEXT_BYTES_MAX, gate};
 pub use llm::{LlmExtractor, LlmSettings};
 pub use local::{LOCAL_PROPOSALS_MAX, LocalExtractor};
-pub use proposal::{Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Refusal, Refused};
+pub use proposal::{
+    Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Refusal, Refused, Told, ToldSentence,
+};
 pub use summarise::{
-    Known, MONTH_SENTENCES_MAX, SESSION_SENTENCES_MAX, Sources, YEAR_SENTENCES_MAX, of_period, of_session,
-    of_user, supported, tell,
+    Known, MONTH_SENTENCES_MAX, SESSION_SENTENCES_MAX, Sources, WRITTEN_SENTENCES_MAX, YEAR_SENTENCES_MAX,
+    of_period, of_session, of_user, supported, tell, written,
 };
 pub(crate) use verify::addresses_model;
 pub use verify::{

@@ -18,6 +18,8 @@ pub struct BatchTurn {
     pub name: Option<String>,
     /// When.
     pub time: Timestamp,
+    /// The zone in which it was said: "yesterday" is resolved in it.
+    pub zone: TimeZone,
     /// What was said, without the blocks this software put in.
     pub text: String,
     /// Parts of the text, in bytes, that the gate let through; empty for a turn that is there for context only.
@@ -31,8 +33,6 @@ pub struct Batch<'a> {
     pub turns: &'a [BatchTurn],
     /// What is taken to be true already, the weightiest first.
     pub known: &'a [MemoryRecord],
-    /// The user's time zone: "yesterday" is resolved in it.
-    pub zone: &'a TimeZone,
     /// The tenant's own slots: what may be learned into them is proposed as a slot of the subject `profile`.
     pub slots: &'a OwnSlots,
 }
@@ -69,6 +69,24 @@ pub struct Proposal {
 pub struct Extraction {
     /// In the order of the turns.
     pub proposals: Vec<Proposal>,
+    /// What it cost.
+    pub usage: UsageByStage,
+}
+
+/// A sentence that an extractor proposes for a conversation's summary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldSentence {
+    /// The sentence.
+    pub text: String,
+    /// The numbers of the turns it is said to rest on.
+    pub turns: Vec<u64>,
+}
+
+/// What an extractor makes of a conversation in short. No sentences mean that it has none of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Told {
+    /// In the order in which things were said.
+    pub sentences: Vec<ToldSentence>,
     /// What it cost.
     pub usage: UsageByStage,
 }
@@ -110,6 +128,12 @@ pub trait Extractor: Send + Sync {
 
     /// What the batch says.
     fn extract(&self, batch: &Batch<'_>) -> Result<Extraction, ExtractError>;
+
+    /// Turns of one conversation in a few sentences. Who has no words of their own leaves it at those of the user.
+    fn summarise(&self, turns: &[BatchTurn]) -> Result<Told, ExtractError> {
+        let _ = turns;
+        Ok(Told::default())
+    }
 
     /// How long its provider is still left alone because it failed so often; none if it may be asked.
     fn rests_for(&self) -> Option<Duration> {

@@ -45,7 +45,7 @@ impl Beliefs {
         let memories = truth::derive(&entries, at);
         let mut of_turns: HashMap<u64, Vec<usize>> = HashMap::new();
         let mut learned = Learned::default();
-        for (place, memory) in memories.iter().enumerate() {
+        for (place, memory) in facts(&memories) {
             for Evidence { turn, quote } in &memory.evidence {
                 let places = of_turns.entry(*turn).or_default();
                 if places.last() != Some(&place) {
@@ -89,7 +89,7 @@ impl Beliefs {
     /// Of each turn that something was learned from: its quotes, and what has become of what they say.
     pub(super) fn by_turn(&self) -> HashMap<u64, Vec<(&str, Standing)>> {
         let mut by_turn: HashMap<u64, Vec<(&str, Standing)>> = HashMap::new();
-        for memory in &self.memories {
+        for (_, memory) in facts(&self.memories) {
             let standing = match (memory.state, memory.valid_to) {
                 (MemoryState::Quarantined, _) => Standing::Quarantined,
                 (MemoryState::Active, _) => Standing::Holds,
@@ -104,6 +104,11 @@ impl Beliefs {
         }
         by_turn
     }
+}
+
+/// The memories that say something of the turns they rest on, with their places. A summary repeats what others say.
+fn facts(memories: &[MemoryRecord]) -> impl Iterator<Item = (usize, &MemoryRecord)> {
+    memories.iter().enumerate().filter(|(_, memory)| memory.kind != MemoryKind::Summary)
 }
 
 /// Whether words that a memory rests on mislead by now: they were meant for the present and are so no longer, or never were, or must not be used.

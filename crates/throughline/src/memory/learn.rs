@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::learn::{Batch, BatchTurn, ExtractError, Extraction, Extractor, Refused, Verified, gate, verify};
 use crate::model::{
-    Act, Author, Claim, Entry, MemoryRecord, Role, Scope, TenantId, Timestamp, Turn, Usage, UsageByStage,
-    UserKey,
+    Act, Author, Claim, Entry, MemoryKind, MemoryRecord, Role, Scope, TenantId, Timestamp, Turn, Usage,
+    UsageByStage, UserKey,
 };
 use crate::ports::{ClaimedJob, Job, JobClaim, JobDone, LEASE_RAN_OUT, StoreError, TurnsPage, usage_day};
 use crate::truth;
@@ -45,6 +45,18 @@ pub struct LearnSettings {
     pub retry: Duration,
     /// The longest pause.
     pub retry_max: Duration,
+    /// Whether the model writes summaries as well.
+    pub summaries: Summaries,
+}
+
+/// Who writes what is told of a conversation in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Summaries {
+    /// Nobody: memories and the user's own words stand for themselves.
+    Extractive,
+    /// The learning model, where there is one. What it has not told of, memories and the user's words stand for.
+    #[default]
+    Model,
 }
 
 impl Default for LearnSettings {
@@ -56,6 +68,7 @@ impl Default for LearnSettings {
             attempts_max: 5,
             retry: Duration::from_secs(5),
             retry_max: Duration::from_mins(10),
+            summaries: Summaries::default(),
         }
     }
 }
@@ -106,6 +119,8 @@ pub struct Learned {
     pub claims: Vec<Claim>,
     /// Proposals that were not.
     pub refused: Vec<Refused>,
+    /// Claims of sentences that were written for the conversation's summary.
+    pub summary: Vec<Claim>,
     /// What it cost.
     pub usage: UsageByStage,
     /// What the tenant has spent on this day with it, if it cost anything.
@@ -158,6 +173,7 @@ impl Memory {
             extractor: None,
             claims: Vec::new(),
             refused: Vec::new(),
+            summary: Vec::new(),
             usage: UsageByStage::default(),
             spent_today: None,
             over_budget: false,
@@ -186,7 +202,7 @@ impl Memory {
         }
         let known = self.known(scope)?;
         let slots = self.own_slots(scope.tenant())?;
-        let view = Batch { turns: &batch, known: &known, zone: &self.settings.zone, slots: &slots };
+        let view = Batch { turns: &batch, known: &known, slots: &slots };
         let extraction = match extractors.model.filter(|_| job.attempts < settings.attempts_max) {
             None => {
                 done.dead = why_not_the_model(job, extractors);
@@ -220,14 +236,23 @@ impl Memory {
         let Verified { claims, refused } =
             verify(&view, extraction.proposals, self.generation(scope)?, &|text| forgotten.says(text));
         learned.refused = refused;
-        self.finish(scope, &done, &claims, &mut learned)?;
+        // A model that just failed is not asked again.
+        let writes = settings.summaries == Summaries::Model && done.dead.is_none();
+        if let Some(model) = extractors.model.filter(|_| writes) {
+            learned.summary = self.written(job, &turns, model, &mut learned)?;
+        }
+        self.finish(scope, &done, &[claims.as_slice(), &learned.summary].concat(), &mut learned)?;
         learned.claims = claims;
         degrade(&mut learned, done.dead);
         Ok(learned)
     }
 
     /// Counts what was spent, whatever becomes of the job: it is spent. Returns what the tenant has spent today with it.
-    fn count_usage(&self, user: &UserKey, usage: &UsageByStage) -> Result<Option<Usage>, MemoryError> {
+    pub(super) fn count_usage(
+        &self,
+        user: &UserKey,
+        usage: &UsageByStage,
+    ) -> Result<Option<Usage>, MemoryError> {
         let (day, mut today) = (usage_day(self.now()), None);
         for (stage, usage) in usage.stages() {
             if !usage.is_none() {
@@ -289,7 +314,7 @@ impl Memory {
         Ok(turns.iter().map(|turn| self.batch_turn(&job.scope, turn, false)).collect())
     }
 
-    fn batch_turn(&self, scope: &Scope, turn: &Turn, wanted: bool) -> BatchTurn {
+    pub(super) fn batch_turn(&self, scope: &Scope, turn: &Turn, wanted: bool) -> BatchTurn {
         let text = self.strip(scope.tenant(), &turn.content.text).into_owned();
         // A tool's answer and an app's instructions say nothing about the user.
         let said = matches!(turn.role, Role::User | Role::Assistant);
@@ -299,6 +324,7 @@ impl Memory {
             role: turn.role,
             name: turn.name.clone(),
             time: turn.time,
+            zone: self.zone_of(turn.metadata.as_deref()),
             text,
             wanted,
         }
@@ -308,7 +334,7 @@ impl Memory {
     fn known(&self, scope: &Scope) -> Result<Vec<MemoryRecord>, MemoryError> {
         let now = self.now();
         let mut known = self.beliefs(scope)?.memories.clone();
-        known.retain(|memory| memory.holds_at(now));
+        known.retain(|memory| memory.holds_at(now) && memory.kind != MemoryKind::Summary);
         known.sort_by(|a, b| truth::weight(b, now).total_cmp(&truth::weight(a, now)));
         known.truncate(KNOWN_MEMORIES_MAX);
         Ok(known)

@@ -18,12 +18,18 @@ impl Memory {
 
     /// Lifts what the user states outright, as the rules read it, if the settings let them and it was forgotten before it was
     /// said. Reports, wishes and questions lift nothing.
-    pub(super) fn lift_stated(&self, scope: &Scope, text: &str, time: Timestamp) -> Result<(), MemoryError> {
+    pub(super) fn lift_stated(
+        &self,
+        scope: &Scope,
+        text: &str,
+        time: Timestamp,
+        zone: TimeZone,
+    ) -> Result<(), MemoryError> {
         if !self.settings.user_may_lift || self.store.tombstones(scope)?.is_empty() {
             return Ok(());
         }
         let text = self.strip(scope.tenant(), text);
-        let stated = stated(&text, time, &self.settings.zone);
+        let stated = stated(&text, time, zone);
         self.lift(scope, |tombstone, forgotten| {
             let says = |proposal: &Proposal| {
                 let short = !is_distinctive(&proposal.value) && forgotten.says(&proposal.quote);
@@ -52,11 +58,11 @@ impl Memory {
 }
 
 /// What a message of the user states outright to be so.
-fn stated(text: &str, time: Timestamp, zone: &TimeZone) -> Vec<Proposal> {
+fn stated(text: &str, time: Timestamp, zone: TimeZone) -> Vec<Proposal> {
     let wanted = gate(Role::User, text);
-    let turn = BatchTurn { seq: 0, role: Role::User, name: None, time, text: text.to_owned(), wanted };
+    let turn = BatchTurn { seq: 0, role: Role::User, name: None, time, zone, text: text.to_owned(), wanted };
     let slots = OwnSlots::default();
-    let batch = Batch { turns: std::slice::from_ref(&turn), known: &[], zone, slots: &slots };
+    let batch = Batch { turns: std::slice::from_ref(&turn), known: &[], slots: &slots };
     let mut read = LocalExtractor.extract(&batch).map(|read| read.proposals).unwrap_or_default();
     read.retain(|proposal| proposal.explicit && proposal.polarity == Polarity::Affirms);
     read

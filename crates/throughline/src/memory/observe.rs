@@ -1,5 +1,7 @@
 //! Writing what was said: batches of turns, and exchanges of a chat.
 
+use jiff::tz::TimeZone;
+
 use crate::journal::{Indexer, NewTurn, Said, TURN_TEXT_BYTES_MAX, locate};
 use crate::model::{
     Content, MessageHash, Receipt, Role, Scope, SessionId, Timestamp, TurnId, to_millisecond,
@@ -8,6 +10,7 @@ use crate::ports::{Append, Appended, Idempotency, Parent};
 use crate::recall::metadata_tags;
 
 use super::forget::redact;
+use super::zones::metadata;
 use super::{Memory, MemoryError};
 
 /// Turns one call may write.
@@ -27,7 +30,7 @@ pub struct TurnToObserve {
     pub content: Content,
     /// When; the present moment if not known. The future is taken as it is given.
     pub time: Option<Timestamp>,
-    /// The caller's JSON object, kept untouched.
+    /// The caller's JSON object, kept untouched. A field `time_zone` of it that is one says where it was said.
     pub metadata: Option<String>,
 }
 
@@ -79,6 +82,8 @@ pub struct Exchange {
     pub reply: Option<Said>,
     /// Set if the answer broke off or was an error: kept with the turn as metadata.
     pub outcome: Option<String>,
+    /// The user's time zone, if the request named it: kept with each turn as metadata, for "tomorrow" is a day there.
+    pub zone: Option<TimeZone>,
     /// The context the request was sent with.
     pub receipt: Option<Receipt>,
 }
@@ -109,7 +114,7 @@ impl Memory {
         let dated =
             turns.iter().filter(|turn| turn.role == Role::User).filter_map(|turn| Some((turn, turn.time?)));
         for (turn, time) in dated {
-            self.lift_stated(scope, &turn.content.text, time)?;
+            self.lift_stated(scope, &turn.content.text, time, self.zone_of(turn.metadata.as_deref()))?;
         }
         let idempotency = idempotency_key.map(|key| Idempotency { key, body: body_hash(&session, &turns) });
         let turns = turns
@@ -130,7 +135,7 @@ impl Memory {
     /// Writes what a request said that the journal does not have yet, and the model's answer, in one step.
     pub fn record(&self, scope: &Scope, exchange: Exchange) -> Result<Observed, MemoryError> {
         let now = self.now();
-        let Exchange { session, new_session, messages, reply, outcome, mut receipt } = exchange;
+        let Exchange { session, new_session, messages, reply, outcome, zone, mut receipt } = exchange;
         let thread = locate(&*self.store, scope, session.as_ref(), &messages, now, || new_session)?;
         if let Some(receipt) = &mut receipt {
             receipt.session = Some(thread.session.clone());
@@ -139,12 +144,14 @@ impl Memory {
         if let Some(said) = messages.get(thread.recorded..).and_then(<[Said]>::last)
             && said.role == Role::User
         {
-            self.lift_stated(scope, &said.content.text, now)?;
+            let zone = zone.clone().unwrap_or_else(|| self.settings.zone.clone());
+            self.lift_stated(scope, &said.content.text, now, zone)?;
         }
-        let metadata = outcome.map(|outcome| serde_json::json!({ "outcome": outcome }).to_string());
-        let unrecorded = messages.into_iter().skip(thread.recorded).map(|said| (said, None));
+        let of_message = metadata(zone.as_ref(), None);
+        let of_reply = metadata(zone.as_ref(), outcome.as_deref());
+        let unrecorded = messages.into_iter().skip(thread.recorded).map(|said| (said, of_message.clone()));
         let turns: Vec<NewTurn> = unrecorded
-            .chain(reply.map(|reply| (reply, metadata)))
+            .chain(reply.map(|reply| (reply, of_reply)))
             .map(|(said, metadata)| NewTurn {
                 role: said.role,
                 name: said.name,

@@ -12,6 +12,7 @@ mod profile;
 mod receipt;
 mod scope;
 mod summary;
+mod time_zone;
 mod turn;
 mod usage;
 mod zone;
@@ -33,6 +34,7 @@ pub use receipt::{
 };
 pub use scope::{Generation, Revision, Scope, UserKey};
 pub use summary::{Citation, Summary, SummaryLevel, SummaryOf, SummarySentence};
+pub use time_zone::read_time_zone;
 pub use turn::{Content, Role, Turn, TurnId, TurnIdError};
 pub use usage::{TokenPrice, Usage, UsageByStage, UsageStage};
 pub use zone::ZoneOffsets;

@@ -76,17 +76,20 @@ pub enum UsageStage {
     Extract,
     /// The same once more, since the first answer could not be read.
     Repair,
+    /// A few sentences about a conversation, with the same once more where that was needed.
+    Summarise,
 }
 
 impl UsageStage {
     /// All of them, in the order of their codes.
-    pub const ALL: [Self; 2] = [Self::Extract, Self::Repair];
+    pub const ALL: [Self; 3] = [Self::Extract, Self::Repair, Self::Summarise];
 
     /// A stable number for storage.
     pub fn code(self) -> u8 {
         match self {
             Self::Extract => 0,
             Self::Repair => 1,
+            Self::Summarise => 2,
         }
     }
 
@@ -100,6 +103,7 @@ impl UsageStage {
         match self {
             Self::Extract => "extract",
             Self::Repair => "repair",
+            Self::Summarise => "summarise",
         }
     }
 }
@@ -111,12 +115,18 @@ pub struct UsageByStage {
     pub extract: Usage,
     /// See [`UsageStage::Repair`].
     pub repair: Usage,
+    /// See [`UsageStage::Summarise`].
+    pub summarise: Usage,
 }
 
 impl UsageByStage {
     /// Each stage with what it cost.
-    pub fn stages(&self) -> [(UsageStage, Usage); 2] {
-        [(UsageStage::Extract, self.extract), (UsageStage::Repair, self.repair)]
+    pub fn stages(&self) -> [(UsageStage, Usage); 3] {
+        [
+            (UsageStage::Extract, self.extract),
+            (UsageStage::Repair, self.repair),
+            (UsageStage::Summarise, self.summarise),
+        ]
     }
 
     /// What a stage cost, to be added to.
@@ -124,12 +134,13 @@ impl UsageByStage {
         match stage {
             UsageStage::Extract => &mut self.extract,
             UsageStage::Repair => &mut self.repair,
+            UsageStage::Summarise => &mut self.summarise,
         }
     }
 
     /// All stages together.
     pub fn total(&self) -> Usage {
-        self.extract + self.repair
+        self.extract + self.repair + self.summarise
     }
 }
 
@@ -137,6 +148,7 @@ impl std::ops::AddAssign for UsageByStage {
     fn add_assign(&mut self, other: Self) {
         self.extract += other.extract;
         self.repair += other.repair;
+        self.summarise += other.summarise;
     }
 }
 

@@ -24,9 +24,23 @@ pub fn worded(text: &str) -> Vec<(Range<usize>, TermHash)> {
     significant_words(text).into_iter().flat_map(normalised).collect()
 }
 
+/// Whether words stand in others, in order and together.
+pub fn holds(said: &[TermHash], words: &[TermHash]) -> bool {
+    !words.is_empty() && said.windows(words.len()).any(|at| at == words)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{worded, wording};
+    use super::{holds, worded, wording};
+
+    #[test]
+    fn words_are_held_in_their_order_and_together() {
+        let said = wording("The old harbour of Paris.");
+        assert!(holds(&said, &wording("old harbours")) && holds(&said, &said));
+        for other in ["harbour old", "old Paris", "the old harbour of Paris, France", ""] {
+            assert!(!holds(&said, &wording(other)), "{other}");
+        }
+    }
 
     #[test]
     fn case_endings_articles_and_punctuation_do_not_count() {

@@ -11,6 +11,7 @@ use crate::text::wording::wording;
 
 use super::alike::Wordings;
 use super::decay::GOAL_STALE_DAYS;
+use super::ended::take_summaries;
 use super::live::live;
 use super::slots::{Cardinality, cardinality, opposite};
 use super::timeline::{Run, Said, timeline};
@@ -97,6 +98,7 @@ pub fn derive(entries: &[Entry], now: Timestamp) -> Vec<MemoryRecord> {
         memories.extend(runs.iter().map(|run| record(&claims, &orders, run, now)));
     }
     memories.sort_by_key(|memory: &MemoryRecord| (memory.entries.first().copied(), memory.id));
+    take_summaries(&mut memories, now);
     memories
 }
 

@@ -6,6 +6,7 @@
 mod alike;
 mod decay;
 mod derive;
+mod ended;
 mod live;
 mod profile;
 mod slots;
@@ -13,6 +14,7 @@ mod timeline;
 
 pub use decay::{GOAL_STALE_DAYS, half_life_days, weight};
 pub use derive::{believed_at, derive, same_value};
+pub(crate) use ended::{Ended, may_be_told};
 pub use profile::{
     PROFILE_BYTES_MAX, PROFILE_ENTRIES_MAX, PROFILE_SUBJECT, SUMMARY_SLOT, is_of_another_schema, list_kinds,
     own_slot, profile, profile_slot, sentence, summarised,

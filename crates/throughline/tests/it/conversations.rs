@@ -102,6 +102,7 @@ fn an_exchange_delivered_twice_is_recorded_once() {
         messages: vec![user("hello")],
         reply: Some(assistant("hi")),
         outcome: None,
+        zone: None,
         receipt: Some(context.receipt),
     };
     let once = world.memory.record(&ana, exchange.clone()).unwrap();

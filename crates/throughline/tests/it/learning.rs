@@ -7,9 +7,12 @@ use throughline::learn::{
     Batch, ExtractError, Extraction, Extractor, LocalExtractor, Proposal, UsageByStage,
 };
 use throughline::memory::{
-    ContextRequest, LearnSettings, Learned, Learner, MemoriesRequest, Observation, Outcome, TurnToObserve,
+    ContextRequest, Exchange, LearnSettings, Learned, Learner, MemoriesRequest, Observation, Outcome,
+    Settings, TurnToObserve,
 };
-use throughline::model::{Authority, MemoryKind, MemoryState, Polarity, Role, Scope, SlotKey};
+use throughline::model::{
+    Authority, MemoryKind, MemoryState, Polarity, Role, Scope, SlotKey, read_time_zone,
+};
 use throughline::ports::{JobState, LlmError};
 
 use crate::support::{Concepts, World, assistant, scope, session, user};
@@ -332,4 +335,50 @@ fn a_session_sees_the_profile_it_began_with_but_for_what_an_operator_writes_or_i
     say(&mut messages, "What now?");
     let prefix = world.context(&ana, None, &messages).prefix.unwrap();
     assert!(prefix.contains("Lyon") && !prefix.contains("Paris"), "{prefix}");
+}
+
+/// Until when the event holds that was learned from "tomorrow" at 23:30 UTC on a Monday.
+fn end_of_tomorrow(setting: &str, request: Option<&str>, metadata: Option<&str>) -> String {
+    let zone = |name: &str| read_time_zone(name).unwrap();
+    let settings = Settings { zone: zone(setting), ..Settings::default() };
+    let (world, ana) = (World::with(settings), scope("ana"));
+    world.wait(Duration::from_mins(13 * 60 + 30));
+    let text = "I have a dentist appointment tomorrow.";
+    match metadata {
+        None => {
+            let exchange = Exchange {
+                session: None,
+                new_session: session("s"),
+                messages: vec![user(text)],
+                reply: Some(assistant("Good luck!")),
+                outcome: None,
+                zone: request.map(zone),
+                receipt: None,
+            };
+            world.memory.record(&ana, exchange).unwrap();
+        }
+        Some(metadata) => {
+            let turn =
+                TurnToObserve { metadata: Some(metadata.into()), ..TurnToObserve::new(Role::User, text) };
+            world.memory.observe(&ana, Observation::new(session("s"), vec![turn])).unwrap();
+        }
+    }
+    // Learned long after it was said, by another process.
+    world.wait(Duration::from_hours(100));
+    let beside = world.beside();
+    assert_eq!(local().step(&beside, None).unwrap().unwrap().outcome, Outcome::Learned);
+    let memories = beside.memories(&ana, &MemoriesRequest::default()).unwrap();
+    memories[0].valid_to.unwrap().to_string()
+}
+
+#[test]
+fn tomorrow_is_a_day_in_the_zone_in_which_it_was_said() {
+    // In Tokyo it is Tuesday morning, and tomorrow ends when Thursday begins there.
+    let tokyo = "2026-03-04T15:00:00Z";
+    assert_eq!(end_of_tomorrow("UTC", Some("Asia/Tokyo"), None), tokyo);
+    assert_eq!(end_of_tomorrow("America/New_York", Some("Asia/Tokyo"), None), tokyo);
+    assert_eq!(end_of_tomorrow("UTC", None, Some(r#"{"time_zone":"Asia/Tokyo"}"#)), tokyo);
+    // Of whom nothing else is known the setting counts, in the process that learns.
+    assert_eq!(end_of_tomorrow("Asia/Tokyo", None, None), "2026-03-04T00:00:00Z");
+    assert_eq!(end_of_tomorrow("UTC", None, Some(r#"{"time_zone":"the office"}"#)), "2026-03-04T00:00:00Z");
 }

@@ -16,3 +16,4 @@ mod recalled_memories;
 mod summaries;
 mod support;
 mod usage;
+mod written_summaries;

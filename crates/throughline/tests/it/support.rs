@@ -44,6 +44,12 @@ impl World {
         Self::in_directory(directory, now_ms, Settings::default())
     }
 
+    /// Closes the store and leaves its files.
+    pub(crate) fn closed(self) -> TempDir {
+        drop(self.memory);
+        self.directory
+    }
+
     /// As another process has it: a store and a memory of its own, over the same directory and by the same clock.
     pub(crate) fn beside(&self) -> Memory {
         open(self.directory.path(), &self.now_ms, Settings::default())
@@ -93,6 +99,7 @@ impl World {
             messages: messages.to_vec(),
             reply: Some(assistant(reply)),
             outcome: None,
+            zone: None,
             receipt: Some(receipt),
         };
         self.memory.record(scope, exchange).unwrap();

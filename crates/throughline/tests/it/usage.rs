@@ -29,7 +29,7 @@ impl Extractor for Priced {
 
     fn extract(&self, _: &Batch<'_>) -> Result<Extraction, ExtractError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let usage = UsageByStage { extract: CALL, repair: Usage::default() };
+        let usage = UsageByStage { extract: CALL, ..UsageByStage::default() };
         match self.fails {
             None => Ok(Extraction { proposals: Vec::new(), usage }),
             Some(error) => Err(error(UsageByStage { repair: CALL, ..usage })),

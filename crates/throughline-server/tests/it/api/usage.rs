@@ -20,7 +20,11 @@ impl Extractor for Priced {
 
     fn extract(&self, _: &Batch<'_>) -> Result<Extraction, ExtractError> {
         let extract = Usage { calls: 1, prompt_tokens: 90, answer_tokens: 10, cost_nanos: 1_500_000 };
-        let usage = UsageByStage { extract, repair: Usage { calls: 1, cost_nanos: 0, ..extract } };
+        let usage = UsageByStage {
+            extract,
+            repair: Usage { calls: 1, cost_nanos: 0, ..extract },
+            ..UsageByStage::default()
+        };
         Ok(Extraction { proposals: Vec::new(), usage })
     }
 }

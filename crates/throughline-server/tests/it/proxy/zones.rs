@@ -55,6 +55,18 @@ async fn a_receipt_names_the_zone_and_plays_again_in_it_to_the_byte() {
 }
 
 #[tokio::test]
+async fn turns_keep_the_zone_in_which_they_were_said() {
+    let world = world().await;
+    let request = world.post(&json!({ "messages": [user("I see the dentist tomorrow.")] }));
+    let request = request.header("x-memory-user", "ana").header("x-memory-time-zone", "Asia/Tokyo");
+    request.send().await.unwrap().bytes().await.unwrap();
+    let turns = world.turns(4).await;
+    let kept: Vec<Option<&str>> = turns.iter().map(|turn| turn.metadata.as_deref()).collect();
+    let tokyo = Some(r#"{"time_zone":"Asia/Tokyo"}"#);
+    assert_eq!(kept, [None, None, tokyo, tokyo]);
+}
+
+#[tokio::test]
 async fn a_header_that_names_no_time_zone_is_refused_by_its_name() {
     let world = world().await;
     let request = world.post(&json!({ "messages": [user("hi")] })).header("x-memory-time-zone", "Tokyo");

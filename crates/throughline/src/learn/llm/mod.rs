@@ -14,6 +14,7 @@ mod parse;
 mod prompt;
 mod propose;
 mod schema;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod when;
@@ -24,8 +25,7 @@ use std::time::Duration;
 use crate::model::{TokenPrice, Usage, UsageByStage, UsageStage};
 use crate::ports::{Llm, LlmRequest};
 
-use super::proposal::{Batch, ExtractError, Extraction, Extractor, Proposal};
-use parse::Item;
+use super::proposal::{Batch, BatchTurn, ExtractError, Extraction, Extractor, Proposal, Told};
 use prompt::Prompt;
 
 /// How a model is asked.
@@ -54,9 +54,15 @@ impl Default for LlmSettings {
 }
 
 /// What is the same in all questions about a batch.
-struct Asked {
-    system: String,
+struct Asked<T> {
+    system: Cow<'static, str>,
     schema: Cow<'static, serde_json::Value>,
+    /// The form of an answer, for who did not keep to it.
+    form: &'static str,
+    /// What asking counts as, and asking once more.
+    stages: [UsageStage; 2],
+    /// What an answer says, none if it says that there is nothing, or what is wrong with it.
+    read: fn(&str) -> Result<Vec<T>, &'static str>,
 }
 
 /// An [`Extractor`] that asks a language model.
@@ -72,34 +78,35 @@ impl<L: Llm> LlmExtractor<L> {
         Self { llm, settings }
     }
 
-    /// The facts of an answer to a prompt. One that cannot be read is asked for once more.
-    fn ask(
+    /// What an answer to a prompt says. One that cannot be read is asked for once more.
+    fn ask<T>(
         &self,
-        asked: &Asked,
+        asked: &Asked<T>,
         prompt: &Prompt,
         usage: &mut UsageByStage,
-    ) -> Result<Vec<Item>, ExtractError> {
-        let reason = match self.attempt(UsageStage::Extract, asked, &prompt.user, usage)? {
+    ) -> Result<Vec<T>, ExtractError> {
+        let [first, again] = asked.stages;
+        let reason = match self.attempt(first, asked, &prompt.user, usage)? {
             Ok(items) => return Ok(items),
             Err(reason) => reason,
         };
-        let again = format!(
+        let user = format!(
             "{}\n\nYour last answer could not be used: {reason}. Answer again, shorter if it was long, with one JSON object \
-             {{\"facts\": […]}} and nothing else.",
-            prompt.user
+             {} and nothing else.",
+            prompt.user, asked.form
         );
-        self.attempt(UsageStage::Repair, asked, &again, usage)?
+        self.attempt(again, asked, &user, usage)?
             .map_err(|reason| ExtractError::Unusable { reason: reason.to_owned(), usage: *usage })
     }
 
-    /// One call: what it failed with, else the facts or why there are none to be read.
-    fn attempt(
+    /// One call: what it failed with, else what was read or why nothing can be.
+    fn attempt<T>(
         &self,
         stage: UsageStage,
-        asked: &Asked,
+        asked: &Asked<T>,
         user: &str,
         usage: &mut UsageByStage,
-    ) -> Result<Result<Vec<Item>, &'static str>, ExtractError> {
+    ) -> Result<Result<Vec<T>, &'static str>, ExtractError> {
         let request = LlmRequest {
             system: &asked.system,
             user,
@@ -115,7 +122,7 @@ impl<L: Llm> LlmExtractor<L> {
             answer_tokens: answer.answer_tokens,
             cost_nanos: self.settings.price.cost_nanos(answer.prompt_tokens, answer.answer_tokens),
         };
-        Ok(parse::parse(&answer.text))
+        Ok((asked.read)(&answer.text))
     }
 }
 
@@ -127,12 +134,27 @@ impl<L: Llm> Extractor for LlmExtractor<L> {
     fn extract(&self, batch: &Batch<'_>) -> Result<Extraction, ExtractError> {
         let mut usage = UsageByStage::default();
         let mut proposals: Vec<Proposal> = Vec::new();
-        let asked = Asked { system: prompt::system(batch.slots), schema: schema::schema(batch.slots) };
+        let asked = Asked {
+            system: prompt::system(batch.slots).into(),
+            schema: schema::schema(batch.slots),
+            form: r#"{"facts": […]}"#,
+            stages: [UsageStage::Extract, UsageStage::Repair],
+            read: parse::parse,
+        };
         for prompt in prompt::prompts(batch, &asked.system, self.settings.prompt_tokens_max) {
             let items = self.ask(&asked, &prompt, &mut usage)?;
             proposals.extend(propose::proposals(batch, &prompt, items));
         }
         Ok(Extraction { proposals, usage })
+    }
+
+    fn summarise(&self, turns: &[BatchTurn]) -> Result<Told, ExtractError> {
+        let mut usage = UsageByStage::default();
+        let Some(prompt) = summary::prompt(turns, self.settings.prompt_tokens_max) else {
+            return Ok(Told::default());
+        };
+        let sentences = self.ask(&summary::asked(), &prompt, &mut usage)?;
+        Ok(Told { sentences: summary::told(turns, &prompt, sentences), usage })
     }
 
     fn rests_for(&self) -> Option<Duration> {

@@ -86,8 +86,7 @@ fn proposal(batch: &Batch<'_>, prompt: &Prompt, texts: &[Levelled], item: Item) 
         (Some((_, range)), Some(turn)) => turn.text[range.clone()].to_owned(),
         _ => item.quote.clone(),
     };
-    let (valid_from, valid_to) =
-        turn.map_or((None, None), |turn| when::moments(&item.when, item.kind, turn, batch.zone));
+    let (valid_from, valid_to) = turn.map_or((None, None), |turn| when::moments(&item.when, item.kind, turn));
     let text = if item.text.is_empty() { quote.clone() } else { item.text };
     let speaker = turn.and_then(|turn| turn.name.as_deref());
     let slot = slot(&item.subject, &item.slot, speaker, batch.slots);

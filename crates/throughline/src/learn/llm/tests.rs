@@ -45,7 +45,7 @@ fn time() -> Timestamp {
 fn turn(seq: u64, role: Role, text: &str) -> BatchTurn {
     let whole = 0..text.len();
     let wanted = if role == Role::User { vec![whole] } else { Vec::new() };
-    BatchTurn { seq, role, name: None, time: time(), text: text.to_owned(), wanted }
+    BatchTurn { seq, role, name: None, time: time(), zone: TimeZone::UTC, text: text.to_owned(), wanted }
 }
 
 fn known(slot: Option<SlotKey>, value: &str) -> MemoryRecord {
@@ -79,8 +79,7 @@ fn ask(turns: &[BatchTurn], known: &[MemoryRecord], answers: &[Result<&str, LlmE
     let answers = answers.iter().cloned().map(|answer| answer.map(str::to_owned)).collect();
     let llm = Listed { answers: Mutex::new(answers), asked: Mutex::default() };
     let extractor = LlmExtractor::new(llm, LlmSettings { price: PRICE, ..LlmSettings::default() });
-    let result =
-        extractor.extract(&Batch { turns, known, zone: &TimeZone::UTC, slots: &OwnSlots::default() });
+    let result = extractor.extract(&Batch { turns, known, slots: &OwnSlots::default() });
     Asked { result, prompts: extractor.llm.asked.into_inner().unwrap() }
 }
 
@@ -197,7 +196,7 @@ fn an_answer_that_cannot_be_read_is_asked_for_once_more_with_the_reason() {
     let asked = ask(&turns, &[], &[Ok("Sure, gladly!"), Ok(r#"[{"turn":1,"quote":"I like tea"}]"#)]);
     let extraction = asked.result.unwrap();
     assert_eq!(extraction.proposals.len(), 1);
-    assert_eq!(extraction.usage, UsageByStage { extract: CALL, repair: CALL });
+    assert_eq!(extraction.usage, UsageByStage { extract: CALL, repair: CALL, ..UsageByStage::default() });
     assert!(asked.prompts[1].starts_with(&asked.prompts[0]));
     assert!(asked.prompts[1].contains("could not be used: there is no JSON in it"), "{}", asked.prompts[1]);
 }
@@ -206,7 +205,7 @@ fn an_answer_that_cannot_be_read_is_asked_for_once_more_with_the_reason() {
 fn two_answers_that_cannot_be_read_are_an_error_without_their_words() {
     let asked =
         ask(&[turn(1, Role::User, "I like tea")], &[], &[Ok("secret words"), Ok("more secret words")]);
-    let usage = UsageByStage { extract: CALL, repair: CALL };
+    let usage = UsageByStage { extract: CALL, repair: CALL, ..UsageByStage::default() };
     assert_eq!(
         asked.result,
         Err(ExtractError::Unusable { reason: "there is no JSON in it".to_owned(), usage })
@@ -255,7 +254,7 @@ fn the_oldest_context_is_left_out_first_and_what_is_to_be_learned_from_is_asked_
         (0..30).map(|seq| turn(seq, Role::Assistant, &format!("c{seq} {filler}"))).collect();
     turns.extend((30..60).map(|seq| turn(seq, Role::User, &format!("u{seq} {}", filler.repeat(3)))));
     let prompts = prompt::prompts(
-        &Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() },
+        &Batch { turns: &turns, known: &[], slots: &OwnSlots::default() },
         &prompt::system(&OwnSlots::default()),
         5_000,
     );
@@ -275,7 +274,7 @@ fn a_turn_longer_than_a_prompt_is_shown_in_parts_under_its_number() {
     let text = "Some sentence that says a thing. ".repeat(2_000);
     let turns = [turn(5, Role::User, text.trim_end())];
     let prompts = prompt::prompts(
-        &Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() },
+        &Batch { turns: &turns, known: &[], slots: &OwnSlots::default() },
         &prompt::system(&OwnSlots::default()),
         5_000,
     );
@@ -332,7 +331,7 @@ fn an_own_slot_is_known_by_its_name_however_it_is_written() {
             json!({ "facts": [fact(1, "tea", &json!({"subject": subject, "slot": slot, "value": "tea"}))] });
         let llm = Listed { answers: Mutex::new(vec![Ok(answer.to_string())]), asked: Mutex::default() };
         let turns = [turn(1, Role::User, "tea")];
-        let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &slots };
+        let batch = Batch { turns: &turns, known: &[], slots: &slots };
         let found = LlmExtractor::new(llm, LlmSettings::default()).extract(&batch).unwrap();
         found.proposals[0].slot.as_ref().map(ToString::to_string)
     };
@@ -353,7 +352,7 @@ proptest! {
         let said = format!("{text}{tag}{text}");
         let turns = [turn(1, Role::User, &said)];
         let memories = [known(None, &format!("{known_text}{tag}"))];
-        let batch = Batch { turns: &turns, known: &memories, zone: &TimeZone::UTC, slots: &OwnSlots::default() };
+        let batch = Batch { turns: &turns, known: &memories, slots: &OwnSlots::default() };
         for prompt in prompt::prompts(&batch, &prompt::system(batch.slots), 5_000) {
             for tag in ["<throughline-turns>", "</throughline-turns>", "<throughline-known>", "</throughline-known>"] {
                 prop_assert_eq!(prompt.user.matches(tag).count(), 1);

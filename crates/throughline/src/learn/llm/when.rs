@@ -21,12 +21,12 @@ pub(super) fn moments(
     words: &str,
     kind: MemoryKind,
     turn: &BatchTurn,
-    zone: &TimeZone,
 ) -> (Option<Timestamp>, Option<Timestamp>) {
     let said = Levelled::new(&turn.text).find(&Levelled::new(words)).is_some();
     if !said || dates::leaves_week_open(words) {
         return (None, None);
     }
+    let zone = &turn.zone;
     let today = turn.time.to_zoned(zone.clone()).date();
     let Some(days) = nearest(words, today) else { return (None, None) };
     let begin = start_of(days.first, zone);
@@ -60,16 +60,17 @@ mod tests {
 
     /// Said on Wednesday, 15 May 2024, 01:00 in Vienna, which is still Tuesday in UTC.
     fn check(words: &str, kind: MemoryKind, expected: [Option<&str>; 2]) {
+        let zone = TimeZone::get("Europe/Vienna").unwrap();
         let turn = BatchTurn {
             seq: 1,
             role: Role::User,
             name: None,
             time: "2024-05-14T23:00:00Z".parse().unwrap(),
+            zone: zone.clone(),
             text: format!("Well, {words} it was."),
             wanted: Vec::new(),
         };
-        let zone = TimeZone::get("Europe/Vienna").unwrap();
-        let (from, to) = moments(words, kind, &turn, &zone);
+        let (from, to) = moments(words, kind, &turn);
         let date = |moment: Option<Timestamp>| {
             moment.map(|moment| moment.to_zoned(zone.clone()).datetime().to_string())
         };
@@ -113,9 +114,10 @@ mod tests {
             role: Role::User,
             name: None,
             time: "2024-05-14T23:00:00Z".parse().unwrap(),
+            zone: TimeZone::UTC,
             text: "I moved to Graz".into(),
             wanted: Vec::new(),
         };
-        assert_eq!(moments("yesterday", MemoryKind::Event, &turn, &TimeZone::UTC), (None, None));
+        assert_eq!(moments("yesterday", MemoryKind::Event, &turn), (None, None));
     }
 }

@@ -70,7 +70,7 @@ fn said_by_user(turn: &BatchTurn, batch: &Batch<'_>, earlier: &[Proposal]) -> Ve
             if sentence.question {
                 continue;
             }
-            let mut said = proposals::of_sentence(turn, sentence.bytes.clone(), batch.zone);
+            let mut said = proposals::of_sentence(turn, sentence.bytes.clone());
             said.extend(phrases::of_sentence(turn, sentence.bytes.clone(), batch));
             if said.is_empty() {
                 let before = earlier.iter().chain(&found);

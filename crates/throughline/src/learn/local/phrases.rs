@@ -131,9 +131,16 @@ mod tests {
             "bags": { "type": "integer", "x-written-by": "user", "x-phrases": ["I travel with {value} bags"] },
         } }));
         let (role, time) = (Role::User, Timestamp::UNIX_EPOCH);
-        let turns =
-            [BatchTurn { seq: 1, role, name: None, time, text: text.to_owned(), wanted: gate(role, text) }];
-        let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &slots.unwrap() };
+        let turns = [BatchTurn {
+            seq: 1,
+            role,
+            name: None,
+            time,
+            zone: TimeZone::UTC,
+            text: text.to_owned(),
+            wanted: gate(role, text),
+        }];
+        let batch = Batch { turns: &turns, known: &[], slots: &slots.unwrap() };
         let found = LocalExtractor.extract(&batch).unwrap().proposals.into_iter();
         let own = found.filter(|one| one.slot.as_ref().is_some_and(|slot| slot.subject == "profile"));
         let shown = own.map(|one| {

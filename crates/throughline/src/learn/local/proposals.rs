@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use jiff::tz::TimeZone;
-
 use crate::learn::proposal::{BatchTurn, Proposal};
 use crate::learn::words::{Token, Word, words};
 use crate::model::{Polarity, SlotKey};
@@ -21,11 +19,11 @@ const LIST_MAX: usize = 8;
 const LISTED_WORDS_MAX: usize = 3;
 
 /// What a sentence of a turn says, in the first language that finds anything.
-pub(super) fn of_sentence(turn: &BatchTurn, bytes: Range<usize>, zone: &TimeZone) -> Vec<Proposal> {
+pub(super) fn of_sentence(turn: &BatchTurn, bytes: Range<usize>) -> Vec<Proposal> {
     let words = words(&turn.text, bytes);
     LANGUAGES
         .iter()
-        .map(|language| Sentence { turn, words: &words, language, zone }.proposals())
+        .map(|language| Sentence { turn, words: &words, language }.proposals())
         .find(|found| !found.is_empty())
         .unwrap_or_default()
 }
@@ -34,7 +32,6 @@ struct Sentence<'a> {
     turn: &'a BatchTurn,
     words: &'a [Word],
     language: &'a Language,
-    zone: &'a TimeZone,
 }
 
 impl<'a> Sentence<'a> {
@@ -127,8 +124,14 @@ impl<'a> Sentence<'a> {
                 self.subject(matched.captures.get(name)?.clone())
             ),
         };
-        let valid =
-            validity::of(quote, says.when, says.slot_is_date(), self.language, self.turn.time, self.zone);
+        let valid = validity::of(
+            quote,
+            says.when,
+            says.slot_is_date(),
+            self.language,
+            self.turn.time,
+            &self.turn.zone,
+        );
         let lacks = match says.when {
             When::OnDay | When::Bounded => valid.to.is_none(),
             _ => false,

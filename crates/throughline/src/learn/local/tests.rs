@@ -18,6 +18,7 @@ fn batch_of(said: &[(Role, &str)]) -> Vec<BatchTurn> {
         role: *role,
         name: None,
         time: Timestamp::from_second(MONDAY_SECOND + 60 * i64::try_from(seq).unwrap()).unwrap(),
+        zone: TimeZone::UTC,
         text: (*text).to_owned(),
         wanted: gate(*role, text),
     };
@@ -27,7 +28,7 @@ fn batch_of(said: &[(Role, &str)]) -> Vec<BatchTurn> {
 fn extract(said: &[(Role, &str)]) -> Vec<Proposal> {
     let turns = batch_of(said);
     LocalExtractor
-        .extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() })
+        .extract(&Batch { turns: &turns, known: &[], slots: &OwnSlots::default() })
         .unwrap()
         .proposals
 }
@@ -386,7 +387,7 @@ proptest! {
         if all {
             turns[1].wanted = std::iter::once(0..text.len()).collect();
         }
-        let found = LocalExtractor.extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() }).unwrap();
+        let found = LocalExtractor.extract(&Batch { turns: &turns, known: &[], slots: &OwnSlots::default() }).unwrap();
         for proposal in found.proposals {
             let turn = turns.iter().find(|turn| turn.seq == proposal.turn).unwrap();
             prop_assert!(!proposal.quote.is_empty() && turn.text.contains(&proposal.quote));

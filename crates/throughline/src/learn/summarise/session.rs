@@ -1,11 +1,13 @@
-//! A conversation in a few sentences: what was learned from it and holds, then the user's most telling words.
+//! A conversation in a few sentences: what a model wrote of it, what was learned from it and holds, then the user's most telling
+//! words. Nothing is said twice.
 
 use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::learn::gate;
-use crate::model::{Citation, MemoryId, Role, SummarySentence, Turn};
+use crate::model::{Citation, MemoryId, MemoryKind, MemoryRecord, Role, SummarySentence, Turn};
 use crate::text::terms::{TermHash, terms};
+use crate::text::wording::{holds, wording};
 
 use super::sources::{Sources, overlaps, sentence, supported};
 
@@ -36,16 +38,25 @@ pub fn of_session(
         .collect()
 }
 
-/// The memories that rest on the conversation, the weightiest first.
+/// The memories that rest on the conversation: sentences that a model wrote, as they were said, then the weightiest of the others.
 fn learned(turns: &[Turn], sources: &Sources<'_>) -> Vec<Citation> {
     let mut seen: HashSet<MemoryId> = HashSet::new();
     let all = turns.iter().flat_map(|turn| sources.known.learned_from(turn.id.seq));
-    let mut learned: Vec<(f32, MemoryId)> = all
-        .filter(|memory| seen.insert(memory.id))
-        .map(|memory| (sources.known.weight(memory.id), memory.id))
-        .collect();
-    learned.sort_by(|a, b| b.0.total_cmp(&a.0));
-    learned.into_iter().map(|(_, id)| Citation::Memory(id)).collect()
+    let (mut written, mut learned): (Vec<&MemoryRecord>, Vec<_>) =
+        all.filter(|memory| seen.insert(memory.id)).partition(|memory| memory.kind == MemoryKind::Summary);
+    let place = |memory: &MemoryRecord| memory.evidence.first().map(|evidence| evidence.turn);
+    written.sort_by_key(|memory| place(memory));
+    learned.retain(|memory| !written.iter().any(|written| says(written, memory)));
+    let weight = |memory: &MemoryRecord| sources.known.weight(memory.id);
+    learned.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
+    written.into_iter().chain(learned).map(|memory| Citation::Memory(memory.id)).collect()
+}
+
+/// Whether a written sentence says a memory already: its value, about a turn they both rest on.
+fn says(written: &MemoryRecord, memory: &MemoryRecord) -> bool {
+    let turns =
+        |memory: &MemoryRecord| memory.evidence.iter().map(|evidence| evidence.turn).collect::<HashSet<_>>();
+    !turns(written).is_disjoint(&turns(memory)) && holds(&wording(&written.text), &wording(&memory.value))
 }
 
 /// What the user said and no memory says already, the rarest words first.

@@ -4,14 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::context::speaker;
-use crate::forget::{FORGOTTEN, is_distinctive};
+use crate::forget::FORGOTTEN;
 use crate::learn::verify::{addresses_model, exact_words_stand};
-use crate::model::{
-    Citation, MemoryId, MemoryKind, MemoryRecord, MemoryState, SummarySentence, Timestamp, Turn,
-};
-use crate::text::terms::TermHash;
-use crate::text::wording::wording;
-use crate::truth;
+use crate::model::{Citation, MemoryId, MemoryRecord, SummarySentence, Timestamp, Turn};
+use crate::truth::{self, Ended};
 
 /// What a scope's memories say about its turns: which still hold, and which words do not.
 #[derive(Debug)]
@@ -20,21 +16,15 @@ pub struct Known<'a> {
     live: HashMap<MemoryId, &'a MemoryRecord>,
     /// By turn, what was learned from it and holds.
     learned: HashMap<u64, Vec<&'a MemoryRecord>>,
-    /// By turn, quotes of what is so no longer or must not be used.
-    over: HashMap<u64, Vec<&'a str>>,
-    /// Values that were true and are not.
-    over_values: Vec<Vec<TermHash>>,
+    /// What is so no longer or must not be used.
+    over: Ended<'a>,
 }
 
 impl<'a> Known<'a> {
     /// From the scope's memories as they are at a moment.
     pub fn new(memories: &'a [MemoryRecord], now: Timestamp) -> Self {
-        let live: Vec<&MemoryRecord> = memories.iter().filter(|memory| is_live(memory, now)).collect();
-        // What begins to be so later is neither.
-        let over: Vec<&MemoryRecord> = memories
-            .iter()
-            .filter(|memory| memory.state != MemoryState::Active && !is_live(memory, now))
-            .collect();
+        let live: Vec<&MemoryRecord> =
+            memories.iter().filter(|memory| truth::may_be_told(memory, now)).collect();
         let mut learned: HashMap<u64, Vec<&MemoryRecord>> = HashMap::new();
         for memory in &live {
             let turns: HashSet<u64> = memory.evidence.iter().map(|evidence| evidence.turn).collect();
@@ -42,20 +32,8 @@ impl<'a> Known<'a> {
                 learned.entry(turn).or_default().push(memory);
             }
         }
-        let mut over_quotes: HashMap<u64, Vec<&str>> = HashMap::new();
-        for evidence in over.iter().flat_map(|memory| &memory.evidence) {
-            over_quotes.entry(evidence.turn).or_default().push(&evidence.quote);
-        }
-        let true_now: HashSet<Vec<TermHash>> = live.iter().map(|memory| wording(&memory.value)).collect();
-        let over_values = over
-            .iter()
-            .filter(|memory| memory.state != MemoryState::Contested)
-            .filter(|memory| memory.slot.is_some() && is_distinctive(&memory.value))
-            .map(|memory| wording(&memory.value))
-            .filter(|value| !true_now.contains(value))
-            .collect();
         let live = live.into_iter().map(|memory| (memory.id, memory)).collect();
-        Self { now, live, learned, over: over_quotes, over_values }
+        Self { now, live, learned, over: Ended::new(memories, now) }
     }
 
     /// How much a memory counts now; one that does not hold counts nothing.
@@ -79,22 +57,11 @@ impl<'a> Known<'a> {
         let Some(words) = text.get(part.clone()).filter(|words| !words.trim().is_empty()) else {
             return true;
         };
-        let quotes = self.over.get(&turn.id.seq).map_or(&[][..], Vec::as_slice);
         words.contains(FORGOTTEN)
-            || quotes.iter().any(|quote| overlaps(text, quote, &part))
+            || self.over.quotes(turn.id.seq).any(|quote| overlaps(text, quote, &part))
             || addresses_model(words)
-            || {
-                let said = wording(words);
-                let says = |value: &Vec<TermHash>| said.windows(value.len().max(1)).any(|at| at == *value);
-                self.over_values.iter().any(says)
-            }
+            || self.over.said_in(words).is_some()
     }
-}
-
-/// Whether it may stand in a summary. What happened stays true when its day is over.
-fn is_live(memory: &MemoryRecord, now: Timestamp) -> bool {
-    let happened = memory.kind == MemoryKind::Event && memory.state == MemoryState::Expired;
-    memory.holds_at(now) || happened
 }
 
 /// Whether the quote stands in the text somewhere in this part of it.

@@ -86,9 +86,15 @@ pub(super) fn as_meant<'a>(
         About::It => {}
     }
     if single && manner::is_for_a_time(&sentence.words, slot) {
-        return for_a_time(batch, turn, &sentence, proposal);
+        return for_a_time(turn, &sentence, proposal);
     }
     Ok(Cow::Borrowed(proposal))
+}
+
+/// Whether words say as so what they say: neither wished, planned nor doubted, nor as somebody else's word.
+pub(in crate::learn) fn is_outright(text: &str) -> bool {
+    let words = words(text, 0..text.len());
+    manner::of(&words, words.len()) == Manner::Said
 }
 
 /// Whether the rules read the same, and if they do, whether they read it outright.
@@ -116,12 +122,11 @@ fn told_as_said<'a>(proposal: &Proposal, sentence: &str) -> Cow<'a, Proposal> {
 
 /// What is so for a time ends nothing that has no end. A place to be in for a time is no home; without an end it is nothing.
 fn for_a_time<'a>(
-    batch: &Batch<'_>,
     turn: &BatchTurn,
     sentence: &Sentence<'_>,
     proposal: &Proposal,
 ) -> Result<Cow<'a, Proposal>, Refusal> {
-    let end = local::end_of(sentence.text, turn.time, batch.zone).or(proposal.valid_to);
+    let end = local::end_of(sentence.text, turn.time, &turn.zone).or(proposal.valid_to);
     let mut meant = Proposal { explicit: false, valid_to: end, ..proposal.clone() };
     if proposal.slot.as_ref().is_some_and(|slot| slot.name == "home") {
         end.ok_or(Refusal::NotMeant)?;

@@ -18,8 +18,9 @@ mod tests;
 
 use std::collections::HashSet;
 
+pub(super) use meant::is_outright;
 pub(super) use stance::{is_turning, turns};
-pub(super) use support::exact_words_stand;
+pub(super) use support::{exact_words_stand, has_a_word_of, tells};
 
 use super::LocalExtractor;
 use super::proposal::{Batch, BatchTurn, Extractor, Proposal, Refusal, Refused};
@@ -211,7 +212,7 @@ fn sizes(proposal: &Proposal) -> Result<(), Refusal> {
 }
 
 /// A UUID from what is said and where, so that the same statement learned twice is one claim.
-fn name(
+pub(super) fn name(
     generation: Generation,
     turn: u64,
     slot: Option<&SlotKey>,

@@ -40,8 +40,18 @@ pub(in crate::learn) fn exact_words_stand(text: &str, rests_on: &str) -> bool {
     exact.all(|(_, word)| there.hold(word) || !has_digit(word) && is_reporting(word))
 }
 
+/// Whether a text says no more than what it rests on, and about the same: its numbers and names stand there, and half of its
+/// other words.
+pub(in crate::learn) fn tells(text: &str, rests_on: &str) -> bool {
+    let there = Words::of(rests_on);
+    let words = significant_words(text).into_iter().map(|(_, word)| word);
+    let other: Vec<&str> = words.filter(|word| !is_exact(word) && !is_reporting(word)).collect();
+    let standing = other.iter().filter(|word| there.hold(word)).count();
+    standing * OTHER_WORDS_SHARE >= other.len() && exact_words_stand(text, rests_on)
+}
+
 /// Whether a quote has a significant word of a text.
-pub(super) fn has_a_word_of(quoted: &str, text: &str) -> bool {
+pub(in crate::learn) fn has_a_word_of(quoted: &str, text: &str) -> bool {
     let quoted = Words::of(quoted);
     significant_words(text).iter().any(|(_, word)| quoted.hold(&word.to_lowercase()))
 }

@@ -12,7 +12,15 @@ const GENERATION: Generation = Generation(7);
 
 fn turn(seq: u64, role: Role, text: &str) -> BatchTurn {
     let time = Timestamp::from_second(1_772_445_600).unwrap();
-    BatchTurn { seq, role, name: None, time, text: text.to_owned(), wanted: gate(role, text) }
+    BatchTurn {
+        seq,
+        role,
+        name: None,
+        time,
+        zone: TimeZone::UTC,
+        text: text.to_owned(),
+        wanted: gate(role, text),
+    }
 }
 
 fn user(text: &str) -> Vec<BatchTurn> {
@@ -37,7 +45,7 @@ fn proposal(quote: &str, slot: &str, value: &str) -> Proposal {
 }
 
 fn verified(turns: &[BatchTurn], proposals: Vec<Proposal>) -> Verified {
-    let batch = Batch { turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() };
+    let batch = Batch { turns, known: &[], slots: &OwnSlots::default() };
     verify(&batch, proposals, GENERATION, &|_| false)
 }
 
@@ -228,7 +236,7 @@ fn sizes_are_bounded() {
 #[test]
 fn what_was_forgotten_stays_forgotten() {
     let turns = user("I live in Rome.");
-    let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() };
+    let batch = Batch { turns: &turns, known: &[], slots: &OwnSlots::default() };
     let forgotten = |text: &str| wording(text) == wording("rome");
     let verified = verify(&batch, vec![proposal("I live in Rome", "home", "Rome")], GENERATION, &forgotten);
     assert_eq!(verified.refused[0].why, Refusal::Forgotten);
@@ -249,7 +257,7 @@ fn the_same_statement_is_one_claim_however_often_it_is_learned() {
         vec![proposal("I live in Rome.", "home", "Rome"), proposal("I have lived in Rome", "home", "rome")];
     assert_eq!(verified(&turns, twice.clone()).claims.len(), 1);
     assert_eq!(verified(&turns, twice.clone()), verified(&turns, twice.clone()));
-    let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() };
+    let batch = Batch { turns: &turns, known: &[], slots: &OwnSlots::default() };
     let other = verify(&batch, twice.clone(), Generation(8), &|_| false);
     assert_ne!(other.claims[0].id, verified(&turns, twice).claims[0].id);
 }
@@ -269,7 +277,7 @@ fn what_the_local_extractor_finds_is_accepted() {
     ] {
         let turns = user(text);
         let found = LocalExtractor
-            .extract(&Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() })
+            .extract(&Batch { turns: &turns, known: &[], slots: &OwnSlots::default() })
             .unwrap();
         let count = found.proposals.len();
         let verified = verified(&turns, found.proposals);

@@ -8,6 +8,7 @@
 mod fields;
 mod read;
 mod reasoning;
+mod sentences;
 mod strings;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 
 pub(super) use fields::Item;
 use read::{Reading, Root};
+pub(super) use sentences::{Sentence, sentences};
 
 /// Facts taken from one answer; a model that goes on for ever repeats itself.
 pub(super) const ITEMS_MAX: usize = 64;

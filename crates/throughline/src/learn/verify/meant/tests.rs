@@ -12,7 +12,7 @@ fn turn(seq: u64, role: Role, text: &str) -> BatchTurn {
     // Whatever the gate would say: this is about what verify makes of it.
     let wanted = std::iter::once(0..text.len()).collect();
     let time = Timestamp::from_second(1_772_445_600).unwrap();
-    BatchTurn { seq, role, name: None, time, text: text.to_owned(), wanted }
+    BatchTurn { seq, role, name: None, time, zone: TimeZone::UTC, text: text.to_owned(), wanted }
 }
 
 fn proposal(text: &str, slot: &str, value: &str) -> Proposal {
@@ -34,7 +34,7 @@ fn proposal(text: &str, slot: &str, value: &str) -> Proposal {
 
 fn verified(before: &str, text: &str, proposal: Proposal) -> Verified {
     let turns = [turn(1, Role::Assistant, before), turn(2, Role::User, text)];
-    let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &OwnSlots::default() };
+    let batch = Batch { turns: &turns, known: &[], slots: &OwnSlots::default() };
     verify(&batch, vec![proposal], Generation(1), &|_| false)
 }
 
@@ -244,12 +244,7 @@ fn a_model_that_reads_labelled_turns_rightly_is_seldom_doubted() {
                 continue;
             }
             let turn = turn(2, Role::User, &labelled.text);
-            let batch = Batch {
-                turns: std::slice::from_ref(&turn),
-                known: &[],
-                zone: &TimeZone::UTC,
-                slots: &OwnSlots::default(),
-            };
+            let batch = Batch { turns: std::slice::from_ref(&turn), known: &[], slots: &OwnSlots::default() };
             let meant = super::as_meant(&batch, &turn, &(0..labelled.text.len()), &said, &[]);
             all += 1;
             match meant {

@@ -23,9 +23,16 @@ fn slots() -> OwnSlots {
 
 fn verified(role: Role, text: &str, proposal: Proposal) -> Verified {
     let time = Timestamp::from_second(1_772_445_600).unwrap();
-    let turns =
-        [BatchTurn { seq: 1, role, name: None, time, text: text.to_owned(), wanted: gate(role, text) }];
-    let batch = Batch { turns: &turns, known: &[], zone: &TimeZone::UTC, slots: &slots() };
+    let turns = [BatchTurn {
+        seq: 1,
+        role,
+        name: None,
+        time,
+        zone: TimeZone::UTC,
+        text: text.to_owned(),
+        wanted: gate(role, text),
+    }];
+    let batch = Batch { turns: &turns, known: &[], slots: &slots() };
     verify(&batch, vec![proposal], Generation(7), &|_| false)
 }
 

@@ -1,4 +1,4 @@
-//! Time zones as clients and configurations write them.
+//! Time zones as clients, configurations and the metadata of turns write them.
 
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::TimeZone;
@@ -21,9 +21,8 @@ pub fn read_time_zone(text: &str) -> Result<TimeZone, String> {
 
 #[cfg(test)]
 mod tests {
-    use throughline::model::ZoneOffsets;
-
     use super::*;
+    use crate::model::ZoneOffsets;
 
     #[test]
     fn a_zone_is_an_iana_name_or_an_offset() {
