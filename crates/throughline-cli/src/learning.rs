@@ -14,18 +14,21 @@ use crate::failure::{Failure, Hinting};
 
 /// A batch is asked about in several prompts at most; a worker that takes longer than all of them is taken for dead.
 const ANSWERS_A_LEASE: u32 = 8;
+/// The same for a worker that asks nobody: patterns take milliseconds, and what a killed server had in its hands waits for
+/// this to pass.
+const LEASE_WITHOUT_MODEL: Duration = Duration::from_secs(15);
 
 /// The learner of this process.
 pub(crate) fn learner(config: &Config) -> Result<Learner> {
     let deadline = Duration::from_millis(config.learning_deadline_ms.0);
+    let model = extractor(config)?.map(|model| Arc::new(model) as Arc<dyn Extractor>);
     let settings = LearnSettings {
         quiet: Duration::from_millis(config.learning_quiet_ms.0),
         turns_max: config.learning_turns_max.0,
-        lease: deadline * ANSWERS_A_LEASE,
+        lease: if model.is_some() { deadline * ANSWERS_A_LEASE } else { LEASE_WITHOUT_MODEL },
         summaries: config.learning_summaries,
         ..LearnSettings::default()
     };
-    let model = extractor(config)?.map(|model| Arc::new(model) as Arc<dyn Extractor>);
     Ok(Learner::new(model, settings, config.learning_tokens_a_day_max.map(|tokens| tokens.0)))
 }
 

@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 
 use crate::config::ServerConfig;
 use crate::error::{ApiError, ErrorCode};
+use crate::proxy::Spool;
 use crate::state::{AppState, ModelStatus};
 use crate::{api, auth, error, health, limits, metrics, observe, openapi, proxy};
 
@@ -28,16 +29,17 @@ impl App {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn new(memory: Arc<Memory>, config: ServerConfig) -> Self {
-        Self::with_learner(memory, Learner::new(None, LearnSettings::default(), None), config)
+        Self::with(memory, Learner::new(None, LearnSettings::default(), None), None, config)
     }
 
-    /// The same with another learner than the one that needs no language model.
+    /// The same with another learner than the one that needs no language model, and with a place where exchanges wait
+    /// while the store cannot be reached.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn with_learner(memory: Arc<Memory>, learner: Learner, config: ServerConfig) -> Self {
+    pub fn with(memory: Arc<Memory>, learner: Learner, spool: Option<Spool>, config: ServerConfig) -> Self {
         metrics::install();
-        Self { state: AppState::new(memory, learner, config) }
+        Self { state: AppState::new(memory, learner, spool, config) }
     }
 
     /// Where to tell how far the embedding model is.

@@ -8,17 +8,19 @@ use throughline::memory::Memory;
 use tokio::sync::Semaphore;
 
 use crate::error::{ApiError, ErrorCode};
+use crate::reach::Reach;
 
 /// The engine, reached from async code.
 #[derive(Clone)]
 pub(crate) struct Engine {
     memory: Arc<Memory>,
     calls: Arc<Semaphore>,
+    reach: Arc<Reach>,
 }
 
 impl Engine {
     pub(crate) fn new(memory: Arc<Memory>, calls_max: usize) -> Self {
-        Self { memory, calls: Arc::new(Semaphore::new(calls_max)) }
+        Self { memory, calls: Arc::new(Semaphore::new(calls_max)), reach: Arc::default() }
     }
 
     /// The engine itself, for what does not block: settings, keys, stripping.
@@ -26,7 +28,13 @@ impl Engine {
         &self.memory
     }
 
-    /// Runs a call on a thread that may block, when one is free. A call whose caller has gone runs to its end.
+    /// Whether the store can be reached.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// Runs a call on a thread that may block, when one is free. A call whose caller has gone runs to its end. While the
+    /// store cannot be reached, nothing is called.
     pub(crate) async fn call<T, E>(
         &self,
         call: impl FnOnce(&Memory) -> Result<T, E> + Send + 'static,
@@ -35,6 +43,7 @@ impl Engine {
         T: Send + 'static,
         E: Into<ApiError> + Send + 'static,
     {
+        self.reach.check()?;
         let closed = |_| ApiError::new(ErrorCode::Internal, "the server is stopping");
         let permit = Arc::clone(&self.calls).acquire_owned().await.map_err(closed)?;
         let memory = Arc::clone(&self.memory);

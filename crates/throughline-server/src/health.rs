@@ -1,18 +1,23 @@
 //! Whether the process is up and whether it can serve.
 
+use std::time::Duration;
+
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use throughline::memory::{Memory, MemoryError};
 use throughline::ports::{EmbeddingModels, NumberedModel};
 use throughline::recall::Degraded;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::state::{AppState, ModelState};
 
 /// The same word as in the reasons of a degraded answer.
 const OTHER_MODEL_SERVES: &str = Degraded::OtherModelServes.as_str();
+
+/// How long the store may take when a probe asks.
+const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// The process is up.
 #[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, description = "The process is up.", body = String)))]
@@ -23,10 +28,13 @@ pub(crate) async fn healthz() -> &'static str {
 /// Whether the server can serve, and what it can do.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Readiness {
-    /// Whether requests are served.
+    /// Whether requests are served: also without the store where there is an upstream, since chats go on without memory.
     ready: bool,
     /// `ok`, or what is wrong with the store.
     store: String,
+    /// Exchanges on this server's disk that are written when the store can be reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exchanges_waiting: Option<usize>,
     /// `loading`, `ready`, `missing`, `failed`, or `other_model_serves` if the memory's vectors are those of a model that
     /// this server does not have.
     model: &'static str,
@@ -96,18 +104,38 @@ fn models(memory: &Memory) -> Result<Models, MemoryError> {
     Ok(Models { attached, other_serves, switch })
 }
 
-/// 200 when the server can serve; says if the embedding model is still loading.
+/// What must work for a server to be ready.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Needed {
+    /// The store as well: `?store=required`.
+    store: Option<StoreNeeded>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum StoreNeeded {
+    /// Without it the server is not ready, whatever else it can do.
+    Required,
+}
+
+/// 200 when the server can serve; says if the embedding model is still loading. A proxy of chats can serve without its
+/// store, so that a load balancer does not take all of them away with it; `?store=required` asks for more.
 #[utoipa::path(
-    get, path = "/readyz", tag = "server",
+    get, path = "/readyz", tag = "server", params(Needed),
     responses(
         (status = 200, description = "It can serve.", body = Readiness),
-        (status = 503, description = "It cannot: the store fails.", body = Readiness),
+        (status = 503, description = "It cannot: the store fails, and there are no chats that go on without.", body = Readiness),
     )
 )]
-pub(crate) async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
-    let (models, store) = match state.engine.call(models).await {
-        Ok(models) => (models, Ok(())),
-        Err(error) => (Models::default(), Err(error.message)),
+pub(crate) async fn readyz(
+    State(state): State<AppState>,
+    Query(needed): Query<Needed>,
+) -> (StatusCode, Json<Readiness>) {
+    let (models, store) = match tokio::time::timeout(STORE_ANSWERS_WITHIN, state.engine.call(models)).await {
+        Ok(Ok(models)) => (models, Ok(())),
+        Ok(Err(error)) => (Models::default(), Err(error.message)),
+        Err(_) => (Models::default(), Err("the store does not answer in time".to_owned())),
     };
     let Models { attached, other_serves, switch: model_switch } = models;
     let (model, model_detail) = match state.model.get() {
@@ -117,10 +145,13 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<R
         ModelState::Missing(detail) => ("missing", Some(detail)),
         ModelState::Failed(detail) => ("failed", Some(detail)),
     };
-    let status = if store.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let chats_go_on = state.config.upstream.is_some() && needed.store != Some(StoreNeeded::Required);
+    let ready = store.is_ok() || chats_go_on;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let rest = state.learner.rests_for();
     let readiness = Readiness {
-        ready: store.is_ok(),
+        ready,
+        exchanges_waiting: state.recorder.spool().map(|spool| spool.size().0).filter(|waiting| *waiting > 0),
         store: store.err().unwrap_or_else(|| "ok".into()),
         model,
         model_detail,

@@ -14,6 +14,7 @@ use throughline::memory::{Learned, Memory, MemoryError, Outcome};
 use throughline::model::{StageTiming, TenantId};
 
 use crate::error::{ApiError, ErrorCode};
+use crate::proxy::Spool;
 use crate::state::AppState;
 
 const HTTP_REQUESTS: &str = "throughline_http_requests_total";
@@ -25,6 +26,11 @@ const HITS: &str = "throughline_recall_hits_total";
 const DEGRADED: &str = "throughline_degraded_total";
 const TURNS: &str = "throughline_turns_written_total";
 const RECORDS_DROPPED: &str = "throughline_records_dropped_total";
+const SPOOLED: &str = "throughline_spooled_exchanges_total";
+const DELIVERED: &str = "throughline_delivered_turns_total";
+const SPOOL_EXCHANGES: &str = "throughline_spool_exchanges";
+const SPOOL_BYTES: &str = "throughline_spool_bytes";
+const STORE_UNREACHABLE: &str = "throughline_store_unreachable";
 const UPSTREAM_ERRORS: &str = "throughline_upstream_errors_total";
 const RECORD_QUEUE: &str = "throughline_record_queue";
 const UNEMBEDDED: &str = "throughline_unembedded_passages";
@@ -99,6 +105,11 @@ fn describe() {
         RECORDS_DROPPED,
         "Exchanges that were not recorded: too many were under way, or the store could not."
     );
+    describe_counter!(SPOOLED, "Exchanges put aside on disk because the store could not be reached.");
+    describe_counter!(DELIVERED, "Turns that were put aside and are written now.");
+    describe_gauge!(SPOOL_EXCHANGES, "Exchanges on disk that wait for the store.");
+    describe_gauge!(SPOOL_BYTES, "Bytes they take.");
+    describe_gauge!(STORE_UNREACHABLE, "1 while the store cannot be reached: chats go on without memory.");
     describe_counter!(UPSTREAM_ERRORS, "Failures of the upstream, by class.");
     describe_counter!(LEARNED_JOBS, "Learning jobs, by outcome: nothing, learned, failed, degraded, lost.");
     describe_counter!(LEARNED_CLAIMS, "Claims that learning accepted.");
@@ -187,6 +198,17 @@ pub(crate) fn record_dropped() {
     counter!(RECORDS_DROPPED).increment(1);
 }
 
+/// An exchange was put aside because the store could not be reached.
+pub(crate) fn spooled() {
+    counter!(SPOOLED).increment(1);
+}
+
+/// What was put aside is written.
+pub(crate) fn delivered(turns: usize) {
+    counter!(DELIVERED).increment(turns as u64);
+    counter!(TURNS).increment(turns as u64);
+}
+
 /// A learning job ended.
 pub(crate) fn learned(learned: &Learned) {
     let outcome = match learned.outcome {
@@ -250,6 +272,10 @@ pub(crate) async fn metrics(
     })?;
     gauge!(MODEL_RESTS).set(f64::from(u8::from(state.learner.rests_for().is_some())));
     gauge!(RECORD_QUEUE).set(state.recorder.waiting() as f64);
+    gauge!(STORE_UNREACHABLE).set(f64::from(u8::from(state.engine.reach().check().is_err())));
+    let (exchanges, bytes) = state.recorder.spool().map(Spool::size).unwrap_or_default();
+    gauge!(SPOOL_EXCHANGES).set(exchanges as f64);
+    gauge!(SPOOL_BYTES).set(bytes as f64);
     // What the store cannot tell just now keeps its last value; the rest of the page is worth having.
     if let Err(error) = state.engine.call(gauges).await {
         tracing::warn!(error = error.message, "the store's gauges are stale");

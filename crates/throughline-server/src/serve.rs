@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
-use crate::{metrics, worker};
+use crate::{metrics, reach, worker};
 
 /// Why serving ended without being asked to.
 #[derive(Debug, Error)]
@@ -45,6 +45,7 @@ pub async fn serve(
         ended = &mut server => ended?,
         () = upkeep() => {}
         () = learn(&app) => {}
+        () = reach::watch(app.state.engine.clone()) => {}
         () = shutdown => {
             let most = app.state.config.shutdown_grace_ms_max;
             let deadline = Instant::now() + Duration::from_millis(most);

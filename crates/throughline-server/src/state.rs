@@ -10,7 +10,7 @@ use crate::api::learning::LEARN_CALLS_MAX;
 use crate::auth::Gate;
 use crate::config::ServerConfig;
 use crate::engine::Engine;
-use crate::proxy::Recorder;
+use crate::proxy::{Recorder, Spool};
 
 /// How far the embedding model is. Until it is ready, recall goes by words alone.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,11 +57,17 @@ pub(crate) struct Shared {
 }
 
 impl AppState {
-    pub(crate) fn new(memory: Arc<Memory>, learner: Learner, config: ServerConfig) -> Self {
+    pub(crate) fn new(
+        memory: Arc<Memory>,
+        learner: Learner,
+        spool: Option<Spool>,
+        config: ServerConfig,
+    ) -> Self {
+        let engine = Engine::new(memory, config.engine_calls_max);
         Self(Arc::new(Shared {
             gate: Gate::new(config.auth),
-            recorder: Recorder::start(&memory, config.exchanges_open_max),
-            engine: Engine::new(memory, config.engine_calls_max),
+            recorder: Recorder::start(&engine, spool, config.exchanges_open_max),
+            engine,
             model: ModelStatus::default(),
             learner: Arc::new(learner),
             learn_calls: Arc::new(Semaphore::new(LEARN_CALLS_MAX)),

@@ -1,4 +1,5 @@
-//! The bytes of what stores keep as opaque payloads: turn bodies, profiles, receipts, ledger entries.
+//! The bytes of what stores keep as opaque payloads: turn bodies, profiles, receipts, ledger entries; and of exchanges that
+//! wait for a store.
 //!
 //! A payload is a format byte and the rest. Format 1 is JSON. Another format (compressed, encrypted under a user's
 //! key) takes the next number, and every format ever written stays readable.
@@ -17,9 +18,11 @@ use crate::model::{
     StageTiming, Timestamp, ZoneOffsets,
 };
 
+mod exchange;
 mod ledger;
 mod summaries;
 
+pub use exchange::{decode_exchange, encode_exchange};
 pub use ledger::{decode_entry, encode_entry};
 use summaries::SummariesJson;
 
@@ -78,14 +81,26 @@ struct TurnBodyJson {
 
 /// A turn body as bytes.
 pub fn encode_turn(body: TurnBody) -> Vec<u8> {
-    let TurnBody { name, content: Content { text, json }, metadata } = body;
-    encode(&TurnBodyJson { text, name, json, metadata })
+    encode(&TurnBodyJson::from(body))
 }
 
 /// A turn body from its bytes.
 pub fn decode_turn(bytes: &[u8]) -> Result<TurnBody, CodecError> {
-    let TurnBodyJson { text, name, json, metadata } = decode(bytes)?;
-    Ok(TurnBody { name, content: Content { text, json }, metadata })
+    decode::<TurnBodyJson>(bytes).map(TurnBody::from)
+}
+
+impl From<TurnBody> for TurnBodyJson {
+    fn from(body: TurnBody) -> Self {
+        let TurnBody { name, content: Content { text, json }, metadata } = body;
+        Self { text, name, json, metadata }
+    }
+}
+
+impl From<TurnBodyJson> for TurnBody {
+    fn from(json: TurnBodyJson) -> Self {
+        let TurnBodyJson { text, name, json, metadata } = json;
+        Self { name, content: Content { text, json }, metadata }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -221,7 +236,16 @@ fn decode_zone(zone: Option<ZoneJson>) -> Result<ZoneOffsets, CodecError> {
 
 /// A receipt as bytes.
 pub fn encode_receipt(receipt: &Receipt) -> Vec<u8> {
-    encode(&ReceiptJson {
+    encode(&receipt_json(receipt))
+}
+
+/// A receipt from its bytes.
+pub fn decode_receipt(bytes: &[u8]) -> Result<Receipt, CodecError> {
+    receipt_of(decode(bytes)?)
+}
+
+fn receipt_json(receipt: &Receipt) -> ReceiptJson {
+    ReceiptJson {
         id: receipt.id.0,
         session: receipt.session.as_ref().map(|session| session.as_str().to_owned()),
         time: receipt.time.as_millisecond(),
@@ -251,12 +275,10 @@ pub fn encode_receipt(receipt: &Receipt) -> Vec<u8> {
             .iter()
             .map(|t| (t.stage.clone(), u64::try_from(t.took.as_micros()).unwrap_or(u64::MAX)))
             .collect(),
-    })
+    }
 }
 
-/// A receipt from its bytes.
-pub fn decode_receipt(bytes: &[u8]) -> Result<Receipt, CodecError> {
-    let json: ReceiptJson = decode(bytes)?;
+fn receipt_of(json: ReceiptJson) -> Result<Receipt, CodecError> {
     let damaged = |error: crate::model::NameError| CodecError::Damaged(error.to_string());
     let standing = json.standing.into_iter().map(|item| (Section::Standing, item));
     let recalled = json.items.into_iter().map(|item| (Section::Recalled, item));
@@ -308,7 +330,7 @@ mod tests {
     use super::*;
     use crate::model::{Citation, MemoryId, ReceiptSummaries, ReceiptSummary, SummaryOf};
 
-    fn receipt(zone: ZoneOffsets) -> Receipt {
+    pub(super) fn receipt(zone: ZoneOffsets) -> Receipt {
         Receipt {
             id: ReceiptId(uuid::Uuid::from_u128(7)),
             session: Some(SessionId::new("s").unwrap()),

@@ -35,11 +35,12 @@ use crate::model::{NameError, TenantId, Timestamp, to_millisecond};
 use crate::ports::{Clock, EmbedError, Embedder, EmbeddingModel, Store, StoreError};
 use crate::recall::ShardCache;
 
+pub use crate::journal::Exchange;
 pub use context::{Context, ContextRequest, Replay};
 pub use learn::{Extractors, LearnSettings, Learned, Outcome, Summaries};
 pub use learner::Learner;
 pub use memories::{MEMORY_TEXT_BYTES_MAX, MemoriesRequest, MemoryPatch, NewMemory, Order, Why};
-pub use observe::{Exchange, METADATA_FIELDS_MAX, Observation, Observed, TURNS_A_WRITE_MAX, TurnToObserve};
+pub use observe::{METADATA_FIELDS_MAX, Observation, Observed, TURNS_A_WRITE_MAX, TurnToObserve};
 pub use profile::ProfileChange;
 pub use settings::Settings;
 pub use summaries::{SUMMARISED_SESSIONS_MAX, SUMMARISED_TURNS_MAX, SummariesRequest};

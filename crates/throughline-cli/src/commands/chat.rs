@@ -262,6 +262,7 @@ impl Conversation {
                 memory.record(
                     scope,
                     Exchange {
+                        time: None,
                         session: Some(self.session.clone()),
                         new_session: self.session.clone(),
                         messages: self.history.clone(),

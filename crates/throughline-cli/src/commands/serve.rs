@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::json;
-use throughline_server::{App, AuthMode, ServerConfig, serve};
+use throughline_server::{App, AuthMode, ServerConfig, Spool, SpoolConfig, serve};
 use tokio::net::TcpListener;
 
 use super::Run;
@@ -53,7 +53,12 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         // The app starts tasks of its own as it is made.
         let in_runtime = runtime.enter();
-        let app = App::with_learner(memory.clone(), learning::learner(config)?, server_config(config, auth)?);
+        let app = App::with(
+            memory.clone(),
+            learning::learner(config)?,
+            spool(config)?,
+            server_config(config, auth)?,
+        );
         drop(in_runtime);
         let status = app.model_status();
         runtime.block_on(async {
@@ -73,6 +78,19 @@ impl Serve {
             Ok(served?)
         })
     }
+}
+
+/// Where exchanges wait for a store on another machine. The embedded one is on the disk that the spool would be on.
+fn spool(config: &Config) -> Result<Option<Spool>> {
+    let bytes_max = config.store_spool_bytes_max.0;
+    if config.store.is_none() || bytes_max == 0 {
+        return Ok(None);
+    }
+    let folder = config.data.join("spool");
+    let spool = Spool::open(SpoolConfig { folder: folder.clone(), bytes_max })
+        .with_context(|| format!("{} cannot be used", folder.display()))
+        .hint("what is said while the store cannot be reached waits there; `--data DIR` names another folder, `store.spool_bytes_max = 0` goes without")?;
+    Ok(Some(spool))
 }
 
 fn server_config(config: &Config, auth: AuthMode) -> Result<ServerConfig> {

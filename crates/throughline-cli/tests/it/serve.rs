@@ -1,74 +1,7 @@
 //! The server as a process: how it starts, what it refuses, how it ends.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::process::{Child, ChildStderr, Command, Stdio};
-
-use serde_json::Value;
-
 use crate::program::{Program, model_dir};
-
-/// A running server; killed if a test ends early.
-struct Server {
-    child: Child,
-    address: String,
-    stderr: BufReader<ChildStderr>,
-}
-
-impl Server {
-    fn start(program: &Program, arguments: &[&str]) -> Self {
-        Self::spawn(program.command(&[&["serve", "--json"], arguments].concat()))
-    }
-
-    fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        if line.is_empty() {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).unwrap();
-            panic!("the server did not start: {text}");
-        }
-        let banner: Value = serde_json::from_str(&line).unwrap();
-        let address = banner["url"].as_str().unwrap().trim_start_matches("http://").to_owned();
-        Self { child, address, stderr }
-    }
-
-    fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    /// Reads what the server says until a line holds the text.
-    fn wait_for(&mut self, text: &str) -> String {
-        let mut said = String::new();
-        while self.stderr.read_line(&mut said).unwrap() > 0 {
-            if said.contains(text) {
-                return said;
-            }
-        }
-        panic!("`{text}` was not said in: {said}");
-    }
-
-    /// Sends the signal that service managers send, and returns the exit code.
-    fn terminate(mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It fails if the server has ended, which is what is wanted.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::server::Server;
 
 #[test]
 fn the_server_starts_answers_and_ends_cleanly_at_a_stop_signal() {

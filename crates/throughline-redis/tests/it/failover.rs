@@ -5,7 +5,7 @@ use std::time::Duration;
 use throughline_redis::{Durability, RedisOptions, RedisStore};
 
 use crate::load::{Outcome, loses_nothing};
-use crate::servers::Servers;
+use crate::servers::{Ask as _, Servers};
 use crate::support::options;
 
 /// Writes between two events.

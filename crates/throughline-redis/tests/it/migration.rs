@@ -3,7 +3,7 @@
 use throughline_redis::RedisStore;
 
 use crate::load::loses_nothing;
-use crate::servers::Servers;
+use crate::servers::{Ask as _, Servers};
 use crate::support::options;
 
 /// Moves a slot as `redis-cli --cluster reshard` does, one key after the other.

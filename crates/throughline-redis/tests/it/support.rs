@@ -7,21 +7,6 @@ use throughline_redis::{Durability, RedisOptions, RedisStore};
 /// `NAME=URL` of each running server, separated by spaces.
 const URLS: &str = "THROUGHLINE_TEST_REDIS_URLS";
 
-/// `NAME=PROGRAM` of each kind of server, separated by spaces: for tests that end servers, and so start their own.
-const PROGRAMS: &str = "THROUGHLINE_TEST_REDIS_PROGRAMS";
-
-fn named(variable: &str, name: &str) -> String {
-    let all = std::env::var(variable)
-        .unwrap_or_else(|_| panic!("{variable} is not set: run `cargo xtask test --only stores`"));
-    let found = all.split_whitespace().find_map(|server| server.strip_prefix(name)?.strip_prefix('='));
-    found.unwrap_or_else(|| panic!("{variable} names no server `{name}`: {all}")).to_owned()
-}
-
-/// The program of a kind of server.
-pub(crate) fn program(name: &str) -> String {
-    named(PROGRAMS, name)
-}
-
 /// Keys that no other test has.
 pub(crate) fn options() -> RedisOptions {
     let own = format!("t{}:", uuid::Uuid::now_v7().simple());
@@ -35,7 +20,10 @@ pub(crate) fn options() -> RedisOptions {
 
 /// A running server.
 pub(crate) fn url(name: &str) -> String {
-    named(URLS, name)
+    let all = std::env::var(URLS)
+        .unwrap_or_else(|_| panic!("{URLS} is not set: run `cargo xtask test --only stores`"));
+    let found = all.split_whitespace().find_map(|server| server.strip_prefix(name)?.strip_prefix('='));
+    found.unwrap_or_else(|| panic!("{URLS} names no server `{name}`: {all}")).to_owned()
 }
 
 /// A fresh store on a running server.

@@ -53,7 +53,7 @@ pub(crate) async fn erase(
 ) -> Result<Json<ErasedOut>, ApiError> {
     let user = UserKey { tenant: principal.tenant, user: user_id(&id)? };
     // What was said before must not be written after.
-    state.recorder.flushed().await;
+    state.recorder.forget(&user).await?;
     let erased = state.engine.call(move |memory| memory.erase_user(&user)).await?;
     Ok(Json(ErasedOut {
         scopes: erased.scopes,

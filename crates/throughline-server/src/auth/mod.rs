@@ -4,6 +4,7 @@
 //! revoked one is refused from the next request on. No part of a secret may reach a log or an error.
 
 mod key;
+mod known;
 mod loopback;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,8 @@ use crate::config::AuthMode;
 use crate::error::{ApiError, ErrorCode};
 use crate::state::AppState;
 
+use known::KnownKeys;
+
 pub use key::{KEY_PREFIX, create_key};
 pub(crate) use loopback::only_loopback;
 
@@ -34,11 +37,16 @@ pub(crate) struct Gate {
     /// Never goes back to false: revoking the last key must not open the door.
     keys_required: AtomicBool,
     looked: Mutex<Option<Instant>>,
+    known: KnownKeys,
 }
 
 impl Gate {
     pub(crate) fn new(mode: AuthMode) -> Self {
-        Self { keys_required: AtomicBool::new(mode == AuthMode::Keys), looked: Mutex::new(None) }
+        Self {
+            keys_required: AtomicBool::new(mode == AuthMode::Keys),
+            looked: Mutex::new(None),
+            known: KnownKeys::new(),
+        }
     }
 
     /// Whether a request must have a key, as far as is known.
@@ -56,12 +64,35 @@ impl Gate {
             return Ok(false);
         }
         let now = Instant::now();
-        let keys = state.engine.call(|memory| memory.store().keys()).await?;
+        let keys = match state.engine.call(|memory| memory.store().keys()).await {
+            // As it was when the store could last be asked, at the latest when the server started.
+            Err(error) if error.code == ErrorCode::StoreUnavailable => return Ok(false),
+            keys => keys?,
+        };
         if keys.iter().any(|key| key.revoked.is_none()) {
             self.keys_required.store(true, Ordering::Release);
         }
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         Ok(self.keys_required())
+    }
+
+    /// The tenant of a key.
+    async fn tenant(&self, state: &AppState, credential: &str) -> Result<TenantId, ApiError> {
+        let now = Instant::now();
+        let asked = credential.to_owned();
+        match state.engine.call(move |memory| key::verify(memory, &asked)).await {
+            Ok(tenant) => {
+                self.known.good(credential, tenant.clone(), now);
+                Ok(tenant)
+            }
+            Err(error) if error.code == ErrorCode::StoreUnavailable => {
+                self.known.tenant(credential, now).ok_or(error)
+            }
+            Err(error) => {
+                self.known.refused(credential);
+                Err(error)
+            }
+        }
     }
 }
 
@@ -77,9 +108,7 @@ impl FromRequestParts<AppState> for Principal {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         if let Some(credential) = credential(&parts.headers) {
-            let credential = credential.to_owned();
-            let tenant = state.engine.call(move |memory| key::verify(memory, &credential)).await?;
-            return Ok(Self { tenant });
+            return Ok(Self { tenant: state.gate.tenant(state, credential).await? });
         }
         if state.gate.check(state).await? {
             return Err(ApiError::new(ErrorCode::KeyRequired, "the request carries no key of this server"));

@@ -100,6 +100,8 @@ async fn prepare(
         Err(reason) => (None, None, None, MemoryReport::without(reason)),
     };
     let report = if is_full { report.degraded("record_queue_full") } else { report };
+    let waits = state.recorder.spool().is_some_and(|spool| spool.holds(&scope));
+    let report = if waits { report.degraded("turns_wait_for_store") } else { report };
     let body = rewritten(body, object, &messages, prefix.as_deref(), block.as_deref());
     let new_session = receipt.as_ref().and_then(|receipt| receipt.session.clone()).unwrap_or_else(|| {
         SessionId::new(format!("session_{}", uuid::Uuid::now_v7().simple())).expect("is a name")
@@ -123,6 +125,7 @@ async fn context(
     options: &MemoryOptions,
     said: &[Said],
 ) -> Result<Context, &'static str> {
+    state.engine.reach().check().map_err(|error| error.code.as_str())?;
     let deadline = options.deadline.unwrap_or(Duration::from_millis(state.config.memory_deadline_ms));
     let request = ContextRequest {
         session: options.session.clone(),
@@ -187,6 +190,6 @@ impl Recording {
             return;
         }
         let (messages, reply) = if recorded { (messages, reply) } else { (Vec::new(), None) };
-        place.record(Exchange { session, new_session, messages, reply, outcome, zone, receipt });
+        place.record(Exchange { time: None, session, new_session, messages, reply, outcome, zone, receipt });
     }
 }

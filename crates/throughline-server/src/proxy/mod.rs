@@ -10,6 +10,7 @@ mod forward;
 mod options;
 mod recorder;
 mod report;
+mod spool;
 
 use axum::Router;
 use axum::routing::{any, post};
@@ -17,6 +18,7 @@ use axum::routing::{any, post};
 use crate::state::AppState;
 
 pub(crate) use recorder::Recorder;
+pub use spool::{Spool, SpoolConfig};
 
 /// The routes of the proxy, with their full paths.
 pub(crate) fn routes() -> Router<AppState> {

@@ -1,8 +1,6 @@
 //! Writing what was said: batches of turns, and exchanges of a chat.
 
-use jiff::tz::TimeZone;
-
-use crate::journal::{Indexer, NewTurn, Said, TURN_TEXT_BYTES_MAX, locate};
+use crate::journal::{Exchange, Indexer, NewTurn, Said, TURN_TEXT_BYTES_MAX, locate};
 use crate::model::{
     Content, MessageHash, Receipt, Role, Scope, SessionId, Timestamp, TurnId, to_millisecond,
 };
@@ -66,28 +64,6 @@ pub struct Observed {
     pub turns: Vec<TurnId>,
 }
 
-/// One request of a chat and the model's answer.
-///
-/// Where it belongs is found when it is written, not when the request came: by then what came before it is written.
-/// Write the exchanges of one scope one after the other.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Exchange {
-    /// The conversation, if the client names it.
-    pub session: Option<SessionId>,
-    /// Its name if it turns out to be a new one.
-    pub new_session: SessionId,
-    /// The request's messages, system messages left out.
-    pub messages: Vec<Said>,
-    /// What the model said; none if nothing came.
-    pub reply: Option<Said>,
-    /// Set if the answer broke off or was an error: kept with the turn as metadata.
-    pub outcome: Option<String>,
-    /// The user's time zone, if the request named it: kept with each turn as metadata, for "tomorrow" is a day there.
-    pub zone: Option<TimeZone>,
-    /// The context the request was sent with.
-    pub receipt: Option<Receipt>,
-}
-
 impl Memory {
     /// Appends turns to a session. When it returns, they are durable and the next recall finds them.
     pub fn observe(&self, scope: &Scope, observation: Observation) -> Result<Observed, MemoryError> {
@@ -134,8 +110,8 @@ impl Memory {
 
     /// Writes what a request said that the journal does not have yet, and the model's answer, in one step.
     pub fn record(&self, scope: &Scope, exchange: Exchange) -> Result<Observed, MemoryError> {
-        let now = self.now();
-        let Exchange { session, new_session, messages, reply, outcome, zone, mut receipt } = exchange;
+        let Exchange { time, session, new_session, messages, reply, outcome, zone, mut receipt } = exchange;
+        let now = time.map_or_else(|| self.now(), to_millisecond);
         let thread = locate(&*self.store, scope, session.as_ref(), &messages, now, || new_session)?;
         if let Some(receipt) = &mut receipt {
             receipt.session = Some(thread.session.clone());

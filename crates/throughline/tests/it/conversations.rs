@@ -97,6 +97,7 @@ fn an_exchange_delivered_twice_is_recorded_once() {
     let (world, ana) = (World::new(), scope("ana"));
     let context = world.context(&ana, None, &[user("hello")]);
     let exchange = throughline::memory::Exchange {
+        time: None,
         session: None,
         new_session: context.thread.session,
         messages: vec![user("hello")],

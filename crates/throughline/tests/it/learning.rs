@@ -347,6 +347,7 @@ fn end_of_tomorrow(setting: &str, request: Option<&str>, metadata: Option<&str>)
     match metadata {
         None => {
             let exchange = Exchange {
+                time: None,
                 session: None,
                 new_session: session("s"),
                 messages: vec![user(text)],

@@ -94,6 +94,7 @@ impl World {
         let named = session.map(self::session);
         let Context { thread, receipt, .. } = self.context(scope, session, messages);
         let exchange = Exchange {
+            time: None,
             session: named,
             new_session: thread.session.clone(),
             messages: messages.to_vec(),

@@ -87,7 +87,7 @@ impl World {
             Arc::new(Memory::open(Arc::new(store), Arc::new(Timestamp::now), Settings::default()).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let app = App::with_learner(Arc::clone(&memory), learner, config);
+        let app = App::with(Arc::clone(&memory), learner, None, config);
         let model = app.model_status();
         let (stop, stopped) = oneshot::channel::<()>();
         let server =
