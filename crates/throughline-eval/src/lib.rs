@@ -48,6 +48,7 @@
 //! code with it, and any product can be put behind [`Ranker`].
 
 mod age;
+mod agreement;
 mod bootstrap;
 mod compare;
 mod compare_view;
@@ -77,6 +78,10 @@ mod summary;
 mod table;
 
 pub use age::AgeFigure;
+pub use agreement::{
+    AgreementEvaluation, AgreementFigure, AgreementFigures, AgreementReport, AgreementRow, ExactRanker,
+    JsonAgreement, agreement_table, evaluate_agreement,
+};
 pub use bootstrap::{DRAWN_FEW, LEVEL, RESAMPLES, Resampled};
 pub use compare::{Asked, Comparison, Difference, compare};
 pub use compare_view::{JsonComparison, comparison_table};

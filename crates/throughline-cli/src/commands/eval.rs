@@ -3,6 +3,7 @@
 //!
 //! Runs on a store of its own in a temporary folder; the configured data folder is never touched.
 
+mod agreement;
 mod compare;
 mod confidence;
 mod drift;
@@ -25,7 +26,7 @@ use super::Run;
 use crate::failure::{Failure, Hinting};
 use crate::terminal::{RESET, Terminal, Tone};
 
-/// Measure recall on LoCoMo, LongMemEval or questions of your own; compare two runs; measure confidence and drift
+/// Measure recall on LoCoMo, LongMemEval or questions of your own; compare two runs; measure confidence, agreement and drift
 ///
 /// Takes the conversations of the file into a memory of its own, asks its questions, and looks where the turns that answer
 /// them stand among what is recalled: recall@k, NDCG, MRR, recall within token budgets, latency, each with the interval in
@@ -55,6 +56,7 @@ pub(crate) struct Eval {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    Agreement(agreement::Agreement),
     Compare(compare::Compare),
     Confidence(confidence::Confidence),
     Drift(drift::Drift),
@@ -101,6 +103,7 @@ impl DataSet {
 impl Eval {
     pub(crate) fn run(&self, run: &Run) -> Result<()> {
         match &self.action {
+            Some(Action::Agreement(agreement)) => return agreement.run(run),
             Some(Action::Compare(compare)) => return compare.run(run),
             Some(Action::Confidence(confidence)) => return confidence.run(run),
             Some(Action::Drift(drift)) => return drift.run(run),

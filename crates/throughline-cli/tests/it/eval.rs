@@ -119,6 +119,22 @@ fn confidence_is_measured_on_own_questions_and_on_those_of_the_other_user() {
 }
 
 #[test]
+fn agreement_is_measured_on_one_memory_of_all_conversations_that_is_filled_up() {
+    let program = Program::new();
+    let file = program.file("questions.jsonl", &example());
+    let arguments = ["eval", "agreement", "jsonl", &file, "--ranking", "lexical"];
+    // Whatever is small is ranked in full.
+    let small = program.json(&arguments);
+    assert_eq!((&small["overall"]["same"], &small["filled"]), (&1.0.into(), &0.into()), "{small}");
+    let json = program.json(&[&arguments[..], &["--pool", "8300"]].concat());
+    assert_eq!((&json["memories"], &json["turns"]), (&1.into(), &8_300.into()));
+    let same = json["overall"]["same"].as_f64().unwrap();
+    assert!((0.9..=1.0).contains(&same), "{same}");
+    assert!(program.run(&arguments).ok().contains("of ten, the same"));
+    assert!(!program.data().exists());
+}
+
+#[test]
 fn one_conversation_needs_the_questions_of_another_file() {
     let program = Program::new();
     let only = |user: &str| {

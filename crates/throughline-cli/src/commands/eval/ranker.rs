@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use throughline::memory::{Learner, Memory, Observation, TurnToObserve};
 use throughline::model::{Role, Scope, SessionId, TenantId, Timestamp, UserId};
 use throughline::recall::{Priors, RankingKind, RecallRequest};
-use throughline_eval::{Conversation, ConversationTurn, Question, RankedItem, Ranker};
+use throughline_eval::{Conversation, ConversationTurn, ExactRanker, Question, RankedItem, Ranker};
 
 use crate::failure::Failure;
 
@@ -122,6 +122,30 @@ impl MemoryRanker {
         let priors = priors(without);
         Self { memory, kind, priors, learning, scope: None, last: None, turns: HashMap::new() }
     }
+
+    fn recall(&self, question: &Question, limit: usize, exact: bool) -> Result<Vec<RankedItem>> {
+        let scope = self.scope.as_ref().context("no conversation was taken in")?;
+        let request = RecallRequest {
+            limit,
+            exact,
+            embed_deadline: EMBED_TIME_MAX,
+            ranking: self.kind.ranking(),
+            priors: self.priors,
+            time: question.time.or(self.last),
+            ..RecallRequest::new(&question.text)
+        };
+        let recalled = self.memory.recall(scope, &request)?;
+        let encoding = self.memory.settings().token_encoding;
+        let ranked = recalled.items.iter().filter_map(|item| {
+            let turn_id = self.turns.get(&item.turn.id.seq)?.clone();
+            Some(RankedItem {
+                turn_id,
+                tokens: encoding.count(item.text()),
+                confidence: Some(item.confidence.into()),
+            })
+        });
+        Ok(ranked.collect())
+    }
 }
 
 impl Ranker for MemoryRanker {
@@ -153,26 +177,13 @@ impl Ranker for MemoryRanker {
     }
 
     fn rank(&mut self, question: &Question, limit: usize) -> Result<Vec<RankedItem>> {
-        let scope = self.scope.as_ref().context("no conversation was taken in")?;
-        let request = RecallRequest {
-            limit,
-            embed_deadline: EMBED_TIME_MAX,
-            ranking: self.kind.ranking(),
-            priors: self.priors,
-            time: question.time.or(self.last),
-            ..RecallRequest::new(&question.text)
-        };
-        let recalled = self.memory.recall(scope, &request)?;
-        let encoding = self.memory.settings().token_encoding;
-        let ranked = recalled.items.iter().filter_map(|item| {
-            let turn_id = self.turns.get(&item.turn.id.seq)?.clone();
-            Some(RankedItem {
-                turn_id,
-                tokens: encoding.count(item.text()),
-                confidence: Some(item.confidence.into()),
-            })
-        });
-        Ok(ranked.collect())
+        self.recall(question, limit, false)
+    }
+}
+
+impl ExactRanker for MemoryRanker {
+    fn rank_exactly(&mut self, question: &Question, limit: usize) -> Result<Vec<RankedItem>> {
+        self.recall(question, limit, true)
     }
 }
 
