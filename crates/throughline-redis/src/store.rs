@@ -215,6 +215,10 @@ impl ReadStore for RedisStore {
         Ok(self.unembedded(model, limit)?)
     }
 
+    fn large_scopes(&self, row_min: u64) -> Result<Vec<Scope>, StoreError> {
+        Ok(self.large_scopes(row_min)?)
+    }
+
     fn unembedded_count(&self) -> Result<u64, StoreError> {
         Ok(self.unembedded_count()?)
     }

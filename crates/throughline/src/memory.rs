@@ -22,6 +22,7 @@ mod profile;
 mod recall;
 mod settings;
 mod summaries;
+mod vectors;
 
 use std::borrow::Cow;
 use std::sync::{Arc, RwLock};
@@ -41,6 +42,7 @@ pub use observe::{Exchange, METADATA_FIELDS_MAX, Observation, Observed, TURNS_A_
 pub use profile::ProfileChange;
 pub use settings::Settings;
 pub use summaries::{SUMMARISED_SESSIONS_MAX, SUMMARISED_TURNS_MAX, SummariesRequest};
+pub use vectors::{VectorsCheck, VectorsStatus};
 
 /// Why memory could not do it.
 #[derive(Debug, Error)]
@@ -89,6 +91,7 @@ pub struct Memory {
     shards: ShardCache,
     beliefs: beliefs::BeliefsCache,
     own_slots: own_slots::OwnSlotsCache,
+    vectors: Option<vectors::Vectors>,
 }
 
 impl Memory {
@@ -103,7 +106,8 @@ impl Memory {
         let fence_key = FenceKey::derive(&secret);
         let beliefs = beliefs::BeliefsCache::new();
         let (embedders, own_slots) = (RwLock::default(), own_slots::OwnSlotsCache::default());
-        Ok(Self { store, clock, settings, secret, fence_key, embedders, shards, beliefs, own_slots })
+        let vectors = None;
+        Ok(Self { store, clock, settings, secret, fence_key, embedders, shards, beliefs, own_slots, vectors })
     }
 
     /// The store, for plain reads, identities and keys.
