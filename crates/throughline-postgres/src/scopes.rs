@@ -17,7 +17,8 @@ pub(crate) struct ScopeKey(pub(crate) [u8; 16]);
 /// An absent part of a scope; names are never empty.
 const NONE: &str = "";
 
-fn names(scope: &Scope) -> [&str; 5] {
+/// Tenant, user, agent, app and run.
+pub(crate) fn names(scope: &Scope) -> [&str; 5] {
     [
         scope.user.tenant.as_str(),
         scope.user.user.as_str(),

@@ -79,7 +79,7 @@ fn store_key(keys: &Prefixes) -> Key {
     keys.global("store", "store")
 }
 
-fn connect(
+pub(crate) fn connect(
     url: &str,
     password: Option<&str>,
     options: &RedisOptions,

@@ -321,8 +321,11 @@ impl Memory {
 
     /// The entries of these rows, as far as they are there and have the model's vector.
     fn entries(&self, set: &VectorSet, numbers: &[u64]) -> Result<Vec<VectorEntry>, MemoryError> {
-        let mut entries = Vec::with_capacity(numbers.len());
+        let mut entries: Vec<VectorEntry> = Vec::with_capacity(numbers.len());
         self.store.search_rows_at(&set.scope, numbers, &mut |row| entries.extend(entry(&row, set.model)))?;
+        // A passage has one row, but a store may be read while it is replaced.
+        let mut seen = HashSet::new();
+        entries.retain(|entry| seen.insert(entry.key));
         Ok(entries)
     }
 }

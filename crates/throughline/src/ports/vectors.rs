@@ -59,14 +59,14 @@ pub struct VectorEntry {
     pub vector: Vec<f32>,
 }
 
-/// What is done to a set in one step.
+/// What is done to a set.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct VectorChange {
     /// The mark the set has.
     pub before: VectorMark,
     /// The mark it gets.
     pub after: VectorMark,
-    /// Put in place of those with the same keys.
+    /// Put in place of those with the same keys; no key comes twice.
     pub entries: Vec<VectorEntry>,
     /// Taken away; one that is not there is no error.
     pub gone: Vec<VectorKey>,
@@ -115,7 +115,8 @@ pub trait VectorIndex: Send + Sync {
     /// How far the set has come; none if there is none.
     fn mark(&self, set: &VectorSet) -> Result<Option<VectorMark>, StoreError>;
 
-    /// Makes a change, all of it or none: false if the set is gone or somebody else has moved its mark. At most
+    /// Makes a change. False if the set is gone, and then nothing is there, or if somebody else has moved its mark. The mark moves
+    /// last: of a change that was cut off, or that somebody else came before, entries may be there already. At most
     /// [`VECTOR_CHANGES_MAX`] of each kind.
     fn put(&self, set: &VectorSet, change: &VectorChange) -> Result<bool, StoreError>;
 

@@ -123,7 +123,7 @@ pub fn a_change_from_another_mark_changes_nothing(with_vectors: WithVectors<'_>)
                     let change = VectorChange {
                         before: forgotten,
                         after: mark(turn),
-                        entries: vec![entry(turn, 0.0)],
+                        entries: vec![entry(10, 0.0)],
                         gone: vec![],
                     };
                     threads.spawn(move || index.put(set, &change).expect("a change"))
