@@ -4,7 +4,7 @@
 //! removes keys. A scope's mark stands in a hash beside it, in the same slot: scripts compare it before they change
 //! anything, so a set that was taken away takes nothing any more, and a failover keeps mark and vectors of one moment.
 //!
-//! Vectors are kept as floats: with Redis's own eight bits, one in fifty of the ten nearest is another. Up to a number of rows a
+//! Vectors are kept as floats: Redis's own eight bits would change which are nearest. Up to a number of rows a
 //! search compares all (`TRUTH`), beyond it asks the graph, and a search that comes back with too few compares all again. Elements are named
 //! `turn:passage`, and filters read their attributes.
 //!

@@ -13,3 +13,4 @@ mod serve;
 mod settings;
 mod store;
 mod usage;
+mod vectors;

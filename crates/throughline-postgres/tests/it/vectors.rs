@@ -1,5 +1,6 @@
 //! The vector index with pgvector: the behaviours of every index, with and without a graph, and its own failures.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -20,8 +21,9 @@ fn open(url: &str, owner: &str, graph_rows_min: u64) -> PostgresVectors {
 mod real_pgvector_compares_all {
     use super::*;
 
-    fn with_vectors(run: &mut dyn FnMut(&dyn VectorIndex)) {
-        run(&open(&POSTGRES_NEW.database().url, "a store", VECTOR_GRAPH_ROWS_MIN));
+    fn with_vectors(run: &mut dyn FnMut(&Arc<dyn VectorIndex>)) {
+        let database = POSTGRES_NEW.database();
+        run(&(Arc::new(open(&database.url, "a store", VECTOR_GRAPH_ROWS_MIN)) as _));
     }
 
     throughline::vector_conformance!(with_vectors);
@@ -31,10 +33,10 @@ mod real_pgvector_compares_all {
 mod real_pgvector_asks_a_graph {
     use super::*;
 
-    fn with_vectors(run: &mut dyn FnMut(&dyn VectorIndex)) {
+    fn with_vectors(run: &mut dyn FnMut(&Arc<dyn VectorIndex>)) {
         let database = POSTGRES_NEW.database();
         let url = format!("{}?options=-c%20enable_seqscan=off%20-c%20enable_sort=off", database.url);
-        run(&open(&url, "a store", 1));
+        run(&(Arc::new(open(&url, "a store", 1)) as _));
     }
 
     throughline::vector_conformance!(with_vectors);

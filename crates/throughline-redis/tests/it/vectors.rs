@@ -1,5 +1,6 @@
 //! The vector index in vector sets: the behaviours of every index, on one server and in a Cluster, and its own failures.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use throughline::model::Generation;
@@ -20,8 +21,8 @@ macro_rules! on {
         mod $module {
             use super::*;
 
-            fn with_vectors(run: &mut dyn FnMut(&dyn VectorIndex)) {
-                run(&open(&url($name), "a-store", $graph_rows_min));
+            fn with_vectors(run: &mut dyn FnMut(&Arc<dyn VectorIndex>)) {
+                run(&(Arc::new(open(&url($name), "a-store", $graph_rows_min)) as _));
             }
 
             throughline::vector_conformance!(with_vectors);

@@ -34,13 +34,15 @@ pub use turns::*;
 pub use usage::*;
 pub use vectors::*;
 
+use std::sync::Arc;
+
 use super::{Store, VectorIndex};
 
 /// Gives a fresh, empty store to the function it is given, and takes it away afterwards.
 pub type WithStore<'a> = &'a dyn Fn(&mut dyn FnMut(&dyn Store));
 
 /// Gives a fresh, empty vector index to the function it is given, and takes it away afterwards.
-pub type WithVectors<'a> = &'a dyn Fn(&mut dyn FnMut(&dyn VectorIndex));
+pub type WithVectors<'a> = &'a dyn Fn(&mut dyn FnMut(&Arc<dyn VectorIndex>));
 
 /// Makes a test of each behaviour of a vector index. Takes a function of the type [`WithVectors`] points to.
 #[macro_export]
@@ -56,6 +58,8 @@ macro_rules! vector_conformance {
             ten_thousand_memories_of_ten_users_are_found_as_by_exact_search,
             two_models_and_two_lives_never_mix,
             an_erased_user_leaves_no_vectors,
+            a_memory_writes_it_from_its_log_and_finds_what_differs,
+            a_memory_erases_a_user_from_it,
         );
     };
 }
@@ -152,8 +156,8 @@ mod tests {
     mod vectors {
         use super::*;
 
-        fn with_model(run: &mut dyn FnMut(&dyn VectorIndex)) {
-            run(&ModelVectors::default());
+        fn with_model(run: &mut dyn FnMut(&Arc<dyn VectorIndex>)) {
+            run(&(Arc::new(ModelVectors::default()) as _));
         }
 
         crate::vector_conformance!(with_model);

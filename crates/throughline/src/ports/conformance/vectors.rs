@@ -1,11 +1,15 @@
-//! The behaviours of a vector index. They panic where it differs.
+//! The behaviours of a vector index, by itself and as a memory writes it. They panic where it differs.
 
-use super::WithVectors;
-use super::support::{scope, scope_of_agent};
-use crate::model::{Generation, Scope};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::support::{at, scope, scope_of_agent, session};
+use super::{ModelStore, WithVectors};
+use crate::memory::{Memory, Observation, Settings, TurnToObserve};
+use crate::model::{Generation, Role, Scope};
 use crate::ports::{
-    VECTOR_CHANGES_MAX, VectorChange, VectorConditions, VectorEntry, VectorIndex, VectorKey, VectorMark,
-    VectorSet,
+    EmbedError, EmbedRole, Embedder, Embedding, EmbeddingModel, VECTOR_CHANGES_MAX, VectorChange,
+    VectorConditions, VectorEntry, VectorIndex, VectorKey, VectorMark, VectorSet,
 };
 
 const DIMENSIONS: usize = 96;
@@ -50,6 +54,7 @@ fn keys(index: &dyn VectorIndex, set: &VectorSet) -> Vec<VectorKey> {
 /// Reading what was never begun is no error; writing to it does nothing.
 pub fn a_set_never_begun_has_nothing_and_takes_nothing(with_vectors: WithVectors<'_>) {
     with_vectors(&mut |index| {
+        let index = &**index;
         let set = set(scope("acme", "ann"));
         assert_eq!(index.mark(&set), Ok(None));
         assert_eq!(index.nearest(&set, &[1.0, 0.0], &VectorConditions::default(), 3), Ok(None));
@@ -65,6 +70,7 @@ pub fn a_set_never_begun_has_nothing_and_takes_nothing(with_vectors: WithVectors
 /// With its cosine, and with the mark it was put with.
 pub fn what_was_put_is_found_nearest_first(with_vectors: WithVectors<'_>) {
     with_vectors(&mut |index| {
+        let index = &**index;
         let set = set(scope("acme", "ann"));
         assert_eq!(index.begin(&set), Ok(mark(0)));
         assert_eq!(index.begin(&set), Ok(mark(0)));
@@ -87,6 +93,7 @@ pub fn what_was_put_is_found_nearest_first(with_vectors: WithVectors<'_>) {
 /// Of a passage there is one vector; what is gone is not found.
 pub fn an_entry_put_again_replaces_the_old(with_vectors: WithVectors<'_>) {
     with_vectors(&mut |index| {
+        let index = &**index;
         let set = set(scope("acme", "ann"));
         index.begin(&set).expect("a set");
         let second = VectorEntry { key: VectorKey { turn: 1, passage: 1 }, ..entry(1, 0.2) };
@@ -106,6 +113,7 @@ pub fn an_entry_put_again_replaces_the_old(with_vectors: WithVectors<'_>) {
 /// So of two writers one does it, and a change repeated is done once.
 pub fn a_change_from_another_mark_changes_nothing(with_vectors: WithVectors<'_>) {
     with_vectors(&mut |index| {
+        let index = &**index;
         let set = set(scope("acme", "ann"));
         index.begin(&set).expect("a set");
         assert!(put(index, &set, 0, 5, vec![entry(1, 0.0)]));
@@ -139,6 +147,7 @@ pub fn a_change_from_another_mark_changes_nothing(with_vectors: WithVectors<'_>)
 /// A writer that was in the middle of it cannot bring it back.
 pub fn a_set_taken_away_takes_nothing_any_more(with_vectors: WithVectors<'_>) {
     with_vectors(&mut |index| {
+        let index = &**index;
         let set = set(scope("acme", "ann"));
         index.begin(&set).expect("a set");
         assert!(put(index, &set, 0, 1, vec![entry(1, 0.0)]));
@@ -154,6 +163,7 @@ pub fn a_set_taken_away_takes_nothing_any_more(with_vectors: WithVectors<'_>) {
 /// Each by itself and all together, however few meet them.
 pub fn conditions_are_exact(with_vectors: WithVectors<'_>) {
     with_vectors(&mut |index| {
+        let index = &**index;
         let set = set(scope("acme", "ann"));
         index.begin(&set).expect("a set");
         let entries: Vec<VectorEntry> = (0..400_u16)
@@ -229,6 +239,7 @@ pub fn ten_thousand_memories_of_ten_users_are_found_as_by_exact_search(with_vect
     const QUESTIONS: usize = 20;
     const NEAREST: usize = 10;
     with_vectors(&mut |index| {
+        let index = &**index;
         let mut random = Random(88_172_645_463_325_252);
         let topics: Vec<Vec<f32>> = (0..20).map(|_| random.vector(&[])).collect();
         let users: Vec<(VectorSet, Vec<VectorEntry>)> = (0..USERS)
@@ -286,6 +297,7 @@ pub fn ten_thousand_memories_of_ten_users_are_found_as_by_exact_search(with_vect
 /// Vectors of another length are of another model.
 pub fn two_models_and_two_lives_never_mix(with_vectors: WithVectors<'_>) {
     with_vectors(&mut |index| {
+        let index = &**index;
         let first = set(scope("acme", "ann"));
         let second = VectorSet { model: 2, ..first.clone() };
         let earlier = VectorSet { generation: Generation(1), ..first.clone() };
@@ -311,6 +323,7 @@ pub fn two_models_and_two_lives_never_mix(with_vectors: WithVectors<'_>) {
 /// In every scope, by every model, in every life; and nobody else's.
 pub fn an_erased_user_leaves_no_vectors(with_vectors: WithVectors<'_>) {
     with_vectors(&mut |index| {
+        let index = &**index;
         let first = set(scope("acme", "ann"));
         let gone = [
             first.clone(),
@@ -333,5 +346,98 @@ pub fn an_erased_user_leaves_no_vectors(with_vectors: WithVectors<'_>) {
             assert_eq!(turns(index, set, &VectorConditions::default(), 10), [1]);
         }
         assert_eq!(index.sets().expect("sets").len(), stay.len());
+    });
+}
+
+/// The words' letters, counted: enough to tell texts apart.
+struct Letters(EmbeddingModel);
+
+impl Embedder for Letters {
+    fn model(&self) -> &EmbeddingModel {
+        &self.0
+    }
+
+    fn embed(&self, _: EmbedRole, texts: &[&str], _: Duration) -> Result<Vec<Embedding>, EmbedError> {
+        let vector = |text: &&str| {
+            let mut counts = vec![1.0_f32; self.0.dimensions];
+            text.bytes().for_each(|byte| counts[usize::from(byte) % self.0.dimensions] += 1.0);
+            Embedding { vector: unit(counts), ..Embedding::default() }
+        };
+        Ok(texts.iter().map(vector).collect())
+    }
+}
+
+/// A memory of one user over this store and index, as each process opens its own.
+fn memory(store: &Arc<ModelStore>, index: &Arc<dyn VectorIndex>) -> Memory {
+    let memory = Memory::open(store.clone(), Arc::new(|| at(0)), Settings::default()).expect("a memory");
+    let memory = memory.with_vectors(index.clone(), 1);
+    let model = EmbeddingModel { name: "letters".into(), dimensions: 16 };
+    memory.attach(Arc::new(Letters(model))).expect("a model");
+    memory
+}
+
+fn say(memory: &Memory, scope: &Scope, name: &str, turns: usize) {
+    let said = (0..turns).map(|number| TurnToObserve::new(Role::User, format!("{name} {number}"))).collect();
+    memory.observe(scope, Observation::new(session(name), said)).expect("turns");
+}
+
+fn index_all(memory: &Memory) -> usize {
+    let step = || memory.index_vectors().expect("a step");
+    std::iter::from_fn(|| Some(step()).filter(|rows| *rows > 0)).sum()
+}
+
+/// Of the only set: missing, stale, and rows that are not there yet.
+fn differences(memory: &Memory, repair: bool) -> (usize, usize, u64) {
+    let checks = memory.check_vectors(None, repair).expect("a check");
+    let [check] = &checks[..] else { panic!("{checks:?}") };
+    (check.missing, check.stale, check.status.row - check.status.indexed.unwrap_or(0))
+}
+
+/// What one process did not come to another goes on with; what is missing is found and put back; it can all be made anew.
+pub fn a_memory_writes_it_from_its_log_and_finds_what_differs(with_vectors: WithVectors<'_>) {
+    with_vectors(&mut |index| {
+        let (store, ann) = (Arc::new(ModelStore::default()), scope("acme", "ann"));
+        let first = memory(&store, index);
+        say(&first, &ann, "first", VECTOR_CHANGES_MAX);
+        say(&first, &ann, "more", 40);
+        assert_eq!(first.index_vectors().expect("a step"), VECTOR_CHANGES_MAX);
+        drop(first);
+        let second = memory(&store, index);
+        assert_eq!(differences(&second, false), (0, 0, 40));
+        assert_eq!(index_all(&second), 40);
+        let set = index.sets().expect("sets").remove(0);
+        let mark = index.mark(&set).expect("a mark").expect("a set");
+        let gone = vec![VectorKey { turn: 7, passage: 0 }, VectorKey { turn: 1_020, passage: 0 }];
+        let unknown = VectorEntry { vector: vec![0.25; 16], ..entry(9_999, 0.0) };
+        let harm = VectorChange { before: mark, after: mark, entries: vec![unknown], gone };
+        assert_eq!(index.put(&set, &harm), Ok(true));
+        assert_eq!(differences(&second, true), (2, 1, 0));
+        assert_eq!(differences(&second, false), (0, 0, 0));
+        assert_eq!(second.empty_vectors(None).expect("nothing"), 1);
+        assert_eq!(index_all(&second), VECTOR_CHANGES_MAX + 40);
+        assert_eq!(differences(&second, false), (0, 0, 0));
+    });
+}
+
+/// Two processes at once write it once; whoever is erased is gone from it, and what came late is swept away.
+pub fn a_memory_erases_a_user_from_it(with_vectors: WithVectors<'_>) {
+    with_vectors(&mut |index| {
+        let (store, ann, bob) = (Arc::new(ModelStore::default()), scope("acme", "ann"), scope("acme", "bob"));
+        let (one, other) = (memory(&store, index), memory(&store, index));
+        say(&one, &ann, "s", 30);
+        say(&one, &bob, "s", 30);
+        std::thread::scope(|threads| {
+            threads.spawn(|| index_all(&one));
+            threads.spawn(|| index_all(&other));
+        });
+        index_all(&one);
+        assert_eq!(one.vectors_status().expect("a status").len(), 2);
+        one.erase_user(&ann.user).expect("an erasure");
+        assert_eq!(index.sets().expect("sets").len(), 1);
+        assert_eq!(differences(&other, false), (0, 0, 0));
+        let late = VectorSet { scope: ann, generation: Generation(1), model: 1 };
+        index.begin(&late).expect("a set");
+        assert_eq!(other.sweep_vectors().expect("a sweep"), 1);
+        assert_eq!(index.sets().map(|sets| sets.len()), Ok(1));
     });
 }
