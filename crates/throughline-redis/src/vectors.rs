@@ -33,8 +33,8 @@ use crate::topology::ask;
 /// Rows from which on a search asks the graph. Below, comparing all of a set takes a few milliseconds.
 pub const VECTOR_GRAPH_ROWS_MIN: u64 = 10_000;
 
-/// Elements put by one script, a millisecond or two each: nobody else is answered meanwhile.
-const ELEMENTS_A_SCRIPT: usize = 16;
+/// Elements put by one script, a few milliseconds each in a large set: nobody else is answered meanwhile.
+const ELEMENTS_A_SCRIPT: usize = 4;
 
 /// Candidates of a search in the graph for each vector asked for, within what Redis allows.
 const CANDIDATES_A_VECTOR: usize = 2;
