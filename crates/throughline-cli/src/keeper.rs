@@ -53,13 +53,18 @@ pub(crate) struct Task {
 impl Keeper {
     /// Starts the thread.
     pub(crate) fn start(task: Task) -> Result<Self> {
+        Self::spawn("embedding-keeper", move |stopped| task.run(stopped))
+    }
+
+    /// Starts a thread that works until it is told to stop.
+    pub(crate) fn spawn(name: &str, work: impl FnOnce(&Stopped) + Send + 'static) -> Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let (end, ended) = mpsc::channel::<()>();
         let run = move || {
-            task.run(&Stopped(stopped.into()));
+            work(&Stopped(stopped.into()));
             drop(end);
         };
-        thread::Builder::new().name("embedding-keeper".into()).spawn(run)?;
+        thread::Builder::new().name(name.into()).spawn(run)?;
         Ok(Self { stop: Some(stop), ended })
     }
 }
@@ -76,11 +81,11 @@ impl Drop for Keeper {
 type FileStamp = (u64, Option<SystemTime>);
 
 /// Tells that the keeper was dropped.
-struct Stopped(Mutex<mpsc::Receiver<()>>);
+pub(crate) struct Stopped(Mutex<mpsc::Receiver<()>>);
 
 impl Stopped {
     /// Waits, and returns whether it is time to end.
-    fn after(&self, wait: Duration) -> bool {
+    pub(crate) fn after(&self, wait: Duration) -> bool {
         let receiver = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         receiver.recv_timeout(wait) != Err(RecvTimeoutError::Timeout)
     }

@@ -10,11 +10,13 @@ mod demo;
 mod embedding;
 mod failure;
 mod import;
+mod indexer;
 mod keeper;
 mod learning;
 mod shapes;
 mod store;
 mod terminal;
+mod vectors;
 mod wire;
 
 use std::io::{self, Write as _};

@@ -66,26 +66,22 @@ pub(crate) fn embedded_folder<'a>(config: &'a Config, what: &str) -> Result<&'a 
     expect(dead_code, reason = "read by the engines, of which none is built in")
 )]
 struct Access<'a> {
-    /// Whole, with what credentials are in it.
-    url: &'a str,
+    url: &'a StoreUrl,
     /// In place of one in the URL.
     password: Option<&'a str>,
     connections_max: usize,
     connect_max: Duration,
     call_max: Duration,
-    /// The URL without credentials.
-    shown: String,
 }
 
 impl<'a> Access<'a> {
     fn new(config: &'a Config, url: &'a StoreUrl) -> Self {
         Self {
-            url: url.expose(),
+            url,
             password: config.store_password.as_ref().map(Secret::expose),
             connections_max: config.store_connections_max.size(),
             connect_max: Duration::from_millis(config.store_connect_ms_max.0),
             call_max: Duration::from_millis(config.store_call_ms_max.0),
-            shown: url.shown(),
         }
     }
 }
@@ -94,8 +90,8 @@ impl<'a> Access<'a> {
     all(feature = "postgres", feature = "redis"),
     expect(dead_code, reason = "told by the engines that are not built in")
 )]
-fn not_built_in(access: &Access<'_>, feature: &str) -> anyhow::Error {
-    Failure::usage(format!("{} cannot be used: this program was built without `{feature}`", access.shown))
+pub(crate) fn not_built_in(url: &StoreUrl, feature: &str) -> anyhow::Error {
+    Failure::usage(format!("{} cannot be used: this program was built without `{feature}`", url.shown()))
         .hint(format!("build it with `--features {feature}`"))
 }
 
@@ -108,11 +104,11 @@ mod postgres {
     use super::{Access, Arc, Result, Store};
 
     pub(super) fn open(access: &Access<'_>) -> Result<Arc<dyn Store>> {
-        Ok(Arc::new(PostgresStore::open(access.url, access.password, &options(access))?))
+        Ok(Arc::new(PostgresStore::open(access.url.expose(), access.password, &options(access))?))
     }
 
     pub(super) fn exists(access: &Access<'_>) -> Result<bool> {
-        Ok(PostgresStore::exists(access.url, access.password, &options(access))?)
+        Ok(PostgresStore::exists(access.url.expose(), access.password, &options(access))?)
     }
 
     fn options(access: &Access<'_>) -> PostgresOptions {
@@ -131,11 +127,11 @@ mod postgres {
     use super::{Access, Arc, Result, Store, not_built_in};
 
     pub(super) fn open(access: &Access<'_>) -> Result<Arc<dyn Store>> {
-        Err(not_built_in(access, "postgres"))
+        Err(not_built_in(access.url, "postgres"))
     }
 
     pub(super) fn exists(access: &Access<'_>) -> Result<bool> {
-        Err(not_built_in(access, "postgres"))
+        Err(not_built_in(access.url, "postgres"))
     }
 }
 
@@ -149,11 +145,11 @@ mod redis {
     use crate::config;
 
     pub(super) fn open(access: &Access<'_>, config: &Config) -> Result<Arc<dyn Store>> {
-        Ok(Arc::new(RedisStore::open(access.url, access.password, &options(access, config))?))
+        Ok(Arc::new(RedisStore::open(access.url.expose(), access.password, &options(access, config))?))
     }
 
     pub(super) fn exists(access: &Access<'_>, config: &Config) -> Result<bool> {
-        Ok(RedisStore::exists(access.url, access.password, &options(access, config))?)
+        Ok(RedisStore::exists(access.url.expose(), access.password, &options(access, config))?)
     }
 
     fn options(access: &Access<'_>, config: &Config) -> RedisOptions {
@@ -184,10 +180,10 @@ mod redis {
     use super::{Access, Arc, Config, Result, Store, not_built_in};
 
     pub(super) fn open(access: &Access<'_>, _: &Config) -> Result<Arc<dyn Store>> {
-        Err(not_built_in(access, "redis"))
+        Err(not_built_in(access.url, "redis"))
     }
 
     pub(super) fn exists(access: &Access<'_>, _: &Config) -> Result<bool> {
-        Err(not_built_in(access, "redis"))
+        Err(not_built_in(access.url, "redis"))
     }
 }

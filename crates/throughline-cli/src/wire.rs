@@ -12,7 +12,7 @@ use throughline_llm::{Timeouts, Upstream, UpstreamConfig};
 
 use crate::config::Config;
 use crate::failure::{Failure, Hinting};
-use crate::store;
+use crate::{store, vectors};
 
 /// What to do if there is no memory yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,8 @@ pub(crate) fn open(config: &Config, if_absent: IfAbsent) -> Result<Arc<Memory>> 
              `--store URL` another server",
         ));
     }
-    Ok(Arc::new(Memory::open(store::open_store(config)?, Arc::new(Timestamp::now), settings(config))?))
+    let memory = Memory::open(store::open_store(config)?, Arc::new(Timestamp::now), settings(config))?;
+    Ok(Arc::new(vectors::attach(memory, config)?))
 }
 
 /// An embedded memory in a folder.

@@ -9,6 +9,8 @@
 //! **Poolers.** Nothing is kept in a session: statements are sent unnamed and with their types, settings and locks end with
 //! their transaction. So a pooler such as pgbouncer may share connections by the transaction.
 //!
+//! **Vectors.** [`PostgresVectors`] keeps vectors of large scopes with pgvector, in a schema of its own, beside this store or any other.
+//!
 //! **Round trips.** A read is one statement. An append is two round trips: all that is asked, then all that is written with the
 //! commit.
 
@@ -39,6 +41,8 @@ mod store;
 mod tls;
 mod transaction;
 mod usage;
+mod vectors;
 
 pub use options::PostgresOptions;
 pub use store::PostgresStore;
+pub use vectors::{PostgresVectors, VECTOR_GRAPH_ROWS_MIN};

@@ -5,7 +5,7 @@
 
 use throughline::model::{AgentId, AppId, Generation, Revision, RunId, Scope, TenantId, UserId, UserKey};
 use throughline::ports::StoreError;
-use tokio_postgres::Row;
+use tokio_postgres::{Client, Row};
 
 use crate::error::Fault;
 use crate::statement::{Statement, column};
@@ -17,7 +17,8 @@ pub(crate) struct ScopeKey(pub(crate) [u8; 16]);
 /// An absent part of a scope; names are never empty.
 const NONE: &str = "";
 
-fn names(scope: &Scope) -> [&str; 5] {
+/// Tenant, user, agent, app and run.
+pub(crate) fn names(scope: &Scope) -> [&str; 5] {
     [
         scope.user.tenant.as_str(),
         scope.user.user.as_str(),
@@ -142,6 +143,18 @@ pub(crate) fn scope(row: &Row, at: usize) -> Result<Scope, Fault> {
         app: given(3)?.map(AppId::new).transpose()?,
         run: given(4)?.map(RunId::new).transpose()?,
     })
+}
+
+/// Those whose newest search row has this number or a higher one.
+pub(crate) async fn large(client: &Client, row_min: u64) -> Result<Vec<Scope>, Fault> {
+    let Some(row_min) = number(row_min) else { return Ok(Vec::new()) };
+    let reply = Statement::new(
+        "SELECT tenant, user_name, agent, app, run FROM throughline.scopes WHERE last_row >= $1",
+    )
+    .with(row_min)
+    .send(client)
+    .await?;
+    reply.rows.iter().map(|row| scope(row, 0)).collect()
 }
 
 /// The number after `last`.

@@ -1,6 +1,7 @@
 //! Statements with their parameters. Each is sent unnamed and with its types, in one round trip: nothing is prepared in the
 //! server's session, so a pooler may give every transaction another one.
 
+use std::borrow::Cow;
 use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
@@ -11,13 +12,13 @@ use crate::error::Fault;
 
 /// A statement to be sent.
 pub(crate) struct Statement<'a> {
-    sql: &'static str,
+    sql: Cow<'static, str>,
     parameters: Vec<(Box<dyn ToSql + Sync + 'a>, Type)>,
 }
 
 impl<'a> Statement<'a> {
-    pub(crate) fn new(sql: &'static str) -> Self {
-        Self { sql, parameters: Vec::new() }
+    pub(crate) fn new(sql: impl Into<Cow<'static, str>>) -> Self {
+        Self { sql: sql.into(), parameters: Vec::new() }
     }
 
     /// With the next parameter, `$1` first.
@@ -29,7 +30,7 @@ impl<'a> Statement<'a> {
     pub(crate) async fn send(&self, client: &Client) -> Result<Reply, tokio_postgres::Error> {
         let parameters =
             self.parameters.iter().map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone()));
-        let mut stream = pin!(client.query_typed_raw(self.sql, parameters).await?);
+        let mut stream = pin!(client.query_typed_raw(&self.sql, parameters).await?);
         let mut rows = Vec::new();
         while let Some(row) = stream.try_next().await? {
             rows.push(row);

@@ -16,7 +16,7 @@ use crate::calls::Calls;
 use crate::options::PostgresOptions;
 use crate::{
     append, credentials, embedding, erase, identities, jobs, journal, models, profiles, receipts, schema,
-    search,
+    scopes, search,
 };
 
 mod learning;
@@ -156,6 +156,10 @@ impl ReadStore for PostgresStore {
 
     fn unembedded(&self, model: ModelNumber, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
         self.calls.read(async |c| embedding::unembedded(c, model, limit).await)
+    }
+
+    fn large_scopes(&self, row_min: u64) -> Result<Vec<Scope>, StoreError> {
+        self.calls.read(async |c| scopes::large(c, row_min).await)
     }
 
     fn unembedded_count(&self) -> Result<u64, StoreError> {

@@ -174,6 +174,11 @@ impl ScopeKeys {
         Key { name: format!("{}{}:{}", self.prefix, self.place, part.name()), slot: self.slot }
     }
 
+    /// A key of something that a scope may have several of.
+    pub(crate) fn own(&self, name: &str) -> Key {
+        Key { name: format!("{}{}:{name}", self.prefix, self.place), slot: self.slot }
+    }
+
     /// Several of them.
     pub(crate) fn keys<const N: usize>(&self, parts: [Part; N]) -> [Key; N] {
         parts.map(|part| self.key(part))

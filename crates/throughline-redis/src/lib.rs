@@ -1,6 +1,7 @@
 //! Throughline's store on Redis and Valkey: one server, Sentinel or Cluster. Any number of processes serve one store.
 //!
-//! Plain commands and Lua scripts, no module. docs/redis.md lists every key.
+//! Plain commands and Lua scripts, no module. docs/redis.md lists every key. [`RedisVectors`], which needs the vector sets of
+//! Redis 8, is an index beside this store or any other.
 //!
 //! # A write is one commit
 //!
@@ -70,8 +71,10 @@ mod tenants;
 mod topology;
 mod url;
 mod usage;
+mod vectors;
 mod wipe;
 mod writing;
 
 pub use options::{Durability, RedisOptions};
 pub use store::RedisStore;
+pub use vectors::{RedisVectors, VECTOR_GRAPH_ROWS_MIN};

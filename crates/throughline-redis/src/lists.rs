@@ -80,6 +80,31 @@ impl RedisStore {
         places.into_iter().flatten().map(place).collect()
     }
 
+    /// Every scope whose newest search row has this number or a higher one.
+    pub(crate) fn large_scopes(&self, row_min: u64) -> Result<Vec<Scope>, Fault> {
+        let mut large = Vec::new();
+        for bucket in 0..BUCKETS {
+            let [.., all] = self.list_keys(bucket);
+            let places = reply::all_bytes(self.client.read(Call::plain("ZRANGE", &all, &[b"0", b"-1"]))?)?;
+            let places: Vec<_> = places.into_iter().flatten().collect();
+            for places in places.chunks(SCOPES_PER_READ_MAX) {
+                let found: Vec<_> = places
+                    .iter()
+                    .map(|place| self.keys.scope_at(&String::from_utf8_lossy(place)))
+                    .collect::<Result<_, Fault>>()?;
+                let newest =
+                    |(_, keys): &(Scope, ScopeKeys)| Call::plain("HGET", &keys.key(Part::Meta), &[b"r"]);
+                let answers = self.client.read_all(&found.iter().map(newest).collect::<Vec<_>>())?;
+                for ((scope, _), answer) in found.into_iter().zip(answers) {
+                    if answer != Value::Nil && reply::number::<u64>(answer)? >= row_min {
+                        large.push(scope);
+                    }
+                }
+            }
+        }
+        Ok(large)
+    }
+
     /// Shows every scope with rows that have to be looked through, until `visit` says that it is enough. Scopes without such
     /// rows are taken off the list on the way.
     pub(crate) fn look_through(

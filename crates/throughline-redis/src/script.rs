@@ -33,4 +33,7 @@ scripts! {
     EDIT = "lua/edit.lua";
     USAGE = "lua/usage.lua";
     JOBS = "lua/jobs.lua";
+    VECTORS_BEGIN = "lua/vectors_begin.lua";
+    VECTORS_PUT = "lua/vectors_put.lua";
+    VECTORS_REMOVE = "lua/vectors_remove.lua";
 }

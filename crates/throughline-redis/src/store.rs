@@ -79,7 +79,7 @@ fn store_key(keys: &Prefixes) -> Key {
     keys.global("store", "store")
 }
 
-fn connect(
+pub(crate) fn connect(
     url: &str,
     password: Option<&str>,
     options: &RedisOptions,
@@ -213,6 +213,10 @@ impl ReadStore for RedisStore {
 
     fn unembedded(&self, model: ModelNumber, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
         Ok(self.unembedded(model, limit)?)
+    }
+
+    fn large_scopes(&self, row_min: u64) -> Result<Vec<Scope>, StoreError> {
+        Ok(self.large_scopes(row_min)?)
     }
 
     fn unembedded_count(&self) -> Result<u64, StoreError> {

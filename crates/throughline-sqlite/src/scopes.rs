@@ -87,6 +87,18 @@ pub(crate) fn of_user(connection: &Connection, user: &UserKey) -> Result<Vec<Sco
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Those whose newest search row has this number or a higher one.
+pub(crate) fn large(connection: &Connection, row_min: u64) -> Result<Vec<Scope>, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT tenant, user, agent, app, run FROM scopes WHERE last_row >= ?")?;
+    let mut rows = statement.query([i64::try_from(row_min).unwrap_or(i64::MAX)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(scope(row)?);
+    }
+    Ok(found)
+}
+
 /// Whether anything is kept of a user.
 pub(crate) fn has_user(connection: &Connection, user: &UserKey) -> Result<bool, Fault> {
     let mut statement =

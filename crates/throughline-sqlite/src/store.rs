@@ -19,7 +19,7 @@ use crate::scrub::{self, Means};
 use crate::writer::Writer;
 use crate::{
     append, connection, credentials, embedding, erase, identities, jobs, journal, models, profiles, receipts,
-    search,
+    scopes, search,
 };
 
 mod learning;
@@ -167,6 +167,10 @@ impl ReadStore for SqliteStore {
 
     fn unembedded(&self, model: ModelNumber, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
         self.readers.read(|c| embedding::unembedded(c, model, limit))
+    }
+
+    fn large_scopes(&self, row_min: u64) -> Result<Vec<Scope>, StoreError> {
+        self.readers.read(|c| scopes::large(c, row_min))
     }
 
     fn unembedded_count(&self) -> Result<u64, StoreError> {

@@ -22,6 +22,7 @@ mod profile;
 mod recall;
 mod settings;
 mod summaries;
+mod vectors;
 mod written;
 mod zones;
 
@@ -44,6 +45,7 @@ pub use observe::{METADATA_FIELDS_MAX, Observation, Observed, TURNS_A_WRITE_MAX,
 pub use profile::ProfileChange;
 pub use settings::Settings;
 pub use summaries::{SUMMARISED_SESSIONS_MAX, SUMMARISED_TURNS_MAX, SummariesRequest};
+pub use vectors::{VectorsCheck, VectorsStatus};
 pub use zones::{TIME_ZONE_FIELD, named_zone};
 
 /// Why memory could not do it.
@@ -93,6 +95,7 @@ pub struct Memory {
     shards: ShardCache,
     beliefs: beliefs::BeliefsCache,
     own_slots: own_slots::OwnSlotsCache,
+    vectors: Option<vectors::Vectors>,
 }
 
 impl Memory {
@@ -107,7 +110,8 @@ impl Memory {
         let fence_key = FenceKey::derive(&secret);
         let beliefs = beliefs::BeliefsCache::new();
         let (embedders, own_slots) = (RwLock::default(), own_slots::OwnSlotsCache::default());
-        Ok(Self { store, clock, settings, secret, fence_key, embedders, shards, beliefs, own_slots })
+        let vectors = None;
+        Ok(Self { store, clock, settings, secret, fence_key, embedders, shards, beliefs, own_slots, vectors })
     }
 
     /// The store, for plain reads, identities and keys.

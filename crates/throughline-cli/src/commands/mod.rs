@@ -19,6 +19,7 @@ pub(crate) mod recall;
 pub(crate) mod serve;
 pub(crate) mod turns;
 pub(crate) mod usage;
+pub(crate) mod vectors;
 
 use anyhow::Result;
 use tracing_subscriber::EnvFilter;
@@ -65,6 +66,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Identity(command) => command.run(&run),
         Command::Model(command) => command.run(&run),
         Command::Doctor(command) => command.run(&run),
+        Command::Vectors(command) => command.run(&run),
         Command::Eval(command) => command.run(&run),
         Command::Demo(command) => command.run(&run),
         Command::Config(command) => command.run(&run),

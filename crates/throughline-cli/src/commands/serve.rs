@@ -16,7 +16,7 @@ use crate::embedding::{self, LOCAL};
 use crate::failure::{Failure, Hinting};
 use crate::keeper::{Keeper, Task};
 use crate::terminal::{Terminal, Tone};
-use crate::{learning, store, wire};
+use crate::{indexer, learning, store, wire};
 
 /// The exit code of a program that was told twice to stop.
 const EXIT_ON_SECOND_SIGNAL: i32 = 130;
@@ -71,10 +71,11 @@ impl Serve {
             let signals = Signals::listen().context("signals cannot be received")?;
             // A closed standard output is no reason not to serve.
             let _ = Banner { loaded: &loaded, address, auth, terminal: run.terminal }.show();
+            let indexer = indexer::start(memory.clone())?;
             let keeper =
                 Keeper::start(Task { memory, config: config.clone(), status, terminal: run.terminal })?;
             let served = serve(listener, app, stop(signals, run.terminal)).await;
-            drop(keeper);
+            drop((keeper, indexer));
             Ok(served?)
         })
     }

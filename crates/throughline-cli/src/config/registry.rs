@@ -136,6 +136,14 @@ settings! {
     store_key_prefix: String = Memory "store.key_prefix", Default::Text("tl:");
     /// What stands before `user:{ID}:memory`, the JSON document of the structured memory that other programs may read and change on a Redis or Valkey server.
     store_memory_prefix: String = Memory "store.memory_prefix", Default::Text("");
+    /// The server with an index of the vectors of large scopes: `postgres://…` with pgvector 0.8 or newer, or Redis 8 (`redis://…`, `redis+cluster://…`, …). It may be that of the store. Without it the first look at a large scope goes by sketches in memory.
+    vectors: Option<StoreUrl> = Memory "vectors.url", Default::Unset, flag "vectors";
+    /// The password for that server, used in place of one in the URL.
+    vectors_password: Option<Secret> = Memory "vectors.password", Default::Unset;
+    /// Turns from which on a scope's vectors are left to the index. Scopes with fewer, and those with 8,192 or fewer in any case, are searched in memory as ever.
+    vectors_scope_turns_min: Count<1, 1_000_000_000> = Memory "vectors.scope_turns_min", Default::Text("50000");
+    /// How long a search in the index may take, in milliseconds; then recall goes on without it and says so.
+    vectors_call_ms_max: Count<10, 600_000> = Memory "vectors.call_ms_max", Default::Text("2000");
     /// Where vectors come from: `local` is the model in this process, `off` leaves recall to words alone, a URL is any OpenAI-compatible API with `/embeddings`.
     embeddings: EmbeddingSource = Memory "embeddings.source", Default::Text("local"), flag "embeddings";
     /// The model to ask a remote `/embeddings` for, as it is called there.

@@ -16,3 +16,4 @@ mod settings;
 mod several;
 mod store;
 mod usage;
+mod vectors;

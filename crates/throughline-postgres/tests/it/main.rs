@@ -15,3 +15,4 @@ mod processes;
 mod server;
 mod support;
 mod tls;
+mod vectors;

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use crate::database::{ask, execute};
 
 const PROGRAMS: &str = "THROUGHLINE_TEST_POSTGRES_PROGRAMS";
+/// Those of the newest release, which have pgvector.
+const NEW_PROGRAMS: &str = "THROUGHLINE_TEST_POSTGRES_NEW_PROGRAMS";
 const READY_MAX: Duration = Duration::from_mins(2);
 
 /// What every such server is told; it waits for its disk, as one that people run does.
@@ -23,15 +25,16 @@ const SETTINGS: [&str; 4] = [
 pub(crate) struct Server {
     home: PathBuf,
     pub(crate) port: u16,
+    /// The folder of its programs.
+    programs: String,
     settings: Vec<String>,
     child: Option<Child>,
     _directory: tempfile::TempDir,
 }
 
-fn program(name: &str) -> String {
-    let programs = std::env::var(PROGRAMS)
-        .unwrap_or_else(|_| panic!("{PROGRAMS} is not set: run `cargo xtask test --only stores`"));
-    format!("{programs}/{name}")
+fn programs(variable: &str) -> String {
+    std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} is not set: run `cargo xtask test --only stores`"))
 }
 
 fn support(script: &str) -> PathBuf {
@@ -46,13 +49,14 @@ fn unprivileged(home: &Path) -> Command {
 }
 
 impl Server {
-    fn prepare(settings: &[&str]) -> Self {
+    fn prepare(programs: String, settings: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         // Another user's programs go through it.
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let settings = SETTINGS.iter().chain(settings).map(|setting| (*setting).to_owned()).collect();
-        Self { home: directory.path().join("postgres"), port, settings, child: None, _directory: directory }
+        let home = directory.path().join("postgres");
+        Self { home, port, programs, settings, child: None, _directory: directory }
     }
 
     /// A new server with these settings, running.
@@ -62,9 +66,18 @@ impl Server {
 
     /// As [`start`](Self::start); `add` puts files beside the cluster first.
     pub(crate) fn start_with(settings: &[&str], add: impl FnOnce(&Path)) -> Self {
-        let mut server = Self::prepare(settings);
+        Self::start_of(programs(PROGRAMS), settings, add)
+    }
+
+    /// A server of the newest release.
+    pub(crate) fn start_new() -> Self {
+        Self::start_of(programs(NEW_PROGRAMS), &[], |_| {})
+    }
+
+    fn start_of(programs: String, settings: &[&str], add: impl FnOnce(&Path)) -> Self {
+        let mut server = Self::prepare(programs, settings);
         let mut init = unprivileged(&server.home);
-        init.arg(program("initdb")).args([
+        init.arg(server.program("initdb")).args([
             "-U",
             "postgres",
             "--auth=trust",
@@ -81,9 +94,9 @@ impl Server {
 
     /// A standby of this server, running.
     pub(crate) fn standby(&self) -> Self {
-        let mut standby = Self::prepare(&[]);
+        let mut standby = Self::prepare(self.programs.clone(), &[]);
         let mut copy = unprivileged(&standby.home);
-        copy.arg(program("pg_basebackup")).args([
+        copy.arg(self.program("pg_basebackup")).args([
             "-R",
             "-X",
             "stream",
@@ -100,6 +113,10 @@ impl Server {
         standby
     }
 
+    fn program(&self, name: &str) -> String {
+        format!("{}/{name}", self.programs)
+    }
+
     fn cluster(&self) -> PathBuf {
         self.home.join("cluster")
     }
@@ -108,7 +125,7 @@ impl Server {
     pub(crate) fn run(&mut self) {
         let deadline = Instant::now() + READY_MAX;
         let ready = || {
-            let mut ready = Command::new(program("pg_isready"));
+            let mut ready = Command::new(self.program("pg_isready"));
             ready.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]).status().unwrap().success()
         };
         let mut child: Option<Child> = None;
@@ -117,7 +134,7 @@ impl Server {
             if child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some()) {
                 let mut command = Command::new("python3");
                 command.arg(support("attached.py")).args(["python3"]).arg(support("unprivileged.py"));
-                command.arg(&self.home).arg(program("postgres")).arg("-D").arg(self.cluster());
+                command.arg(&self.home).arg(self.program("postgres")).arg("-D").arg(self.cluster());
                 command.args(["-p", &self.port.to_string()]);
                 self.settings.iter().for_each(|setting| _ = command.args(["-c", setting]));
                 let command = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -19,4 +19,5 @@ mod proxy;
 mod servers;
 mod sharing;
 mod support;
+mod vectors;
 mod wipe;

@@ -35,12 +35,14 @@ impl Memory {
             )));
         }
         let mut timings = Vec::with_capacity(3);
-        let Asked { model, embedding, degraded } =
+        let Asked { model, embedding, mut degraded } =
             timed(&mut timings, "embed", || self.embed_query(request))?;
         let query = Query::new(&request.query, embedding);
         let (found, beliefs) = timed(&mut timings, "search", || -> Result<_, MemoryError> {
             let beliefs = self.beliefs(scope)?;
             let found = self.shards.with(&*self.store, scope, model, |shard| {
+                let vectors = self.vectors.as_ref();
+                let index = vectors.and_then(|vectors| vectors.of(scope, shard.revision.generation, model));
                 let ranking = Ranking {
                     text: &request.query,
                     query: &query,
@@ -54,8 +56,15 @@ impl Memory {
                     every_passage: request.every_passage,
                     standing_max: request.standing_max,
                     learned: beliefs.learned(),
+                    index: index.as_ref(),
                 };
-                rank(shard, &ranking, &|numbers, sink| self.store.search_rows_at(scope, numbers, sink))
+                let found =
+                    rank(shard, &ranking, &|numbers, sink| self.store.search_rows_at(scope, numbers, sink));
+                if let Some((vectors, index)) = vectors.zip(index.as_ref()) {
+                    vectors.note(scope, index.seen());
+                    degraded = degraded.or(index.seen().degraded);
+                }
+                found
             })?;
             Ok((found.transpose()?.unwrap_or_default(), beliefs))
         })?;

@@ -18,24 +18,51 @@ mod support;
 mod switch;
 mod turns;
 mod usage;
+mod vectors;
 
 pub use comparison::a_store_answers_as_a_simple_model_does;
 pub use forgetting::*;
 pub use jobs::*;
 pub use keys::*;
 pub use ledger::*;
-pub use model::ModelStore;
+pub use model::{ModelStore, ModelVectors};
 pub use profiles::*;
 pub use rows::*;
 pub use scopes::*;
 pub use switch::*;
 pub use turns::*;
 pub use usage::*;
+pub use vectors::*;
 
-use super::Store;
+use std::sync::Arc;
+
+use super::{Store, VectorIndex};
 
 /// Gives a fresh, empty store to the function it is given, and takes it away afterwards.
 pub type WithStore<'a> = &'a dyn Fn(&mut dyn FnMut(&dyn Store));
+
+/// Gives a fresh, empty vector index to the function it is given, and takes it away afterwards.
+pub type WithVectors<'a> = &'a dyn Fn(&mut dyn FnMut(&Arc<dyn VectorIndex>));
+
+/// Makes a test of each behaviour of a vector index. Takes a function of the type [`WithVectors`] points to.
+#[macro_export]
+macro_rules! vector_conformance {
+    ($with_vectors:path) => {
+        $crate::store_conformance!(@tests $with_vectors,
+            a_set_never_begun_has_nothing_and_takes_nothing,
+            what_was_put_is_found_nearest_first,
+            an_entry_put_again_replaces_the_old,
+            a_change_from_another_mark_changes_nothing,
+            a_set_taken_away_takes_nothing_any_more,
+            conditions_are_exact,
+            ten_thousand_memories_of_ten_users_are_found_as_by_exact_search,
+            two_models_and_two_lives_never_mix,
+            an_erased_user_leaves_no_vectors,
+            a_memory_writes_it_from_its_log_and_finds_what_differs,
+            a_memory_erases_a_user_from_it,
+        );
+    };
+}
 
 /// Makes a test of each behaviour. Takes a function of the type [`WithStore`] points to.
 #[macro_export]
@@ -55,6 +82,7 @@ macro_rules! store_conformance {
             a_turn_is_found_by_its_chain_and_by_its_message,
             search_rows_are_a_log_read_from_any_number,
             a_row_that_gets_its_vector_is_a_new_row_in_place_of_the_old,
+            scopes_with_many_rows_are_listed,
             two_scopes_share_nothing,
             every_version_of_a_profile_stays_readable,
             a_profile_somebody_else_changed_is_a_conflict,
@@ -124,4 +152,14 @@ mod tests {
     }
 
     store_conformance!(with_model);
+
+    mod vectors {
+        use super::*;
+
+        fn with_model(run: &mut dyn FnMut(&Arc<dyn VectorIndex>)) {
+            run(&(Arc::new(ModelVectors::default()) as _));
+        }
+
+        crate::vector_conformance!(with_model);
+    }
 }

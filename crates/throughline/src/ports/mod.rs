@@ -8,6 +8,7 @@ mod ledger;
 mod llm;
 mod store;
 mod usage;
+mod vectors;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -25,3 +26,7 @@ pub use store::{
     SessionSummary, Store, StoreError, TurnDraft, TurnsPage, UnembeddedRow, WriteStore,
 };
 pub use usage::{DayUsage, UsageStore, usage_day};
+pub use vectors::{
+    NearestVectors, VECTOR_CHANGES_MAX, VectorChange, VectorConditions, VectorEntry, VectorIndex, VectorKey,
+    VectorMark, VectorSet,
+};

@@ -382,6 +382,10 @@ pub trait ReadStore: Send + Sync {
     /// back-fill alone. A model that served before has such rows too: they would wait after a rollback.
     fn unembedded(&self, model: ModelNumber, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError>;
 
+    /// The scopes whose newest search row has this number or a higher one, in no particular order. Goes through the list of all
+    /// scopes: for what is done in the background.
+    fn large_scopes(&self, row_min: u64) -> Result<Vec<Scope>, StoreError>;
+
     /// How many rows wait for a vector of the model that comes, or of the one that serves if none comes.
     fn unembedded_count(&self) -> Result<u64, StoreError>;
 

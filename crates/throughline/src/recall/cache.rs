@@ -28,12 +28,15 @@ const VECTORS_PART: usize = 4;
 pub(crate) struct ShardCache {
     hot: Mutex<Hot>,
     bytes_max: usize,
+    /// From so many turns on a shard's vectors are a vector index's.
+    pub(crate) indexed_turns_min: usize,
 }
 
 impl ShardCache {
     /// An empty cache. A single shard larger than the budget is still searched, and dropped afterwards.
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { hot: Mutex::new(Hot { shards: LruCache::unbounded(), bytes: 0 }), bytes_max }
+        let hot = Mutex::new(Hot { shards: LruCache::unbounded(), bytes: 0 });
+        Self { hot, bytes_max, indexed_turns_min: usize::MAX }
     }
 
     /// Bytes the shards take.
@@ -56,7 +59,7 @@ impl ShardCache {
             self.forget(scope);
             return Ok(None);
         };
-        let empty = || Shard::new(revision, model, self.bytes_max / VECTORS_PART);
+        let empty = || Shard::new(revision, model, self.bytes_max / VECTORS_PART, self.indexed_turns_min);
         let cached = self.hot().shards.get(scope).map(|cached| cached.shard.clone());
         let shard = cached.unwrap_or_else(|| Arc::new(RwLock::new(empty())));
         {

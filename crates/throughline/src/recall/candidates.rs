@@ -1,13 +1,15 @@
 //! The first look at a large scope: which turns the whole ranking is worth for.
 //!
 //! Up to [`EXACT_TURNS_MAX`] turns every one is ranked in full. Beyond, all turns are compared by BM25 and by a 1-bit sketch of
-//! their vectors (48 bytes each, one table look-up for 64 of them); the best of these and the turns around them, by what
+//! their vectors (48 bytes each, one table look-up for 64 of them) or, where a vector index has them, by what it finds; the best of these and the turns around them, by what
 //! neighbours and structure add; the best of those are ranked in full, again with the turns around them, and a sample of
 //! runs taken evenly from all turns gives the means and deviations. Filters come first, so they are exact at every size.
 
+use crate::ports::StoreError;
 use crate::text::terms::Term;
 
 use super::fusion::mean_and_deviation;
+use super::nearest::{self, FirstCosines};
 use super::query::Query;
 use super::rank::Ranking;
 use super::request::RankingKind;
@@ -15,6 +17,7 @@ use super::selection::Selection;
 use super::shard::Shard;
 use super::structure::Structure;
 use super::top::{Best, top};
+use super::vectors::ReadRows;
 use super::wanted::Wanted;
 use super::weights::Weights;
 use super::window::Neighbours;
@@ -47,14 +50,20 @@ const RUN_TURNS: usize = 16;
 const COMMON_WORD: usize = 8;
 
 /// All of the wanted turns if they are few, else those worth ranking.
-pub(super) fn select(shard: &Shard, ranking: &Ranking<'_>, weights: &Weights, wanted: &Wanted) -> Selection {
+pub(super) fn select(
+    shard: &Shard,
+    ranking: &Ranking<'_>,
+    weights: &Weights,
+    wanted: &Wanted,
+    rows: ReadRows<'_>,
+) -> Result<Selection, StoreError> {
     if ranking.exact || wanted.count() <= EXACT_TURNS_MAX {
-        return Selection::all(shard, wanted.places());
+        return Ok(Selection::all(shard, wanted.places()));
     }
     // The largest power of two that leaves enough.
     let spread = 1 << (wanted.count() / SAMPLE_TURNS).ilog2();
     let sample = wanted.runs(RUN_TURNS, spread);
-    let scores = first_look(shard, ranking, weights, &sample);
+    let scores = first_look(shard, ranking, weights, &sample, rows)?;
     let mut best = Best::new(LOOKED_AT_TWICE_TURNS);
     for (score, place) in scores.iter().zip(0..) {
         if best.admits(*score) && wanted.has(place) {
@@ -64,7 +73,7 @@ pub(super) fn select(shard: &Shard, ranking: &Ranking<'_>, weights: &Weights, wa
     let best: Vec<u32> = best.into_sorted().into_iter().map(|(_, place)| place).collect();
     let looked_at = Selection::all(shard, with_neighbours(shard, wanted, &best));
     let chosen = second_look(shard, ranking, weights, &looked_at, &scores);
-    Selection::sampled(shard, sample, &with_neighbours(shard, wanted, &chosen), wanted.count())
+    Ok(Selection::sampled(shard, sample, &with_neighbours(shard, wanted, &chosen), wanted.count()))
 }
 
 /// The turns and those around them, in the order they were said, so that what stands together is read together.
@@ -76,17 +85,18 @@ fn with_neighbours(shard: &Shard, wanted: &Wanted, places: &[u32]) -> Vec<u32> {
     all.flatten().filter(|place| wanted.has(*place)).collect()
 }
 
-/// By place, what the best passage of each turn says: BM25 and the cosine of the sketch, each over its deviation in the sample.
-fn first_look(shard: &Shard, ranking: &Ranking<'_>, weights: &Weights, sample: &[u32]) -> Vec<f32> {
+/// By place, what the best passage of each turn says: BM25 and the cosine, each over its deviation in the sample.
+fn first_look(
+    shard: &Shard,
+    ranking: &Ranking<'_>,
+    weights: &Weights,
+    sample: &[u32],
+    rows: ReadRows<'_>,
+) -> Result<Vec<f32>, StoreError> {
     let mut documents = Vec::with_capacity(sample.len());
     for place in sample {
         shard.passages_of(*place, |document| documents.push(document));
     }
-    let scale = |weight: f32, values: &[f32]| {
-        let sample: Vec<f32> = documents.iter().map(|document| values[*document as usize]).collect();
-        let (mean, deviation) = mean_and_deviation(&sample, None);
-        (mean, weight / deviation)
-    };
     // Late interaction is not looked at yet; what it would say goes partly with the words and partly with the cosine.
     let (by_words, by_meaning) = match ranking.kind {
         RankingKind::Bm25 => (1.0, 0.0),
@@ -95,13 +105,14 @@ fn first_look(shard: &Shard, ranking: &Ranking<'_>, weights: &Weights, sample: &
     };
     let mut scores =
         if by_words > 0.0 { words(shard, ranking.query) } else { vec![0.0; shard.passages.len()] };
-    let (_, scaled) = scale(by_words, &scores);
+    let (_, deviation) = scale(&documents, &scores);
     for score in &mut scores {
-        *score *= scaled;
+        *score *= by_words / deviation;
     }
     let vector = ranking.query.vector.as_deref().filter(|_| by_meaning > 0.0);
-    if let Some(cosines) = vector.and_then(|vector| shard.sketches()?.cosines(vector)) {
-        let (mean, scaled) = scale(by_meaning, &cosines);
+    let looked = vector.map(|vector| nearest::first_cosines(shard, ranking, vector, &documents, rows));
+    if let Some(FirstCosines { cosines, mean, deviation }) = looked.transpose()?.flatten() {
+        let scaled = by_meaning / deviation;
         for (score, cosine) in scores.iter_mut().zip(cosines) {
             *score += if cosine.is_nan() { 0.0 } else { scaled * (cosine - mean) };
         }
@@ -111,7 +122,13 @@ fn first_look(shard: &Shard, ranking: &Ranking<'_>, weights: &Weights, sample: &
         let best = &mut best[passage.turn as usize];
         *best = best.max(score);
     }
-    best
+    Ok(best)
+}
+
+/// Mean and deviation of what these documents have.
+pub(super) fn scale(documents: &[u32], values: &[f32]) -> (f32, f32) {
+    let sample: Vec<f32> = documents.iter().map(|document| values[*document as usize]).collect();
+    mean_and_deviation(&sample, None)
 }
 
 /// BM25 of each passage, by document number, as far as it is due to rare words.

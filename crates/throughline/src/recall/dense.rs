@@ -40,6 +40,13 @@ impl QuantizedVector {
         Self { model, scale, values }
     }
 
+    /// What it stands for, to length 1.
+    pub(crate) fn components(&self) -> Vec<f32> {
+        let values = || self.values.iter().map(|value| f32::from(*value));
+        let length = values().map(|value| value * value).sum::<f32>().sqrt();
+        values().map(|value| quotient(value, length)).collect()
+    }
+
     /// Its signs, as if it were one token.
     pub(crate) fn sketch(&self) -> TokenSketch {
         sketch(&self.values)

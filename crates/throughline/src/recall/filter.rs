@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::model::{Role, SessionId, Timestamp, Turn};
+use crate::ports::VectorConditions;
 
 /// Conditions that a turn must all meet. An empty one excludes nothing.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -33,6 +34,17 @@ impl Filters {
     /// The tags that stand for the conversations.
     pub(crate) fn session_tags(&self) -> Vec<u32> {
         self.sessions.iter().map(session_tag).collect()
+    }
+
+    /// As a vector index tests them: what `wanted` tests too.
+    pub(crate) fn conditions(&self) -> VectorConditions {
+        VectorConditions {
+            roles: self.roles.iter().map(|role| role.code()).collect(),
+            from_ms: self.from.map(Timestamp::as_millisecond),
+            until_ms: self.until.map(Timestamp::as_millisecond),
+            any_tag: self.session_tags(),
+            all_tags: self.tags(),
+        }
     }
 
     /// Whether a turn meets the conditions that stand as hashes in the search row, to the letter.

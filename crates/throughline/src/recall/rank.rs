@@ -17,6 +17,7 @@ use super::filter::Filters;
 use super::fusion::reciprocal_ranks;
 use super::hits::{self, Hit};
 use super::learned::Learned;
+use super::nearest::IndexedScope;
 use super::query::Query;
 use super::request::{Priors, RankingKind, Scores};
 use super::selection::Selection;
@@ -71,13 +72,15 @@ pub(crate) struct Ranking<'a> {
     pub(crate) standing_max: usize,
     /// What was learned from the scope's turns.
     pub(crate) learned: &'a Learned,
+    /// Who has the vectors of a shard that leaves them to a vector index.
+    pub(crate) index: Option<&'a IndexedScope<'a>>,
 }
 
 /// The best passages of the shard. Vectors that the shard does not hold are read with `rows`.
 pub(crate) fn rank(shard: &Shard, ranking: &Ranking<'_>, rows: ReadRows<'_>) -> Result<Found, StoreError> {
     let weights = weights(ranking);
     let wanted = Wanted::new(shard, ranking.filters);
-    let selection = candidates::select(shard, ranking, &weights, &wanted);
+    let selection = candidates::select(shard, ranking, &weights, &wanted, rows)?;
     if selection.turns.is_empty() {
         return Ok(Found::default());
     }
@@ -328,7 +331,7 @@ mod tests {
         let mut random = Random(88_172_645_463_325_252);
         let generation = crate::model::Generation(1);
         let log = crate::model::Revision { generation, row: 0, redactions: 0 };
-        let mut shard = Shard::new(log, Some(1), vectors_bytes_max);
+        let mut shard = Shard::new(log, Some(1), vectors_bytes_max, usize::MAX);
         let (mut rows, mut said) = (Vec::new(), Vec::new());
         for turn in 1..=TURNS {
             let text = random.text(12);
@@ -369,6 +372,7 @@ mod tests {
             every_passage: true,
             standing_max: 0,
             learned: &Learned::default(),
+            index: None,
         };
         rank(shard, &ranking, rows).unwrap().passages
     }

@@ -221,6 +221,11 @@ pub enum Degraded {
     ModelFailed,
     /// The model took too long: ranked by words alone.
     ModelLate,
+    /// The vector index of this large scope cannot be asked: what only its vectors would have found is missing.
+    VectorIndexFailed,
+    /// The vector index of this large scope lacks more than is searched in its place: older passages are found by their words
+    /// alone until it has caught up.
+    VectorIndexBehind,
 }
 
 impl Degraded {
@@ -231,6 +236,8 @@ impl Degraded {
             Self::OtherModelServes => "other_model_serves",
             Self::ModelFailed => "embedding_failed",
             Self::ModelLate => "embedding_deadline",
+            Self::VectorIndexFailed => "vector_index_failed",
+            Self::VectorIndexBehind => "vector_index_behind",
         }
     }
 }
@@ -243,7 +250,7 @@ pub struct Recalled {
     pub items: Vec<RecalledItem>,
     /// What the user said holds in general, as far as it was asked for; best first. Items may have some of it too.
     pub standing: Vec<StandingItem>,
-    /// Set if it was ranked by words alone.
+    /// Set if it is less than it could be.
     pub degraded: Option<Degraded>,
     /// `embed`, `search` and `fetch`.
     pub timings: Vec<StageTiming>,

@@ -14,7 +14,7 @@ use super::dense::QuantizedVector;
 use super::late::LateIndex;
 use super::lexical::LexicalIndex;
 use super::passage_row::PassageRow;
-use super::vectors::{LastSample, Vectors};
+use super::vectors::{LastRead, Vectors};
 
 /// Bytes of text that a token has, about: lengths only need to be comparable.
 const TOKEN_BYTES: u32 = 4;
@@ -81,8 +81,12 @@ pub(crate) struct Shard {
     /// None once they would take more than `vectors_bytes_max`: then they are read when they are needed.
     vectors: Option<Vectors>,
     vectors_bytes_max: usize,
+    /// From so many turns on a vector index is asked, and neither vectors nor sketches are held.
+    indexed_turns_min: usize,
     /// Of those that were read, the ones that are nearly always needed.
-    pub(super) sample: LastSample,
+    pub(super) sample: LastRead,
+    /// Of those that the vector index does not have yet.
+    pub(super) tail: LastRead,
     /// The passages' vectors in one bit a component, once the shard is large: as if each were one token.
     sketches: Option<LateIndex>,
     /// By document number: the number of its row in the store.
@@ -100,8 +104,13 @@ pub(crate) struct Shard {
 
 impl Shard {
     /// A shard without rows yet, of the log that has this revision. If it is large, it holds vectors only as long as they
-    /// take no more than these bytes.
-    pub(crate) fn new(log: Revision, model: Option<ModelNumber>, vectors_bytes_max: usize) -> Self {
+    /// take no more than these bytes, and from so many turns on it leaves the first look at them to a vector index.
+    pub(crate) fn new(
+        log: Revision,
+        model: Option<ModelNumber>,
+        vectors_bytes_max: usize,
+        indexed_turns_min: usize,
+    ) -> Self {
         Self {
             revision: log.beginning(),
             model,
@@ -115,7 +124,9 @@ impl Shard {
             lexical: LexicalIndex::default(),
             vectors: Some(Vectors::default()),
             vectors_bytes_max,
-            sample: LastSample::default(),
+            indexed_turns_min,
+            sample: LastRead::default(),
+            tail: LastRead::default(),
             sketches: None,
             rows: Vec::new(),
             places: HashMap::new(),
@@ -191,12 +202,16 @@ impl Shard {
         self.slim();
     }
 
-    /// Takes sketches of a shard that has become large, and gives up vectors that have become too large.
+    /// Takes sketches of a shard that has become large, and gives up vectors that have become too large; both, where an
+    /// index has them.
     fn slim(&mut self) {
-        let Some(vectors) = &self.vectors else { return };
         if self.turns.len() <= EXACT_TURNS_MAX {
             return;
         }
+        if self.is_indexed() {
+            (self.vectors, self.sketches) = (None, None);
+        }
+        let Some(vectors) = &self.vectors else { return };
         self.sketches.get_or_insert_with(|| vectors.sketches());
         if vectors.heap_bytes() > self.vectors_bytes_max {
             self.vectors = None;
@@ -206,6 +221,22 @@ impl Shard {
     /// The vectors of all passages, if the shard holds them.
     pub(super) fn vectors(&self) -> Option<&Vectors> {
         self.vectors.as_ref()
+    }
+
+    /// Whether the first look at its vectors is the vector index's.
+    pub(super) fn is_indexed(&self) -> bool {
+        self.turns.len() > EXACT_TURNS_MAX && self.turns.len() >= self.indexed_turns_min
+    }
+
+    /// The document of a passage, if it is (still) here.
+    pub(super) fn document(&self, turn: u64, passage: u32) -> Option<u32> {
+        self.documents.get(&(turn, passage)).copied()
+    }
+
+    /// The documents with a vector whose rows came after this one.
+    pub(super) fn embedded_after(&self, row: u64) -> impl Iterator<Item = u32> {
+        let rows = (0..).zip(self.rows.iter().zip(&self.embedded));
+        rows.filter(move |(_, (number, embedded))| **embedded && **number > row).map(|(document, _)| document)
     }
 
     /// The number of the row of a document.
@@ -313,6 +344,7 @@ impl Shard {
             + self.rows.capacity() * size_of::<u64>()
             + self.vectors.as_ref().map_or(0, Vectors::heap_bytes)
             + self.sample.heap_bytes()
+            + self.tail.heap_bytes()
             + self.sketches.as_ref().map_or(0, LateIndex::heap_bytes)
     }
 }

@@ -53,6 +53,13 @@ impl Vectors {
         self.dense.sketches()
     }
 
+    /// The cosine of each passage, NaN where there is none.
+    pub(super) fn cosines(&self, query: &[f32], passages: usize) -> Vec<f32> {
+        let mut cosines = vec![f32::NAN; passages];
+        self.dense.score(query, &counted(passages), &mut cosines);
+        cosines
+    }
+
     /// Bytes of heap they take.
     pub(super) fn heap_bytes(&self) -> usize {
         self.dense.heap_bytes() + self.late.heap_bytes()
@@ -79,14 +86,8 @@ impl<'a> Source<'a> {
         }
         let numbers: Vec<u64> = selection.passages.iter().map(|document| shard.row_of(*document)).collect();
         let (sample, others) = numbers.split_at(selection.sampled_passages());
-        let read = |numbers: &[u64]| read(numbers, shard.model, rows);
-        let sample = match shard.sample.of(sample) {
-            Some(known) => known,
-            // A selection without a sample must not drive out one that is needed again.
-            None if sample.is_empty() => Arc::default(),
-            None => shard.sample.keep(sample.to_vec(), read(sample)?),
-        };
-        Ok(Self::Read(sample, read(others)?))
+        let sample = shard.sample.read(sample, shard.model, rows)?;
+        Ok(Self::Read(sample, read(others, shard.model, rows)?))
     }
 
     /// The cosine of each passage of the selection, NaN where there is none.
@@ -150,11 +151,26 @@ fn read(numbers: &[u64], model: Option<ModelNumber>, rows: ReadRows<'_>) -> Resu
     Ok(vectors)
 }
 
-/// The vectors of the sample that was asked for last: the same one is nearly always asked for again.
+/// The vectors of rows that were asked for last, such as the sample's: the same ones are nearly always asked for again.
 #[derive(Default)]
-pub(super) struct LastSample(Mutex<Option<(Vec<u64>, Arc<Vectors>)>>);
+pub(super) struct LastRead(Mutex<Option<(Vec<u64>, Arc<Vectors>)>>);
 
-impl LastSample {
+impl LastRead {
+    /// The vectors of these rows, in their order; those that are not here are read.
+    pub(super) fn read(
+        &self,
+        numbers: &[u64],
+        model: Option<ModelNumber>,
+        rows: ReadRows<'_>,
+    ) -> Result<Arc<Vectors>, StoreError> {
+        match self.of(numbers) {
+            Some(known) => Ok(known),
+            // Nothing must not drive out what is needed again.
+            None if numbers.is_empty() => Ok(Arc::default()),
+            None => Ok(self.keep(numbers.to_vec(), read(numbers, model, rows)?)),
+        }
+    }
+
     /// Those of these rows, if they are here. A changed row has another number, so they are never old.
     fn of(&self, rows: &[u64]) -> Option<Arc<Vectors>> {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);

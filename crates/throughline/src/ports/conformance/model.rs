@@ -5,6 +5,7 @@ mod jobs;
 mod ledger;
 mod state;
 mod usage;
+mod vectors;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +20,8 @@ use crate::ports::{
 };
 
 use self::state::{ScopeState, State};
+
+pub use self::vectors::ModelVectors;
 
 /// A store in memory. Nothing of it lasts, and it is slow with much in it.
 #[derive(Default)]
@@ -194,6 +197,12 @@ impl ReadStore for ModelStore {
         let state = self.state();
         let kept = state.models.numbers().contains(&model);
         Ok(state.rows(limit, |row| kept && !row.read_by.contains(&model)))
+    }
+
+    fn large_scopes(&self, row_min: u64) -> Result<Vec<Scope>, StoreError> {
+        let state = self.state();
+        let large = state.scopes.iter().filter(|known| known.revision().row >= row_min);
+        Ok(large.map(|known| known.scope.clone()).collect())
     }
 
     fn unembedded_count(&self) -> Result<u64, StoreError> {

@@ -57,6 +57,26 @@ pub fn two_scopes_share_nothing(with_store: WithStore<'_>) {
     });
 }
 
+/// By the number of their newest row, of whatever user.
+pub fn scopes_with_many_rows_are_listed(with_store: WithStore<'_>) {
+    with_store(&mut |store| {
+        let scopes = [scope("acme", "ann"), scope_of_agent("ann", "x"), scope("other", "ann")];
+        for (scope, texts) in scopes.iter().zip([&["a", "b", "c"][..], &["a"], &["a", "b"]]) {
+            append(store, scope, dialogue("s", Parent::Head, texts));
+        }
+        let large = |row_min| {
+            let mut found = store.large_scopes(row_min).expect("large scopes");
+            found.sort();
+            found
+        };
+        assert_eq!(large(4), []);
+        assert_eq!(large(3), [scopes[0].clone()]);
+        assert_eq!(large(2), [scopes[0].clone(), scopes[2].clone()]);
+        store.erase_user(&scopes[0].user).expect("an erasure");
+        assert_eq!(large(1), [scopes[2].clone()]);
+    });
+}
+
 /// In every scope of the user; the scope that is made again is another one.
 pub fn an_erased_user_is_gone_and_nobody_else(with_store: WithStore<'_>) {
     with_store(&mut |store| {
