@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use throughline::memory::{Exchange, Memory, MemoryError};
 use throughline::model::Scope;
-use throughline::ports::StoreError;
+use throughline::ports::{StoreError, with_round_trips};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::metrics;
@@ -137,7 +137,12 @@ async fn record(memory: &Arc<Memory>, scope: &Scope, exchange: &Exchange) -> Opt
     let mut attempt = 1;
     loop {
         let (memory, scope, exchange) = (Arc::clone(memory), scope.clone(), exchange.clone());
-        let written = tokio::task::spawn_blocking(move || memory.record(&scope, exchange)).await;
+        let written = tokio::task::spawn_blocking(move || {
+            let (written, round_trips) = with_round_trips(|| memory.record(&scope, exchange));
+            metrics::round_trips("record", round_trips);
+            written
+        })
+        .await;
         let (error, may_pass) = match written {
             Ok(Ok(observed)) => return Some(observed.turns.len()),
             Ok(Err(error)) => (error.to_string(), may_pass(&error)),

@@ -6,6 +6,7 @@ mod clock;
 mod embedder;
 mod ledger;
 mod llm;
+mod round_trips;
 mod store;
 mod usage;
 
@@ -19,6 +20,7 @@ pub use ledger::{
     LEASE_RAN_OUT, LedgerAppend, LedgerStore, ProfileEdit, RedactedTurn,
 };
 pub use llm::{Llm, LlmAnswer, LlmError, LlmRequest};
+pub use round_trips::{count_round_trip, with_round_trips};
 pub use store::{
     ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, EmbeddingModels, Erased, FIRST_MODEL, Idempotency,
     KeyStore, KnownTurn, ModelNumber, NumberedModel, Parent, PassageDraft, ReadStore, RolledBack, SearchRow,
