@@ -9,7 +9,7 @@
 //! **Poolers.** Nothing is kept in a session: statements are sent unnamed and with their types, settings and locks end with
 //! their transaction. So a pooler such as pgbouncer may share connections by the transaction.
 //!
-//! **Round trips.** A read is one statement. An append is two round trips: all that is asked, then all that is written with the
+//! **Round trips.** A read is one statement; the opening of a request is several, sent at once. An append is two round trips: all that is asked, then all that is written with the
 //! commit.
 
 mod address;
@@ -26,6 +26,7 @@ mod jobs;
 mod journal;
 mod ledger;
 mod models;
+mod opening;
 mod options;
 mod pool;
 mod profiles;

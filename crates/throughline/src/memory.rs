@@ -17,6 +17,7 @@ mod lift;
 mod memories;
 mod models;
 mod observe;
+mod opening;
 mod own_slots;
 mod profile;
 mod recall;
@@ -31,7 +32,7 @@ use thiserror::Error;
 use crate::context::FenceKey;
 use crate::model::{NameError, TenantId, Timestamp, to_millisecond};
 use crate::ports::{Clock, EmbedError, Embedder, EmbeddingModel, Store, StoreError};
-use crate::recall::ShardCache;
+use crate::recall::{ShardCache, TurnCache};
 
 pub use context::{Context, ContextRequest, Replay};
 pub use learn::{Extractors, LearnSettings, Learned, Outcome};
@@ -41,6 +42,9 @@ pub use observe::{Exchange, METADATA_FIELDS_MAX, Observation, Observed, TURNS_A_
 pub use profile::ProfileChange;
 pub use settings::Settings;
 pub use summaries::{SUMMARISED_SESSIONS_MAX, SUMMARISED_TURNS_MAX, SummariesRequest};
+
+/// Turns at hand take this part of what shards may take, beside them.
+const TURNS_PART: usize = 8;
 
 /// Why memory could not do it.
 #[derive(Debug, Error)]
@@ -87,6 +91,7 @@ pub struct Memory {
     /// One for each model, whether the store has use for it just now or not.
     embedders: RwLock<Vec<Arc<dyn Embedder>>>,
     shards: ShardCache,
+    turns: TurnCache,
     beliefs: beliefs::BeliefsCache,
     own_slots: own_slots::OwnSlotsCache,
 }
@@ -100,10 +105,11 @@ impl Memory {
     ) -> Result<Self, MemoryError> {
         let secret = store.secret()?;
         let shards = ShardCache::new(settings.shard_cache_bytes_max);
+        let turns = TurnCache::new(settings.shard_cache_bytes_max / TURNS_PART);
         let fence_key = FenceKey::derive(&secret);
         let beliefs = beliefs::BeliefsCache::new();
         let (embedders, own_slots) = (RwLock::default(), own_slots::OwnSlotsCache::default());
-        Ok(Self { store, clock, settings, secret, fence_key, embedders, shards, beliefs, own_slots })
+        Ok(Self { store, clock, settings, secret, fence_key, embedders, shards, turns, beliefs, own_slots })
     }
 
     /// The store, for plain reads, identities and keys.

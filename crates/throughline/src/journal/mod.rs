@@ -4,5 +4,5 @@ mod draft;
 mod lineage;
 
 pub(crate) use draft::{Indexer, NewTurn, TURN_TEXT_BYTES_MAX, searched_text};
-pub(crate) use lineage::locate;
+pub(crate) use lineage::{Journal, Sought, locate};
 pub use lineage::{Said, Thread};

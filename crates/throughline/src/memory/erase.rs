@@ -10,6 +10,7 @@ impl Memory {
     pub fn erase_user(&self, user: &UserKey) -> Result<Erased, MemoryError> {
         let erased = self.store.erase_user(user)?;
         self.shards.forget_user(user);
+        self.turns.forget_user(user);
         self.beliefs.forget_user(user);
         Ok(erased)
     }

@@ -18,19 +18,28 @@ impl Memory {
 
     /// Lifts what the user states outright, as the rules read it, if the settings let them and it was forgotten before it was
     /// said. Reports, wishes and questions lift nothing.
-    pub(super) fn lift_stated(&self, scope: &Scope, text: &str, time: Timestamp) -> Result<(), MemoryError> {
-        if !self.settings.user_may_lift || self.store.tombstones(scope)?.is_empty() {
+    pub(super) fn lift_stated(
+        &self,
+        scope: &Scope,
+        tombstones: &mut Vec<Tombstone>,
+        text: &str,
+        time: Timestamp,
+    ) -> Result<(), MemoryError> {
+        if !self.settings.user_may_lift || tombstones.is_empty() {
             return Ok(());
         }
         let text = self.strip(scope.tenant(), text);
         let stated = stated(&text, time, &self.settings.zone);
-        self.lift(scope, |tombstone, forgotten| {
+        let lifted = self.lift(scope, |tombstone, forgotten| {
             let says = |proposal: &Proposal| {
                 let short = !is_distinctive(&proposal.value) && forgotten.says(&proposal.quote);
                 forgotten.says(&proposal.value) || short
             };
             tombstone.forgotten < time && stated.iter().any(says)
         })?;
+        if lifted > 0 {
+            *tombstones = self.store.tombstones(scope)?;
+        }
         Ok(())
     }
 
