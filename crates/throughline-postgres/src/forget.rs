@@ -93,13 +93,18 @@ fn put_tombstones<'a>(key: &'a ScopeKey, tombstones: &'a [Tombstone]) -> Stateme
 
 /// In the order in which they were set.
 pub(crate) async fn tombstones(client: &Client, scope: &Scope) -> Result<Vec<Tombstone>, Fault> {
-    let key = ScopeKey::of(scope);
-    let reply = Statement::new(
+    read_tombstones(&find_tombstones(&ScopeKey::of(scope)).send(client).await?)
+}
+
+/// Asks for the tombstones; [`read_tombstones`] understands the answer.
+pub(crate) fn find_tombstones(key: &ScopeKey) -> Statement<'_> {
+    Statement::new(
         "SELECT hash, words, forgotten FROM throughline.tombstones WHERE scope = $1 ORDER BY forgotten, hash",
     )
     .with(key.bytes())
-    .send(client)
-    .await?;
+}
+
+pub(crate) fn read_tombstones(reply: &Reply) -> Result<Vec<Tombstone>, Fault> {
     let tombstone = |row: &Row| {
         let words = column::<i32>(row, 1)?;
         Ok(Tombstone {

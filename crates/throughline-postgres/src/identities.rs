@@ -9,6 +9,16 @@ use crate::error::Fault;
 use crate::journal::time;
 use crate::statement::{Reply, Statement, column, text};
 
+/// Asks for the newest of the agent's own, else of the tenant's, whose agent is the empty name and so comes last.
+pub(crate) fn newest<'a>(tenant: &'a TenantId, agent: &'a str) -> Statement<'a> {
+    Statement::new(
+        "SELECT version, text, created FROM throughline.identities
+         WHERE tenant = $1 AND agent = ANY($2) ORDER BY agent DESC, version DESC LIMIT 1",
+    )
+    .with(tenant.as_str())
+    .with(vec![agent, ""])
+}
+
 fn find<'a>(
     tenant: &'a TenantId,
     agent: Option<&'a AgentId>,
@@ -23,7 +33,7 @@ fn find<'a>(
     .with(version.map(i64::from))
 }
 
-fn read(reply: &Reply) -> Result<Option<Identity>, Fault> {
+pub(crate) fn read(reply: &Reply) -> Result<Option<Identity>, Fault> {
     let Some(row) = reply.first() else { return Ok(None) };
     Ok(Some(Identity {
         version: IdentityVersion::try_from(column::<i32>(row, 0)?).unwrap_or(0),

@@ -25,7 +25,7 @@ fn parent(row: &Row, at: usize) -> Result<Option<u64>, Fault> {
 }
 
 /// From the columns generation, seq, session's name, parent, chain, role, time, recorded, body.
-fn turn(row: &Row) -> Result<Turn, Fault> {
+pub(crate) fn turn(row: &Row) -> Result<Turn, Fault> {
     let TurnBody { name, content, metadata } = decode_turn(column(row, 8)?)?;
     Ok(Turn {
         id: TurnId {
@@ -45,7 +45,7 @@ fn turn(row: &Row) -> Result<Turn, Fault> {
 }
 
 /// From the columns seq, session's name, parent, chain, role, recorded, message.
-fn known_turn(row: &Row) -> Result<KnownTurn, Fault> {
+pub(crate) fn known_turn(row: &Row) -> Result<KnownTurn, Fault> {
     Ok(KnownTurn {
         seq: unsigned(column(row, 0)?),
         session: SessionId::new(column::<&str>(row, 1)?)?,
@@ -130,7 +130,13 @@ pub(crate) async fn session_head(
     session: &SessionId,
 ) -> Result<Option<KnownTurn>, Fault> {
     let key = ScopeKey::of(scope);
-    let reply = Statement::new(
+    let reply = find_head(&key, session).send(client).await?;
+    reply.first().map(known_turn).transpose()
+}
+
+/// Asks for the newest turn of a session.
+pub(crate) fn find_head<'a>(key: &'a ScopeKey, session: &'a SessionId) -> Statement<'a> {
+    Statement::new(
         "SELECT turn.seq, session.name, turn.parent, turn.chain, turn.role, turn.recorded, turn.message
          FROM throughline.sessions AS session
          JOIN throughline.turns AS turn ON turn.scope = $1 AND turn.seq = session.head
@@ -138,9 +144,36 @@ pub(crate) async fn session_head(
     )
     .with(key.bytes())
     .with(session.as_str())
-    .send(client)
-    .await?;
-    reply.first().map(known_turn).transpose()
+}
+
+/// Asks for the newest turn with the last of the chains that any turn has, and those before it in its conversation, nearest
+/// first.
+pub(crate) fn find_thread<'a>(
+    key: &'a ScopeKey,
+    session: Option<&'a SessionId>,
+    chains: &'a [ChainHash],
+    at_most: usize,
+) -> Statement<'a> {
+    Statement::new(
+        "WITH RECURSIVE line AS (
+             (SELECT turn.seq, turn.session, turn.parent, turn.chain, turn.role, turn.recorded, turn.message,
+                 1::bigint AS place
+             FROM throughline.turns AS turn
+             JOIN throughline.sessions AS session ON session.scope = $1 AND session.number = turn.session
+             WHERE turn.scope = $1 AND turn.chain = ANY($2) AND ($3 IS NULL OR session.name = $3)
+             ORDER BY array_position($2, turn.chain) DESC, turn.seq DESC LIMIT 1)
+             UNION ALL
+             SELECT turn.seq, turn.session, turn.parent, turn.chain, turn.role, turn.recorded, turn.message, place + 1
+             FROM line JOIN throughline.turns AS turn ON turn.scope = $1 AND turn.seq = line.parent
+             WHERE place < $4 AND turn.seq < line.seq)
+         SELECT line.seq, session.name, line.parent, line.chain, line.role, line.recorded, line.message
+         FROM line JOIN throughline.sessions AS session ON session.scope = $1 AND session.number = line.session
+         ORDER BY place",
+    )
+    .with(key.bytes())
+    .with(chains.iter().map(|chain| &chain.0[..]).collect::<Vec<_>>())
+    .with(session.map(SessionId::as_str))
+    .with(limit(at_most))
 }
 
 pub(crate) async fn turns_by_chain(

@@ -11,7 +11,7 @@
 //!
 //! **Vectors.** [`PostgresVectors`] keeps vectors of large scopes with pgvector, in a schema of its own, beside this store or any other.
 //!
-//! **Round trips.** A read is one statement. An append is two round trips: all that is asked, then all that is written with the
+//! **Round trips.** A read is one statement; the opening of a request is several, sent at once. An append is two round trips: all that is asked, then all that is written with the
 //! commit.
 
 mod address;
@@ -28,6 +28,7 @@ mod jobs;
 mod journal;
 mod ledger;
 mod models;
+mod opening;
 mod options;
 mod pool;
 mod profiles;

@@ -93,10 +93,15 @@ pub(crate) fn put(
 }
 
 pub(crate) async fn slot_schema(client: &Client, tenant: &TenantId) -> Result<Option<String>, Fault> {
-    let reply = Statement::new("SELECT schema FROM throughline.slot_schemas WHERE tenant = $1")
-        .with(tenant.as_str())
-        .send(client)
-        .await?;
+    read_slot_schema(&find_slot_schema(tenant).send(client).await?)
+}
+
+/// Asks for the schema; [`read_slot_schema`] understands the answer.
+pub(crate) fn find_slot_schema(tenant: &TenantId) -> Statement<'_> {
+    Statement::new("SELECT schema FROM throughline.slot_schemas WHERE tenant = $1").with(tenant.as_str())
+}
+
+pub(crate) fn read_slot_schema(reply: &Reply) -> Result<Option<String>, Fault> {
     reply.first().map(|row| text(column(row, 0)?)).transpose()
 }
 

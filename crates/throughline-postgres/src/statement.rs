@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
+use throughline::ports::count_round_trip;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Client, Row};
 
@@ -27,7 +28,14 @@ impl<'a> Statement<'a> {
         self
     }
 
+    /// Sends it alone and waits for the answer.
     pub(crate) async fn send(&self, client: &Client) -> Result<Reply, tokio_postgres::Error> {
+        count_round_trip();
+        self.send_along(client).await
+    }
+
+    /// As a part of what is sent at once, which its sender counts.
+    pub(crate) async fn send_along(&self, client: &Client) -> Result<Reply, tokio_postgres::Error> {
         let parameters =
             self.parameters.iter().map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone()));
         let mut stream = pin!(client.query_typed_raw(&self.sql, parameters).await?);

@@ -6,8 +6,8 @@ use throughline::model::{
 };
 use throughline::ports::{
     ApiKey, Append, Appended, EmbeddedRow, EmbeddingModel, EmbeddingModels, Erased, KeyStore, KnownTurn,
-    ModelNumber, NumberedModel, ReadStore, RolledBack, SearchRow, SessionSummary, StoreError, TurnsPage,
-    UnembeddedRow, WriteStore,
+    ModelNumber, NumberedModel, Opening, OpeningAsk, OpeningStore, ReadStore, RolledBack, SearchRow,
+    SessionSummary, StoreError, TurnsPage, UnembeddedRow, WriteStore,
 };
 use tokio_postgres::Row;
 
@@ -15,8 +15,8 @@ use crate::address::Address;
 use crate::calls::Calls;
 use crate::options::PostgresOptions;
 use crate::{
-    append, credentials, embedding, erase, identities, jobs, journal, models, profiles, receipts, schema,
-    scopes, search,
+    append, credentials, embedding, erase, identities, jobs, journal, models, opening, profiles, receipts,
+    schema, scopes, search,
 };
 
 mod learning;
@@ -60,6 +60,12 @@ impl PostgresStore {
             sink(search::search_row(row).map_err(|fault| fault.at(self.place()))?);
         }
         Ok(())
+    }
+}
+
+impl OpeningStore for PostgresStore {
+    fn opening(&self, scope: &Scope, ask: &OpeningAsk<'_>) -> Result<Opening, StoreError> {
+        self.calls.read(async |c| opening::opening(c, scope, ask).await)
     }
 }
 

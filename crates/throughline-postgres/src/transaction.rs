@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use futures_util::future::{join, join_all};
+use throughline::ports::count_round_trip;
 use tokio_postgres::Client;
 
 use crate::error::Fault;
@@ -32,6 +33,12 @@ impl<'a> Transaction<'a> {
 
     /// As [`round`](Self::round), for a number of statements that is not known.
     pub(crate) async fn all(&self, statements: Vec<Statement<'_>>) -> Result<Vec<Reply>, Fault> {
+        count_round_trip();
+        self.begun(statements).await
+    }
+
+    /// The statements, after what begins the transaction if it was not sent yet.
+    async fn begun(&self, statements: Vec<Statement<'_>>) -> Result<Vec<Reply>, Fault> {
         // Its first command opens the transaction, so where a later one fails, the statements after it do nothing.
         let begin = async {
             match self.begin.take() {
@@ -47,13 +54,15 @@ impl<'a> Transaction<'a> {
     /// Runs a script of many statements.
     pub(crate) async fn script(&self, sql: &str) -> Result<(), Fault> {
         self.all(vec![]).await?;
+        count_round_trip();
         Ok(self.client.batch_execute(sql).await?)
     }
 
     /// Sends the last statements and the end of the transaction: with `Ok` it is durable.
     pub(crate) async fn commit(&self, statements: Vec<Statement<'_>>) -> Result<Vec<Reply>, Fault> {
         self.ending.set(true);
-        let (replies, ended) = join(self.all(statements), self.client.batch_execute("COMMIT")).await;
+        count_round_trip();
+        let (replies, ended) = join(self.begun(statements), self.client.batch_execute("COMMIT")).await;
         // Where a statement failed, or what begins the transaction, COMMIT has rolled back: that error is the one.
         let replies = replies?;
         ended?;
@@ -68,12 +77,13 @@ impl<'a> Transaction<'a> {
     /// Ends it without a trace.
     pub(crate) async fn roll_back(&self) -> Result<(), Fault> {
         self.ending.set(true);
+        count_round_trip();
         Ok(self.client.batch_execute("ROLLBACK").await?)
     }
 
     /// The first error, in the order of the statements: those after it only say that the transaction is over.
     async fn send(&self, statements: &[Statement<'_>]) -> Result<Vec<Reply>, Fault> {
-        let sent = statements.iter().map(|statement| statement.send(self.client));
+        let sent = statements.iter().map(|statement| statement.send_along(self.client));
         Ok(join_all(sent).await.into_iter().collect::<Result<_, _>>()?)
     }
 }

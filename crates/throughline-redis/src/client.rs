@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rand::Rng as _;
 use redis::{Cmd, ServerError, Value};
+use throughline::ports::count_round_trip;
 
 use crate::error::Fault;
 use crate::keys::{Key, Slot};
@@ -189,6 +190,9 @@ impl Client {
                     again.extend(group.into_iter().map(later));
                 }
             }
+        }
+        if !sent.is_empty() {
+            count_round_trip();
         }
         // All answers are read, whatever comes: a connection goes back without any left in it.
         let mut failed = None;

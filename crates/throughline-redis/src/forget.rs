@@ -22,6 +22,18 @@ use crate::reply;
 use crate::store::RedisStore;
 use crate::writing::{Decision, Writing};
 
+/// From the fields of the hash, in the order in which things were forgotten.
+pub(crate) fn read_tombstones(fields: Value) -> Result<Vec<Tombstone>, Fault> {
+    let mut tombstones = Vec::new();
+    for (hash, record) in reply::pairs(fields)? {
+        let hash = hash.try_into().map_err(|_| Fault::Damaged("a tombstone has no hash".into()))?;
+        let mut read = Unpacked::new("a tombstone", &record);
+        tombstones.push(Tombstone { hash, words: read.u16()?, forgotten: time(read.i64()?)? });
+    }
+    tombstones.sort_by_key(|tombstone| (tombstone.forgotten, tombstone.hash));
+    Ok(tombstones)
+}
+
 /// Fields to read: never none, since a command needs one.
 fn fields(wanted: &[impl AsRef<[u8]>]) -> Vec<&[u8]> {
     std::iter::once(&b""[..]).chain(wanted.iter().map(AsRef::as_ref)).collect()
@@ -159,14 +171,7 @@ impl RedisStore {
     /// In the order in which they were set.
     pub(crate) fn tombstones(&self, scope: &Scope) -> Result<Vec<Tombstone>, Fault> {
         let key = self.keys.scope(scope).key(Part::Tombstones);
-        let mut tombstones = Vec::new();
-        for (hash, record) in reply::pairs(self.client.read(Call::plain("HGETALL", &key, &[]))?)? {
-            let hash = hash.try_into().map_err(|_| Fault::Damaged("a tombstone has no hash".into()))?;
-            let mut read = Unpacked::new("a tombstone", &record);
-            tombstones.push(Tombstone { hash, words: read.u16()?, forgotten: time(read.i64()?)? });
-        }
-        tombstones.sort_by_key(|tombstone| (tombstone.forgotten, tombstone.hash));
-        Ok(tombstones)
+        read_tombstones(self.client.read(Call::plain("HGETALL", &key, &[]))?)
     }
 
     /// False if there is none of this hash.

@@ -26,7 +26,7 @@ pub(crate) fn time(millisecond: i64) -> Result<Timestamp, Fault> {
     Timestamp::from_millisecond(millisecond).map_err(|error| Fault::Damaged(error.to_string()))
 }
 
-/// A turn's record, but for its body: what `journal.lua` calls its head.
+/// A turn's record, but for its body: what `turns.lua` calls its head.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head {
     pub(crate) session: u32,
@@ -117,7 +117,7 @@ pub(crate) fn session_turns_field(number: u32, index: u32) -> String {
     format!("t{number}.{}", index / CHUNK_TURNS)
 }
 
-/// A turn as `journal.lua` shows it.
+/// A turn as `turns.lua` shows it.
 pub(crate) struct Shown {
     pub(crate) seq: u64,
     record: Vec<u8>,
@@ -125,11 +125,25 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
+    /// From the number, the record and the session's name of each.
+    pub(crate) fn read_all(found: impl IntoIterator<Item = Value>) -> Result<Vec<Self>, Fault> {
+        let mut found = found.into_iter();
+        let mut shown = Vec::new();
+        while let (Some(seq), Some(record), Some(session)) = (found.next(), found.next(), found.next()) {
+            shown.push(Self {
+                seq: reply::number(seq)?,
+                record: reply::bytes(record)?.unwrap_or_default(),
+                session: reply::text(session)?.unwrap_or_default(),
+            });
+        }
+        Ok(shown)
+    }
+
     pub(crate) fn head(&self) -> Result<Head, Fault> {
         Ok(Head::read(&self.record)?.0)
     }
 
-    fn known(&self) -> Result<KnownTurn, Fault> {
+    pub(crate) fn known(&self) -> Result<KnownTurn, Fault> {
         let (head, _) = Head::read(&self.record)?;
         Ok(KnownTurn {
             seq: self.seq,
@@ -142,7 +156,7 @@ impl Shown {
         })
     }
 
-    fn turn(&self, generation: Generation) -> Result<Turn, Fault> {
+    pub(crate) fn turn(&self, generation: Generation) -> Result<Turn, Fault> {
         let (head, body) = Head::read(&self.record)?;
         let TurnBody { name, content, metadata } = decode_turn(body)?;
         Ok(Turn {
@@ -193,15 +207,7 @@ impl RedisStore {
         let mut found = reply::list(self.client.read(Call::script(&JOURNAL, &parts, all))?)?.into_iter();
         let generation = found.next().map(crate::scope::generation).transpose()?.flatten();
         let Some(generation) = generation else { return Ok(None) };
-        let mut shown = Vec::with_capacity(found.len() / 3);
-        while let (Some(seq), Some(record), Some(session)) = (found.next(), found.next(), found.next()) {
-            shown.push(Shown {
-                seq: reply::number(seq)?,
-                record: reply::bytes(record)?.unwrap_or_default(),
-                session: reply::text(session)?.unwrap_or_default(),
-            });
-        }
-        Ok(Some((generation, shown)))
+        Ok(Some((generation, Shown::read_all(found)?)))
     }
 
     fn known(&self, keys: &ScopeKeys, which: &str, arguments: Vec<Vec<u8>>) -> Result<Vec<KnownTurn>, Fault> {

@@ -57,6 +57,7 @@ mod keys;
 mod ledger;
 mod lists;
 mod models;
+mod opening;
 mod options;
 mod places;
 mod pool;

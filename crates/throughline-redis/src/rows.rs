@@ -63,6 +63,28 @@ pub(crate) struct Page {
 }
 
 impl Page {
+    /// None if there is no such scope.
+    pub(crate) fn read(answer: Value) -> Result<Option<Self>, Fault> {
+        let mut answer = reply::list(answer)?.into_iter();
+        let Some(generation) = answer.next() else { return Ok(None) };
+        let (Some(row), Some(redactions), Some(upto)) = (answer.next(), answer.next(), answer.next()) else {
+            return Err(Fault::Damaged("a page of search rows has no revision".into()));
+        };
+        let revision = Revision {
+            generation: crate::scope::generation(generation)?
+                .ok_or_else(|| Fault::Damaged("a scope has no generation".into()))?,
+            row: reply::number(row)?,
+            redactions: reply::number(redactions)?,
+        };
+        let mut rows = Vec::with_capacity(answer.len() / 2);
+        while let (Some(number), Some(record)) = (answer.next(), answer.next()) {
+            let record = reply::bytes(record)?.unwrap_or_default();
+            rows.push((reply::number(number)?, RowRecord::read(&record)?));
+        }
+        rows.sort_unstable_by_key(|(number, _)| *number);
+        Ok(Some(Self { revision, upto: reply::number(upto)?, rows }))
+    }
+
     pub(crate) fn is_last(&self) -> bool {
         self.upto >= self.revision.row
     }
@@ -83,24 +105,7 @@ impl RedisStore {
         let after = after.min(u64::from(u32::MAX));
         let arguments = vec![after.to_string().into_bytes(), NUMBERS_PER_READ_MAX.to_string().into_bytes()];
         let call = Call::script(&ROWS, &keys.keys([Part::Meta, Part::Rows]), arguments);
-        let mut answer = reply::list(self.client.read(call)?)?.into_iter();
-        let Some(generation) = answer.next() else { return Ok(None) };
-        let (Some(row), Some(redactions), Some(upto)) = (answer.next(), answer.next(), answer.next()) else {
-            return Err(Fault::Damaged("a page of search rows has no revision".into()));
-        };
-        let revision = Revision {
-            generation: crate::scope::generation(generation)?
-                .ok_or_else(|| Fault::Damaged("a scope has no generation".into()))?,
-            row: reply::number(row)?,
-            redactions: reply::number(redactions)?,
-        };
-        let mut rows = Vec::with_capacity(answer.len() / 2);
-        while let (Some(number), Some(record)) = (answer.next(), answer.next()) {
-            let record = reply::bytes(record)?.unwrap_or_default();
-            rows.push((reply::number(number)?, RowRecord::read(&record)?));
-        }
-        rows.sort_unstable_by_key(|(number, _)| *number);
-        Ok(Some(Page { revision, upto: reply::number(upto)?, rows }))
+        Page::read(self.client.read(call)?)
     }
 
     /// All rows after a number, and the revision they lead to.

@@ -15,9 +15,9 @@ impl Script {
 }
 
 macro_rules! scripts {
-    ($($name:ident = $file:literal;)+) => {
+    ($($name:ident = $($file:literal)+;)+) => {
         $(pub(crate) static $name: Script = {
-            const TEXT: &str = include_str!($file);
+            const TEXT: &str = concat!($(include_str!($file)),+);
             Script { text: TEXT, hash: LazyLock::new(|| redis::Script::new(TEXT).get_hash().to_owned()) }
         };)+
     };
@@ -26,11 +26,12 @@ macro_rules! scripts {
 scripts! {
     READ = "lua/read.lua";
     COMMIT = "lua/commit.lua";
-    JOURNAL = "lua/journal.lua";
-    ROWS = "lua/rows.lua";
+    JOURNAL = "lua/turns.lua" "lua/journal.lua";
+    ROWS = "lua/rows_page.lua" "lua/rows.lua";
+    OPENING = "lua/turns.lua" "lua/rows_page.lua" "lua/edit_of.lua" "lua/opening.lua";
     LOCATE = "lua/locate.lua";
     LIST = "lua/list.lua";
-    EDIT = "lua/edit.lua";
+    EDIT = "lua/edit_of.lua" "lua/edit.lua";
     USAGE = "lua/usage.lua";
     JOBS = "lua/jobs.lua";
     VECTORS_BEGIN = "lua/vectors_begin.lua";

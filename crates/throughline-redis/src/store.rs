@@ -9,8 +9,8 @@ use throughline::model::{
 };
 use throughline::ports::{
     ApiKey, Append, Appended, EmbeddedRow, EmbeddingModel, EmbeddingModels, Erased, KeyStore, KnownTurn,
-    ModelNumber, NumberedModel, ReadStore, RolledBack, SearchRow, SessionSummary, StoreError, TurnsPage,
-    UnembeddedRow, WriteStore,
+    ModelNumber, NumberedModel, Opening, OpeningAsk, OpeningStore, ReadStore, RolledBack, SearchRow,
+    SessionSummary, StoreError, TurnsPage, UnembeddedRow, WriteStore,
 };
 
 use crate::client::{Call, Client};
@@ -122,6 +122,12 @@ fn begin(client: &Client, key: &Key, url: &StoreUrl) -> Result<[u8; 32], Fault> 
     }
     let secret = reply::bytes(secret)?.and_then(|secret| secret.try_into().ok());
     secret.ok_or_else(|| Fault::Damaged(format!("{} has no secret", key.name)))
+}
+
+impl OpeningStore for RedisStore {
+    fn opening(&self, scope: &Scope, ask: &OpeningAsk<'_>) -> Result<Opening, StoreError> {
+        Ok(self.opening(scope, ask)?)
+    }
 }
 
 impl ReadStore for RedisStore {

@@ -1,7 +1,7 @@
 //! What belongs to a tenant and none of its users: versions of identities, and the JSON Schema of own profile slots.
 
 use redis::Value;
-use throughline::model::{AgentId, Identity, IdentityVersion, TenantId, Timestamp};
+use throughline::model::{AgentId, Identity, IdentityVersion, Scope, TenantId, Timestamp};
 use throughline::ports::StoreError;
 
 use crate::bytes::{Packed, Unpacked};
@@ -37,7 +37,24 @@ fn read(record: &[u8]) -> Result<Identity, Fault> {
     Ok(Identity { version, text, created })
 }
 
+/// The agent's own identity, else the tenant's, and the schema: from the answer to [`RedisStore::tenant_call`].
+pub(crate) fn read_prefix(answer: Value) -> Result<(Option<Identity>, Option<String>), Fault> {
+    let [own, tenants, schema] = reply::answers(answer)?;
+    let identity = match reply::bytes(own)? {
+        Some(own) => Some(own),
+        None => reply::bytes(tenants)?,
+    };
+    Ok((identity.map(|record| read(&record)).transpose()?, reply::text(schema)?))
+}
+
 impl RedisStore {
+    /// Asks for what stands before every conversation of the tenant, or of the scope's agent.
+    pub(crate) fn tenant_call(&self, scope: &Scope) -> Call {
+        let (own, tenants) = (newest_field(scope.agent.as_ref()), newest_field(None));
+        let fields = [own.as_bytes(), tenants.as_bytes(), SCHEMA.as_bytes()];
+        Call::plain("HMGET", &self.keys.tenant(scope.tenant()), &fields)
+    }
+
     pub(crate) fn identity(
         &self,
         tenant: &TenantId,

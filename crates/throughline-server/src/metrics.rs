@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::extract::State;
 use http::header::{CONTENT_TYPE, HeaderName};
 use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use throughline::memory::{Learned, Memory, MemoryError, Outcome};
 use throughline::model::{StageTiming, TenantId};
 
@@ -47,6 +47,7 @@ const OVER_BUDGET: &str = "throughline_over_budget_jobs_total";
 const MODEL_RESTS: &str = "throughline_learning_model_rests";
 const OUTBOX: &str = "throughline_outbox_jobs";
 const BY_WORDS_ALONE: &str = "throughline_recall_by_words_alone";
+const ROUND_TRIPS: &str = "throughline_store_round_trips";
 const SHARD_BYTES: &str = "throughline_shard_bytes";
 
 /// Upper ends of the buckets of every latency, in seconds.
@@ -54,6 +55,9 @@ const SECONDS_BUCKETS: &[f64] = &[
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
     10.0, 30.0, 120.0,
 ];
+
+/// Upper ends of the buckets of round trips.
+const ROUND_TRIPS_BUCKETS: &[f64] = &[0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 32.0];
 
 /// Tenants that have labels of their own. Whoever makes keys makes tenants, so they are few or many, but never users.
 const TENANTS_NAMED_MAX: usize = 50;
@@ -66,7 +70,11 @@ fn recorder() -> Option<&'static PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     HANDLE
         .get_or_init(|| {
-            let builder = PrometheusBuilder::new().set_buckets(SECONDS_BUCKETS).ok()?;
+            let trips = Matcher::Full(ROUND_TRIPS.to_owned());
+            let builder = PrometheusBuilder::new()
+                .set_buckets(SECONDS_BUCKETS)
+                .and_then(|builder| builder.set_buckets_for_metric(trips, ROUND_TRIPS_BUCKETS))
+                .ok()?;
             let recorder = builder.build_recorder();
             let handle = recorder.handle();
             // If somebody else in this process records already, that recorder has our numbers, and /metrics says so.
@@ -150,6 +158,10 @@ fn describe() {
         BY_WORDS_ALONE,
         "1 while the embedding model that serves is not at hand: recall goes by words alone."
     );
+    describe_histogram!(
+        ROUND_TRIPS,
+        "Round trips to the store's server, by what a chat had it for: context, record. 0 with the embedded store."
+    );
     describe_gauge!(SHARD_BYTES, "Bytes of search data in memory.");
 }
 
@@ -174,6 +186,11 @@ pub(crate) fn stages(timings: &[StageTiming]) {
     for timing in timings {
         histogram!(STAGE_SECONDS, "stage" => timing.stage.clone()).record(timing.took);
     }
+}
+
+/// A part of a chat waited so often for the store's server. `part` is one of a fixed set.
+pub(crate) fn round_trips(part: &'static str, count: u64) {
+    histogram!(ROUND_TRIPS, "part" => part).record(count as f64);
 }
 
 /// A recall or a context found so many passages.

@@ -8,8 +8,8 @@ use throughline::model::{
 };
 use throughline::ports::{
     ApiKey, Append, Appended, EmbeddedRow, EmbeddingModel, EmbeddingModels, Erased, KeyStore, KnownTurn,
-    ModelNumber, NumberedModel, ReadStore, RolledBack, SearchRow, SessionSummary, StoreError, TurnsPage,
-    UnembeddedRow, WriteStore,
+    ModelNumber, NumberedModel, OpeningStore, ReadStore, RolledBack, SearchRow, SessionSummary, StoreError,
+    TurnsPage, UnembeddedRow, WriteStore,
 };
 
 use crate::error::Fault;
@@ -77,6 +77,9 @@ impl SqliteStore {
         &self.file
     }
 }
+
+/// A read of a file costs no round trip: each part is read by itself.
+impl OpeningStore for SqliteStore {}
 
 impl ReadStore for SqliteStore {
     fn revision(&self, scope: &Scope) -> Result<Option<Revision>, StoreError> {

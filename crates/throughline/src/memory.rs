@@ -17,6 +17,7 @@ mod lift;
 mod memories;
 mod models;
 mod observe;
+mod opening;
 mod own_slots;
 mod profile;
 mod recall;
@@ -34,7 +35,7 @@ use thiserror::Error;
 use crate::context::FenceKey;
 use crate::model::{NameError, TenantId, Timestamp, to_millisecond};
 use crate::ports::{Clock, EmbedError, Embedder, EmbeddingModel, Store, StoreError};
-use crate::recall::ShardCache;
+use crate::recall::{ShardCache, TurnCache};
 
 pub use crate::journal::Exchange;
 pub use context::{Context, ContextRequest, Replay};
@@ -47,6 +48,9 @@ pub use settings::Settings;
 pub use summaries::{SUMMARISED_SESSIONS_MAX, SUMMARISED_TURNS_MAX, SummariesRequest};
 pub use vectors::{VectorsCheck, VectorsStatus};
 pub use zones::{TIME_ZONE_FIELD, named_zone};
+
+/// Turns at hand take this part of what shards may take, beside them.
+const TURNS_PART: usize = 8;
 
 /// Why memory could not do it.
 #[derive(Debug, Error)]
@@ -93,6 +97,7 @@ pub struct Memory {
     /// One for each model, whether the store has use for it just now or not.
     embedders: RwLock<Vec<Arc<dyn Embedder>>>,
     shards: ShardCache,
+    turns: TurnCache,
     beliefs: beliefs::BeliefsCache,
     own_slots: own_slots::OwnSlotsCache,
     vectors: Option<vectors::Vectors>,
@@ -107,11 +112,24 @@ impl Memory {
     ) -> Result<Self, MemoryError> {
         let secret = store.secret()?;
         let shards = ShardCache::new(settings.shard_cache_bytes_max);
+        let turns = TurnCache::new(settings.shard_cache_bytes_max / TURNS_PART);
         let fence_key = FenceKey::derive(&secret);
         let beliefs = beliefs::BeliefsCache::new();
         let (embedders, own_slots) = (RwLock::default(), own_slots::OwnSlotsCache::default());
         let vectors = None;
-        Ok(Self { store, clock, settings, secret, fence_key, embedders, shards, beliefs, own_slots, vectors })
+        Ok(Self {
+            store,
+            clock,
+            settings,
+            secret,
+            fence_key,
+            embedders,
+            shards,
+            turns,
+            beliefs,
+            own_slots,
+            vectors,
+        })
     }
 
     /// The store, for plain reads, identities and keys.

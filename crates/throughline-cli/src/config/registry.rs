@@ -174,7 +174,7 @@ settings! {
     budget_tokens: Count<0, 200_000> = Memory "context.budget_tokens", Default::Text("2000");
     /// The vocabulary tokens are counted with.
     token_encoding: TokenEncoding = Memory "context.token_encoding", Default::Text("o200k_base");
-    /// Bytes of search data kept in memory for users who were active lately.
+    /// Bytes of search data kept in memory for users who were active lately. Words of turns that were found take an eighth of it beside them.
     shard_cache_bytes_max: Count<1_048_576, 1_099_511_627_776> = Memory "recall.cache_bytes_max", Default::Text("536870912");
     /// How long a recall waits for the vector of its query, in milliseconds, before it goes by words alone.
     query_embed_ms_max: Count<1, 60_000> = Memory "recall.embed_ms_max", Default::Text("2000");

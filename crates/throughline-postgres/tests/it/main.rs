@@ -6,6 +6,7 @@
     reason = "tests: a panic is the report, output is shown on failure"
 )]
 
+mod chat;
 mod conformance;
 mod crash;
 mod database;

@@ -1,50 +1,11 @@
--- Turns of a scope, each with the name of its session, in one consistent view.
+-- Turns of a scope, each with the name of its session, in one consistent view. Follows turns.lua.
 -- KEYS: meta, turns, sessions, chains, messages. ARGV[1]: 'whole' turns or their 'head' alone. ARGV[2]: which, as below.
--- Returns the scope's generation (false if there is no scope), then for each turn its number, the turn, the session's name.
--- A turn begins with its session's number and its parent's, 4 bytes each, little endian; its head is 57 bytes.
-local HEAD_BYTES, CHUNK_TURNS = 57, 128
-local meta, turns, sessions, chains, messages = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local found = { redis.call('HGET', meta, 'g') }
+-- Returns the scope's generation (false if there is no scope), then what turns.lua finds.
+local messages = KEYS[5]
+whole = ARGV[1] == 'whole'
+found[1] = redis.call('HGET', meta, 'g')
 if not found[1] then
     return found
-end
-
-local function u32(text, at)
-    local a, b, c, d = string.byte(text, at, at + 3)
-    return a + b * 256 + c * 65536 + d * 16777216
-end
-
--- A number as the name of a field; Lua would write large ones as 1e+15.
-local function field(number)
-    return string.format('%.0f', number)
-end
-
-local names = {}
-local function name_of(session)
-    if not names[session] then
-        names[session] = redis.call('HGET', sessions, '#' .. session) or ''
-    end
-    return names[session]
-end
-
-local function add(seq, turn)
-    local shown = ARGV[1] == 'whole' and turn or string.sub(turn, 1, HEAD_BYTES)
-    found[#found + 1] = field(seq)
-    found[#found + 1] = shown
-    found[#found + 1] = name_of(u32(turn, 1))
-end
-
-local function add_seq(seq)
-    local turn = redis.call('HGET', turns, field(seq))
-    if turn then
-        add(seq, turn)
-    end
-    return turn
-end
-
--- The record of a session begins with its number, how many turns it has, the first of them and the newest, 4 bytes each.
-local function session_of(name)
-    return redis.call('HGET', sessions, '=' .. name)
 end
 
 local reads = {}
@@ -68,10 +29,7 @@ end
 
 -- NAME: the newest of a session.
 function reads.newest()
-    local record = session_of(ARGV[3])
-    if record then
-        add_seq(u32(record, 13))
-    end
+    add_newest(ARGV[3])
 end
 
 -- NAME AFTER LAST LIMIT: of one session, by the list of its turns, which is kept in chunks.
@@ -99,20 +57,11 @@ function reads.session()
     end
 end
 
--- NAME or empty, CHAIN...: for each chain a turn, or nothing. A chain's field lists sessions and turns, in the order written.
+-- NAME or empty, CHAIN...: for each chain the newest turn, or nothing.
 function reads.chains()
-    local number
-    if ARGV[3] ~= '' then
-        local record = session_of(ARGV[3])
-        number = record and u32(record, 1) or 0
-    end
+    local number = number_of(ARGV[3])
     for at = 4, #ARGV do
-        local list, seq = redis.call('HGET', chains, ARGV[at]) or '', 0
-        for pair = 1, #list, 8 do
-            if not number or u32(list, pair) == number then
-                seq = math.max(seq, u32(list, pair + 4))
-            end
-        end
+        local seq = newest_with(ARGV[at], number)
         if seq == 0 or not add_seq(seq) then
             found[#found + 1] = '0'
             found[#found + 1] = ''
@@ -123,11 +72,7 @@ end
 
 -- NAME or empty, MESSAGE BEFORE LIMIT: newest first, those below number BEFORE.
 function reads.message()
-    local number
-    if ARGV[3] ~= '' then
-        local record = session_of(ARGV[3])
-        number = record and u32(record, 1) or 0
-    end
+    local number = number_of(ARGV[3])
     local list, before, limit = redis.call('HGET', messages, ARGV[4]) or '', tonumber(ARGV[5]), tonumber(ARGV[6])
     local taken = 0
     for at = #list - 3, 1, -4 do
@@ -147,16 +92,7 @@ end
 
 -- SEQ LIMIT: the turn and those before it.
 function reads.lineage()
-    local seq, limit = tonumber(ARGV[3]), tonumber(ARGV[4])
-    for _ = 1, limit do
-        local turn = add_seq(seq)
-        local parent = turn and u32(turn, 5) or 0
-        -- Turns follow older ones: damage cannot lead in a circle.
-        if parent == 0 or parent >= seq then
-            break
-        end
-        seq = parent
-    end
+    add_line(tonumber(ARGV[3]), tonumber(ARGV[4]))
 end
 
 reads[ARGV[2]]()

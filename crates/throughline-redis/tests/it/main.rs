@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod chat;
 mod conformance;
 mod copy;
 mod crash;

@@ -7,8 +7,9 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use jiff::tz::TimeZone;
 use throughline::journal::Said;
-use throughline::memory::{Context, ContextRequest, Exchange};
+use throughline::memory::{Context, ContextRequest, Exchange, Memory};
 use throughline::model::{Receipt, Scope, SessionId};
+use throughline::ports::with_round_trips;
 use throughline_llm::{Outcome, RawObject};
 
 use crate::auth::Principal;
@@ -139,7 +140,12 @@ async fn context(
     let build = async {
         state.recorder.settled(scope).await;
         let scope = scope.clone();
-        state.engine.call(move |memory| memory.context(&scope, &request)).await
+        let context = move |memory: &Memory| {
+            let (context, round_trips) = with_round_trips(|| memory.context(&scope, &request));
+            metrics::round_trips("context", round_trips);
+            context
+        };
+        state.engine.call(context).await
     };
     match tokio::time::timeout(deadline, build).await {
         Ok(Ok(context)) => {

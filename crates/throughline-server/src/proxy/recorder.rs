@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use throughline::memory::{Exchange, MemoryError};
 use throughline::model::{Scope, UserKey};
-use throughline::ports::StoreError;
+use throughline::ports::{StoreError, with_round_trips};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -285,7 +285,12 @@ async fn deliver(engine: Engine, spool: Arc<Spool>, delivering: Arc<Mutex<()>>) 
 async fn attempt_to_write(engine: &Engine, scope: &Scope, exchange: &Exchange) -> Result<usize, Unwritten> {
     engine.reach().check().map_err(|error| Unwritten { error: error.message, may_pass: true })?;
     let (memory, scope, exchange) = (Arc::clone(engine.memory()), scope.clone(), exchange.clone());
-    let written = tokio::task::spawn_blocking(move || memory.record(&scope, exchange)).await;
+    let written = tokio::task::spawn_blocking(move || {
+        let (written, round_trips) = with_round_trips(|| memory.record(&scope, exchange));
+        metrics::round_trips("record", round_trips);
+        written
+    })
+    .await;
     let (error, may_pass) = match written {
         Ok(Ok(observed)) => return Ok(observed.turns.len()),
         Ok(Err(error)) => (error.to_string(), may_pass(&error)),

@@ -6,5 +6,5 @@ mod lineage;
 
 pub(crate) use draft::{Indexer, NewTurn, TURN_TEXT_BYTES_MAX, searched_text};
 pub use exchange::Exchange;
-pub(crate) use lineage::locate;
+pub(crate) use lineage::{Journal, Sought, locate};
 pub use lineage::{Said, Thread};

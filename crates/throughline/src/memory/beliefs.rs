@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use lru::LruCache;
 
-use crate::model::{Entry, Evidence, MemoryKind, MemoryRecord, MemoryState, Scope, Timestamp, UserKey};
-use crate::ports::StoreError;
+use crate::model::{
+    Entry, Evidence, MemoryKind, MemoryRecord, MemoryState, Revision, Scope, Timestamp, UserKey,
+};
+use crate::ports::{Opening, StoreError};
 use crate::recall::{ItemMemory, Learned, Lesson};
 use crate::truth;
 
@@ -24,6 +26,9 @@ pub(super) struct Beliefs {
     pub(super) entries: Vec<Entry>,
     pub(super) memories: Vec<MemoryRecord>,
     at: Timestamp,
+    /// Of which log of search rows the scope was when the ledger was read, as far as that is known: an erasure or words
+    /// taken out make another.
+    log: Option<Revision>,
     /// By turn: the places of the memories that rest on it.
     of_turns: HashMap<u64, Vec<usize>>,
     learned: Learned,
@@ -41,7 +46,7 @@ pub(super) enum Standing {
 }
 
 impl Beliefs {
-    fn new(entries: Vec<Entry>, at: Timestamp) -> Self {
+    fn new(entries: Vec<Entry>, at: Timestamp, log: Option<Revision>) -> Self {
         let memories = truth::derive(&entries, at);
         let mut of_turns: HashMap<u64, Vec<usize>> = HashMap::new();
         let mut learned = Learned::default();
@@ -60,7 +65,7 @@ impl Beliefs {
             }
         }
         learned.0.retain(|_, lesson| *lesson != Lesson::default());
-        Self { entries, memories, at, of_turns, learned }
+        Self { entries, memories, at, log, of_turns, learned }
     }
 
     /// What was learned from turns, as far as ranking goes.
@@ -79,6 +84,16 @@ impl Beliefs {
             })
             .map(|memory| ItemMemory { id: memory.id, state: memory.state, valid_to: memory.valid_to })
             .collect()
+    }
+
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        let age = now.duration_since(self.at);
+        !age.is_negative() && age.unsigned_abs() <= STALE_MAX
+    }
+
+    /// Whether it was read when the scope's rows were of this log; `or_unknown` if one of the two is not known.
+    fn is_of(&self, log: Option<Revision>, or_unknown: bool) -> bool {
+        self.log.zip(log).map_or(or_unknown, |(known, now)| known.same_log(now))
     }
 
     /// The number of the newest entry, 0 for none.
@@ -136,12 +151,9 @@ impl BeliefsCache {
         Self(Mutex::new(Kept { scopes: LruCache::unbounded(), entries: 0 }))
     }
 
-    fn get(&self, scope: &Scope, end: u64, now: Timestamp) -> Option<Arc<Beliefs>> {
+    fn get(&self, scope: &Scope, end: u64) -> Option<Arc<Beliefs>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let beliefs = kept.scopes.get(scope)?;
-        let age = now.duration_since(beliefs.at);
-        let fresh = !age.is_negative() && age.unsigned_abs() <= STALE_MAX;
-        (beliefs.end() == end && fresh).then(|| beliefs.clone())
+        kept.scopes.get(scope).filter(|beliefs| beliefs.end() == end).cloned()
     }
 
     fn keep(&self, scope: &Scope, beliefs: &Arc<Beliefs>) {
@@ -172,16 +184,30 @@ impl BeliefsCache {
 impl Memory {
     /// What the scope's ledger comes to now. Read from the store only if somebody has written to it since.
     pub(super) fn beliefs(&self, scope: &Scope) -> Result<Arc<Beliefs>, StoreError> {
+        self.beliefs_at(scope, self.store.ledger_end(scope)?, None)
+    }
+
+    /// The same, where a request knows already how far the ledger has come.
+    pub(super) fn beliefs_of(&self, scope: &Scope, opening: &Opening) -> Result<Arc<Beliefs>, StoreError> {
+        self.beliefs_at(scope, opening.ledger_end, opening.revision)
+    }
+
+    fn beliefs_at(&self, scope: &Scope, end: u64, log: Option<Revision>) -> Result<Arc<Beliefs>, StoreError> {
         let now = self.now();
-        let end = self.store.ledger_end(scope)?;
-        if let Some(beliefs) = self.beliefs.get(scope, end, now) {
-            return Ok(beliefs);
-        }
         if end == 0 {
             // There is nothing to keep.
-            return Ok(Arc::new(Beliefs::new(Vec::new(), now)));
+            return Ok(Arc::new(Beliefs::new(Vec::new(), now, log)));
         }
-        let beliefs = Arc::new(Beliefs::new(self.ledger(scope)?, now));
+        let kept = self.beliefs.get(scope, end);
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_fresh(now) && kept.is_of(log, true)) {
+            return Ok(kept.clone());
+        }
+        // Time alone changes what the same entries come to.
+        let entries = match kept.filter(|kept| kept.is_of(log, false)) {
+            Some(kept) => kept.entries.clone(),
+            None => self.ledger(scope)?,
+        };
+        let beliefs = Arc::new(Beliefs::new(entries, now, log));
         self.beliefs.keep(scope, &beliefs);
         Ok(beliefs)
     }

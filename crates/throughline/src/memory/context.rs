@@ -6,12 +6,13 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::context::{ComposeInput, Composed, ContextBudget, Draft, RecalledPassage};
-use crate::journal::{Said, Thread, locate};
+use crate::journal::{Journal, Said, Sought, Thread, locate};
 use crate::learn::addresses_model;
 use crate::model::{
     Content, DropReason, Identity, Profile, Receipt, ReceiptId, ReceiptSummaries, Role, Scope, Section,
     SessionId, Summary, SummaryOf, TenantId, Timestamp, Turn, ZoneOffsets,
 };
+use crate::ports::OpeningAsk;
 use crate::recall::{Degraded, RecallRequest, Recalled, StandingItem, passage_text};
 
 use super::beliefs::Standing;
@@ -88,15 +89,21 @@ impl Memory {
         let now = self.now();
         let id = ReceiptId(uuid_at(now));
         let mut timings = Vec::new();
-        let thread = timed(&mut timings, "locate", || {
-            let new = || SessionId::new(format!("session_{}", id.0.simple()));
-            let new = new().expect("hex digits are a name");
-            locate(&*self.store, scope, request.session.as_ref(), &request.messages, now, || new)
+        let (opening, thread) = timed(&mut timings, "locate", || -> Result<_, MemoryError> {
+            let sought = Sought::new(&request.messages);
+            let session = request.session.as_ref();
+            let ask = OpeningAsk { prefix: true, ..sought.ask(session) };
+            let opening = self.open_to_search(scope, &ask)?;
+            let journal = Journal { store: &*self.store, scope, session, opening: &opening };
+            let new = || SessionId::new(format!("session_{}", id.0.simple())).expect("hex digits are a name");
+            let thread = locate(&journal, &request.messages, &sought, now, new)?;
+            Ok((opening, thread))
         })?;
         let query = request.query.clone().or_else(|| last_user_text(&request.messages)).unwrap_or_default();
         let query = end_of(&query, QUERY_BYTES_MAX).to_owned();
-        let recalled = self.recall(
+        let recalled = self.recall_in(
             scope,
+            &opening,
             &RecallRequest {
                 limit: self.settings.context_candidates_max + thread.visible.len(),
                 every_passage: true,
@@ -109,9 +116,10 @@ impl Memory {
         )?;
         timings.extend(recalled.timings.iter().cloned());
 
-        let identity = self.identity_of(scope)?;
-        let profile = self.profile_of_thread(scope, &thread)?;
-        let beliefs = self.beliefs(scope)?;
+        let prefix = opening.prefix.clone().unwrap_or_default();
+        let profile = self.profile_of_thread(scope, &thread, self.profile_of(scope, &opening, &prefix)?)?;
+        let identity = prefix.identity;
+        let beliefs = self.beliefs_of(scope, &opening)?;
         let budget = match request.budget_tokens {
             Some(tokens) => self.settings.budget.scaled_to(tokens),
             None => self.settings.budget,
@@ -140,7 +148,8 @@ impl Memory {
         let draft = timed(&mut timings, "compose", || Draft::new(&input, &count));
         let mut ladders = Vec::new();
         if draft.left_out().next().is_some() && draft.room_tokens() > 0 {
-            let view = View { scope, thread: &thread, items: &recalled.items, zone: asked_in };
+            let view =
+                View { scope, opening: &opening, thread: &thread, items: &recalled.items, zone: asked_in };
             ladders = timed(&mut timings, "summarise", || self.ladders(&view, &input, &draft, &beliefs))?;
             times.extend(ladders.iter().flatten().filter_map(began));
             zone = ZoneOffsets::at(asked_in, times);
@@ -224,32 +233,25 @@ impl Memory {
 
     /// The profile as the session sees it: as it was when the session began, but for what an operator wrote since and for
     /// what was taken back. So the beginning of the prompt stays the same while a session lasts.
-    fn profile_of_thread(&self, scope: &Scope, thread: &Thread) -> Result<Profile, MemoryError> {
-        let mut profile = self.profile(scope)?;
-        let Some(first) = thread.visible.last().filter(|_| profile.epoch > profile.settled) else {
+    fn profile_of_thread(
+        &self,
+        scope: &Scope,
+        thread: &Thread,
+        newest: Profile,
+    ) -> Result<Profile, MemoryError> {
+        let mut profile = newest;
+        let Some(began) = thread.began.filter(|_| profile.epoch > profile.settled) else {
             return Ok(profile);
         };
-        let Some(first) = self.store.turns(scope, &[*first])?.pop() else { return Ok(profile) };
         let settled = profile.settled;
         for _ in 0..PROFILE_VERSIONS_BACK_MAX {
-            let since = profile.changed.is_some_and(|changed| changed > first.recorded);
+            let since = profile.changed.is_some_and(|changed| changed > began);
             if !since || profile.epoch <= settled {
                 break;
             }
             profile = self.store.profile(scope, Some(profile.epoch - 1))?;
         }
         Ok(profile)
-    }
-
-    /// The agent's own identity, else the tenant's.
-    fn identity_of(&self, scope: &Scope) -> Result<Option<Identity>, MemoryError> {
-        if let Some(agent) = &scope.agent {
-            let own = self.store.identity(scope.tenant(), Some(agent), None)?;
-            if own.is_some() {
-                return Ok(own);
-            }
-        }
-        Ok(self.store.identity(scope.tenant(), None, None)?)
     }
 
     /// The identity a receipt names. Versions of an agent and of its tenant are counted apart, so the hash decides.

@@ -11,6 +11,7 @@ impl Memory {
     pub fn erase_user(&self, user: &UserKey) -> Result<Erased, MemoryError> {
         let erased = self.store.erase_user(user)?;
         self.shards.forget_user(user);
+        self.turns.forget_user(user);
         self.beliefs.forget_user(user);
         // After the store: whoever writes to the index asks the store first.
         if let Some(vectors) = &self.vectors {

@@ -10,7 +10,7 @@ use crate::learn::{Known, SESSION_SENTENCES_MAX, of_period, tell};
 use crate::model::{
     Citation, MemoryId, MemoryRecord, Receipt, Scope, SessionId, Summary, SummaryOf, SummarySentence, Turn,
 };
-use crate::ports::TurnsPage;
+use crate::ports::{Opening, TurnsPage};
 use crate::recall::RecalledItem;
 use crate::truth;
 
@@ -33,6 +33,7 @@ const LINE_SENTENCES_MAX: usize = 3;
 /// What a context is made of, as far as summaries depend on it.
 pub(super) struct View<'a> {
     pub(super) scope: &'a Scope,
+    pub(super) opening: &'a Opening,
     pub(super) thread: &'a Thread,
     pub(super) items: &'a [RecalledItem],
     pub(super) zone: &'a TimeZone,
@@ -58,7 +59,8 @@ impl Memory {
             let Some(first) = self.store.turns_page(view.scope, &page(1))?.pop() else { continue };
             let began = first.time;
             let mut told_of = |turns: &[Turn]| -> Result<Vec<SummarySentence>, MemoryError> {
-                let mut sentences = self.sentences_of(view.scope, turns, &known, SESSION_SENTENCES_MAX)?;
+                let mut sentences =
+                    self.sentences_of(view.scope, view.opening, turns, &known, SESSION_SENTENCES_MAX)?;
                 sentences.retain(|sentence| {
                     !is_told(sentence, &known, &shown, draft.prefix())
                         && !is_visible(sentence, &known, view.thread)

@@ -32,6 +32,7 @@ impl Memory {
                 Ok(mut report) => {
                     self.sweep(&scope, &forgotten, &mut report)?;
                     self.shards.forget_user(&scope.user);
+                    self.turns.forget_user(&scope.user);
                     self.beliefs.forget_user(&scope.user);
                     return Ok(Some(report));
                 }
@@ -127,8 +128,12 @@ impl Memory {
 
     /// What the scope has forgotten.
     pub(super) fn forgotten(&self, scope: &Scope) -> Result<ForgottenWords, MemoryError> {
-        let tombstones = self.store.tombstones(scope)?;
-        Ok(ForgottenWords::new(&self.key_for(KEY_PURPOSE), scope, &tombstones))
+        Ok(self.forgotten_by(scope, &self.store.tombstones(scope)?))
+    }
+
+    /// What these tombstones say is forgotten.
+    pub(super) fn forgotten_by(&self, scope: &Scope, tombstones: &[Tombstone]) -> ForgottenWords {
+        ForgottenWords::new(&self.key_for(KEY_PURPOSE), scope, tombstones)
     }
 
     /// The receipts whose query says it.

@@ -21,22 +21,26 @@ impl Memory {
     pub(super) fn lift_stated(
         &self,
         scope: &Scope,
+        tombstones: &mut Vec<Tombstone>,
         text: &str,
         time: Timestamp,
         zone: TimeZone,
     ) -> Result<(), MemoryError> {
-        if !self.settings.user_may_lift || self.store.tombstones(scope)?.is_empty() {
+        if !self.settings.user_may_lift || tombstones.is_empty() {
             return Ok(());
         }
         let text = self.strip(scope.tenant(), text);
         let stated = stated(&text, time, zone);
-        self.lift(scope, |tombstone, forgotten| {
+        let lifted = self.lift(scope, |tombstone, forgotten| {
             let says = |proposal: &Proposal| {
                 let short = !is_distinctive(&proposal.value) && forgotten.says(&proposal.quote);
                 forgotten.says(&proposal.value) || short
             };
             tombstone.forgotten < time && stated.iter().any(says)
         })?;
+        if lifted > 0 {
+            *tombstones = self.store.tombstones(scope)?;
+        }
         Ok(())
     }
 

@@ -109,12 +109,22 @@ impl Memory {
         embedders.iter().find(|embedder| embedder.model() == model).cloned()
     }
 
+    fn has_embedders(&self) -> bool {
+        !self.embedders.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// The store is not asked where no embedder is at hand.
     pub(super) fn models_at_hand(&self) -> Result<ModelsAtHand, MemoryError> {
-        if self.embedders.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
-            return Ok(ModelsAtHand::default());
+        let models =
+            if self.has_embedders() { self.store.embedding_models()? } else { EmbeddingModels::default() };
+        Ok(self.at_hand_of(models))
+    }
+
+    /// What of the store's models is at hand.
+    pub(super) fn at_hand_of(&self, models: EmbeddingModels) -> ModelsAtHand {
+        if !self.has_embedders() {
+            return ModelsAtHand::default();
         }
-        let models = self.store.embedding_models()?;
         let kept = models.numbers();
         let find = |known: Option<NumberedModel>| {
             let NumberedModel { number, model } = known?;
@@ -122,7 +132,7 @@ impl Memory {
         };
         let serving = find(models.serving.clone());
         let other_serves = models.serving.filter(|_| serving.is_none()).map(|known| known.model);
-        Ok(ModelsAtHand { serving, coming: find(models.coming), other_serves, kept })
+        ModelsAtHand { serving, coming: find(models.coming), other_serves, kept }
     }
 
     /// Lets the coming model serve if no passage waits for it. A process that has no embedder for it leaves that to

@@ -1,10 +1,10 @@
 //! Writing what was said: batches of turns, and exchanges of a chat.
 
-use crate::journal::{Exchange, Indexer, NewTurn, Said, TURN_TEXT_BYTES_MAX, locate};
+use crate::journal::{Exchange, Indexer, Journal, NewTurn, Said, Sought, TURN_TEXT_BYTES_MAX, locate};
 use crate::model::{
     Content, MessageHash, Receipt, Role, Scope, SessionId, Timestamp, TurnId, to_millisecond,
 };
-use crate::ports::{Append, Appended, Idempotency, Parent};
+use crate::ports::{Append, Appended, Idempotency, Opening, OpeningAsk, Parent};
 use crate::recall::metadata_tags;
 
 use super::forget::redact;
@@ -86,11 +86,13 @@ impl Memory {
         if let Some(at) = turns.iter().position(|turn| turn.content.text.trim().is_empty()) {
             return Err(MemoryError::Invalid(format!("turn {at} has no text")));
         }
+        let mut opening = self.open_to_write(scope, OpeningAsk::default())?;
         // Without a time it may be an old conversation that is written again.
         let dated =
             turns.iter().filter(|turn| turn.role == Role::User).filter_map(|turn| Some((turn, turn.time?)));
         for (turn, time) in dated {
-            self.lift_stated(scope, &turn.content.text, time, self.zone_of(turn.metadata.as_deref()))?;
+            let zone = self.zone_of(turn.metadata.as_deref());
+            self.lift_stated(scope, &mut opening.tombstones, &turn.content.text, time, zone)?;
         }
         let idempotency = idempotency_key.map(|key| Idempotency { key, body: body_hash(&session, &turns) });
         let turns = turns
@@ -104,7 +106,7 @@ impl Memory {
                 said: None,
             })
             .collect();
-        let appended = self.append(scope, session, Parent::Head, turns, idempotency, None)?;
+        let appended = self.append((scope, &opening), session, Parent::Head, turns, idempotency, None)?;
         Ok(Observed { turns: ids(&appended) })
     }
 
@@ -112,7 +114,10 @@ impl Memory {
     pub fn record(&self, scope: &Scope, exchange: Exchange) -> Result<Observed, MemoryError> {
         let Exchange { time, session, new_session, messages, reply, outcome, zone, mut receipt } = exchange;
         let now = time.map_or_else(|| self.now(), to_millisecond);
-        let thread = locate(&*self.store, scope, session.as_ref(), &messages, now, || new_session)?;
+        let sought = Sought::new(&messages);
+        let mut opening = self.open_to_write(scope, sought.ask(session.as_ref()))?;
+        let journal = Journal { store: &*self.store, scope, session: session.as_ref(), opening: &opening };
+        let thread = locate(&journal, &messages, &sought, now, || new_session)?;
         if let Some(receipt) = &mut receipt {
             receipt.session = Some(thread.session.clone());
         }
@@ -121,7 +126,7 @@ impl Memory {
             && said.role == Role::User
         {
             let zone = zone.clone().unwrap_or_else(|| self.settings.zone.clone());
-            self.lift_stated(scope, &said.content.text, now, zone)?;
+            self.lift_stated(scope, &mut opening.tombstones, &said.content.text, now, zone)?;
         }
         let of_message = metadata(zone.as_ref(), None);
         let of_reply = metadata(zone.as_ref(), outcome.as_deref());
@@ -146,7 +151,8 @@ impl Memory {
             let part: Vec<NewTurn> = turns.by_ref().take(TURNS_A_WRITE_MAX).collect();
             let receipt = if turns.peek().is_none() { receipt.take() } else { None };
             let after = chain_after(parent, &part);
-            let appended = self.append(scope, thread.session.clone(), parent, part, None, receipt)?;
+            let appended =
+                self.append((scope, &opening), thread.session.clone(), parent, part, None, receipt)?;
             written.turns.extend(ids(&appended));
             parent = after;
         }
@@ -156,9 +162,14 @@ impl Memory {
         Ok(written)
     }
 
+    /// What a write has to know: where its turns belong, what must not come back with them, which models read them.
+    fn open_to_write(&self, scope: &Scope, ask: OpeningAsk<'_>) -> Result<Opening, MemoryError> {
+        Ok(self.store.opening(scope, &OpeningAsk { tombstones: true, ..ask })?)
+    }
+
     fn append(
         &self,
-        scope: &Scope,
+        (scope, opening): (&Scope, &Opening),
         session: SessionId,
         parent: Parent,
         turns: Vec<NewTurn>,
@@ -172,13 +183,13 @@ impl Memory {
             )));
         }
         // What was forgotten does not come back with what is said again; the conversation is still known by its hashes.
-        let forgotten = self.forgotten(scope)?;
+        let forgotten = self.forgotten_by(scope, &opening.tombstones);
         let turns = turns.into_iter().map(|turn| redact(&forgotten, &turn).unwrap_or(turn)).collect();
         let receipt = receipt.map(|receipt| Receipt {
             query: forgotten.redact(&receipt.query).unwrap_or(receipt.query),
             ..receipt
         });
-        let models = self.models_at_hand()?;
+        let models = self.at_hand_of(opening.models.clone());
         let indexer = Indexer {
             models: models.reading().map(|at_hand| (&*at_hand.embedder, at_hand.number)).collect(),
             deadline: self.settings.passage_embed_deadline,

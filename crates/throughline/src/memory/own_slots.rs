@@ -23,14 +23,19 @@ impl Memory {
     ///
     /// A schema that cannot be read, because nobody checked it before it was kept, is as none: learning and profiles go on.
     pub fn own_slots(&self, tenant: &TenantId) -> Result<Arc<OwnSlots>, StoreError> {
-        let Some(schema) = self.store.slot_schema(tenant)? else { return Ok(Arc::default()) };
+        Ok(self.slots_of(tenant, self.store.slot_schema(tenant)?.as_deref()))
+    }
+
+    /// The slots that the tenant's schema declares.
+    pub(super) fn slots_of(&self, tenant: &TenantId, schema: Option<&str>) -> Arc<OwnSlots> {
+        let Some(schema) = schema else { return Arc::default() };
         let mut kept = self.own_slots.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, slots)) = kept.get(tenant)
             && *known == schema
         {
-            return Ok(slots.clone());
+            return slots.clone();
         }
-        let read = serde_json::from_str(&schema).map_err(|error| error.to_string());
+        let read = serde_json::from_str(schema).map_err(|error| error.to_string());
         let slots =
             read.and_then(|schema: Value| OwnSlots::of_schema(&schema).map_err(|error| error.to_string()));
         let slots = Arc::new(slots.unwrap_or_else(|error| {
@@ -40,8 +45,8 @@ impl Memory {
         if kept.len() >= TENANTS_KEPT_MAX {
             kept.clear();
         }
-        kept.insert(tenant.clone(), (schema, slots.clone()));
-        Ok(slots)
+        kept.insert(tenant.clone(), (schema.to_owned(), slots.clone()));
+        slots
     }
 }
 

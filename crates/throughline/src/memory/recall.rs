@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::model::{Scope, StageTiming, Turn};
-use crate::ports::{EmbedError, EmbedRole, Embedding, ModelNumber};
+use crate::ports::{EmbedError, EmbedRole, Embedding, ModelNumber, Opening, OpeningAsk};
 use crate::recall::{
     Degraded, Found, Query, Ranked, Ranking, RankingKind, RecallRequest, Recalled, RecalledItem, Standing,
     StandingItem, passage_text, rank,
 };
 
 use super::beliefs::Beliefs;
+use super::models::ModelsAtHand;
 use super::{Memory, MemoryError};
 
 /// Items one recall may return.
@@ -28,6 +29,17 @@ struct Asked {
 impl Memory {
     /// The passages of the scope that answer the query, best first. A scope never written to has none.
     pub fn recall(&self, scope: &Scope, request: &RecallRequest) -> Result<Recalled, MemoryError> {
+        let opening = self.open_to_search(scope, &OpeningAsk::default())?;
+        self.recall_in(scope, &opening, request)
+    }
+
+    /// The same, where a request has begun.
+    pub(super) fn recall_in(
+        &self,
+        scope: &Scope,
+        opening: &Opening,
+        request: &RecallRequest,
+    ) -> Result<Recalled, MemoryError> {
         if request.limit > RECALL_LIMIT_MAX {
             return Err(MemoryError::Invalid(format!(
                 "a limit of {} items; at most {RECALL_LIMIT_MAX} are returned",
@@ -35,12 +47,14 @@ impl Memory {
             )));
         }
         let mut timings = Vec::with_capacity(3);
-        let Asked { model, embedding, mut degraded } =
-            timed(&mut timings, "embed", || self.embed_query(request))?;
+        let Asked { model, embedding, mut degraded } = timed(&mut timings, "embed", || {
+            Self::embed_query(request, self.at_hand_of(opening.models.clone()))
+        });
         let query = Query::new(&request.query, embedding);
         let (found, beliefs) = timed(&mut timings, "search", || -> Result<_, MemoryError> {
-            let beliefs = self.beliefs(scope)?;
-            let found = self.shards.with(&*self.store, scope, model, |shard| {
+            let beliefs = self.beliefs_of(scope, opening)?;
+            let log = (opening.revision, opening.news.as_ref());
+            let found = self.shards.with(&*self.store, scope, model, log, |shard| {
                 let vectors = self.vectors.as_ref();
                 let index = vectors.and_then(|vectors| vectors.of(scope, shard.revision.generation, model));
                 let ranking = Ranking {
@@ -68,7 +82,8 @@ impl Memory {
             })?;
             Ok((found.transpose()?.unwrap_or_default(), beliefs))
         })?;
-        let (items, standing) = timed(&mut timings, "fetch", || self.fetch(scope, request, found, &beliefs))?;
+        let (items, standing) =
+            timed(&mut timings, "fetch", || self.fetch((scope, opening), request, found, &beliefs))?;
         let items = match request.budget_tokens {
             Some(budget) => self.within(items, budget),
             None => items,
@@ -79,7 +94,7 @@ impl Memory {
     /// What was found with the turns it is a part of. A turn erased in between is not there.
     fn fetch(
         &self,
-        scope: &Scope,
+        (scope, opening): (&Scope, &Opening),
         request: &RecallRequest,
         found: Found,
         beliefs: &Beliefs,
@@ -89,8 +104,7 @@ impl Memory {
         seqs.extend(standing.iter().map(|standing| standing.turn));
         seqs.sort_unstable();
         seqs.dedup();
-        let turns = self.store.turns(scope, &seqs)?.into_iter();
-        let turns: HashMap<u64, Arc<Turn>> = turns.map(|turn| (turn.id.seq, Arc::new(turn))).collect();
+        let turns = self.turns_found(scope, opening, &seqs)?;
         let item = |Ranked { turn, bytes, score, scores, confidence, standing }| {
             let turn = turns.get(&turn)?.clone();
             let memories = beliefs.resting_on(turn.id.seq, passage_text(&turn, bytes));
@@ -109,6 +123,24 @@ impl Memory {
         ))
     }
 
+    /// Turns by number. The store is asked only for those that are not at hand.
+    fn turns_found(
+        &self,
+        scope: &Scope,
+        opening: &Opening,
+        seqs: &[u64],
+    ) -> Result<HashMap<u64, Arc<Turn>>, MemoryError> {
+        let Some(revision) = opening.revision else { return Ok(HashMap::new()) };
+        let mut turns = self.turns.get(scope, revision, seqs);
+        let missing: Vec<u64> = seqs.iter().copied().filter(|seq| !turns.contains_key(seq)).collect();
+        if !missing.is_empty() {
+            let read: Vec<Arc<Turn>> = self.store.turns(scope, &missing)?.into_iter().map(Arc::new).collect();
+            self.turns.keep(scope, revision, read.iter().cloned());
+            turns.extend(read.into_iter().map(|turn| (turn.id.seq, turn)));
+        }
+        Ok(turns)
+    }
+
     /// Items from the best on while their text fits; one that does not is passed over for smaller ones after it.
     fn within(&self, items: Vec<RecalledItem>, budget_tokens: usize) -> Vec<RecalledItem> {
         let mut left = budget_tokens;
@@ -125,17 +157,16 @@ impl Memory {
             .collect()
     }
 
-    fn embed_query(&self, request: &RecallRequest) -> Result<Asked, MemoryError> {
-        let models = self.models_at_hand()?;
+    fn embed_query(request: &RecallRequest, models: ModelsAtHand) -> Asked {
         let Some(serving) = models.serving else {
             let degraded =
                 if models.other_serves.is_some() { Degraded::OtherModelServes } else { Degraded::NoModel };
-            return Ok(Asked { model: None, embedding: None, degraded: Some(degraded) });
+            return Asked { model: None, embedding: None, degraded: Some(degraded) };
         };
         let mut asked = Asked { model: Some(serving.number), embedding: None, degraded: None };
         let by_words = matches!(request.ranking, RankingKind::Lexical | RankingKind::Bm25);
         if by_words || request.query.trim().is_empty() {
-            return Ok(asked);
+            return asked;
         }
         match serving.embedder.embed(EmbedRole::Query, &[&request.query], request.embed_deadline) {
             Ok(mut embeddings) => asked.embedding = embeddings.pop(),
@@ -145,7 +176,7 @@ impl Memory {
                 asked.degraded = Some(Degraded::ModelFailed);
             }
         }
-        Ok(asked)
+        asked
     }
 }
 

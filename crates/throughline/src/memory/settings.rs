@@ -10,7 +10,7 @@ use crate::text::tokens::TokenEncoding;
 /// Settings of the engine, with defaults that suit one machine.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Bytes of shards kept in memory.
+    /// Bytes of shards kept in memory; the words of turns that were found take an eighth of it beside them.
     pub shard_cache_bytes_max: usize,
     /// Where days begin and end for whoever asks and does not say.
     pub zone: TimeZone,

@@ -8,7 +8,7 @@ use crate::learn::{
     of_user,
 };
 use crate::model::{Scope, SessionId, Summary, SummaryLevel, SummaryOf, SummarySentence, Timestamp, Turn};
-use crate::ports::{SessionSummary, StoreError, TurnsPage};
+use crate::ports::{Opening, OpeningAsk, SessionSummary, StoreError, TurnsPage};
 
 use super::{Memory, MemoryError};
 
@@ -96,20 +96,23 @@ impl Memory {
         most: usize,
     ) -> Result<Vec<SummarySentence>, MemoryError> {
         let page = TurnsPage { session: Some(session.clone()), after: 0, limit: SUMMARISED_TURNS_MAX };
-        self.sentences_of(scope, &self.store.turns_page(scope, &page)?, known, most)
+        let opening = self.open_to_search(scope, &OpeningAsk::default())?;
+        self.sentences_of(scope, &opening, &self.store.turns_page(scope, &page)?, known, most)
     }
 
     /// The same of turns that are at hand.
     pub(super) fn sentences_of(
         &self,
         scope: &Scope,
+        opening: &Opening,
         turns: &[Turn],
         known: &Known<'_>,
         most: usize,
     ) -> Result<Vec<SummarySentence>, MemoryError> {
-        let model = self.models_at_hand()?.serving.map(|serving| serving.number);
+        let model = self.at_hand_of(opening.models.clone()).serving.map(|serving| serving.number);
+        let log = (opening.revision, opening.news.as_ref());
         let sources = Sources { known, turns };
-        let sentences = self.shards.with(&*self.store, scope, model, |shard| {
+        let sentences = self.shards.with(&*self.store, scope, model, log, |shard| {
             of_session(turns, &sources, &|word| shard.lexical.rarity(word, 0.0), most)
         })?;
         Ok(sentences.unwrap_or_default())

@@ -4,6 +4,7 @@
 //! Besides single behaviours there is a comparison: random operations, done to the store and to [`ModelStore`], which is
 //! as simple as a store can be, must give the same answers.
 
+mod chat;
 mod comparison;
 mod forgetting;
 mod jobs;
@@ -11,6 +12,7 @@ mod keys;
 mod learning;
 mod ledger;
 mod model;
+mod opening;
 mod profiles;
 mod rows;
 mod scopes;
@@ -20,12 +22,14 @@ mod turns;
 mod usage;
 mod vectors;
 
+pub use chat::{ChatRoundTrips, round_trips_of_chats};
 pub use comparison::a_store_answers_as_a_simple_model_does;
 pub use forgetting::*;
 pub use jobs::*;
 pub use keys::*;
 pub use ledger::*;
 pub use model::{ModelStore, ModelVectors};
+pub use opening::*;
 pub use profiles::*;
 pub use rows::*;
 pub use scopes::*;
@@ -129,6 +133,9 @@ macro_rules! store_conformance {
             usage_is_read_of_a_range_of_days,
             what_was_spent_for_an_erased_user_stays_in_the_tenants_sum_alone,
             additions_at_once_lose_nothing_and_are_told_different_sums,
+            a_request_begins_with_what_single_reads_would_say,
+            a_request_finds_where_its_conversation_goes_on,
+            what_is_new_comes_with_the_opening_or_not_at_all,
             writers_at_once_lose_nothing_and_number_without_a_gap,
             a_store_answers_as_a_simple_model_does,
         );
@@ -161,5 +168,12 @@ mod tests {
         }
 
         crate::vector_conformance!(with_model);
+    }
+
+    #[test]
+    fn a_store_without_a_server_costs_a_chat_no_round_trip() {
+        let none = ChatRoundTrips { new_user: (0, 0), warm: (0, 0), cold: 0 };
+        let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(ModelStore::default());
+        assert_eq!(round_trips_of_chats(&store), none);
     }
 }

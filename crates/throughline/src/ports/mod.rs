@@ -6,6 +6,8 @@ mod clock;
 mod embedder;
 mod ledger;
 mod llm;
+mod opening;
+mod round_trips;
 mod store;
 mod usage;
 mod vectors;
@@ -20,6 +22,11 @@ pub use ledger::{
     LEASE_RAN_OUT, LedgerAppend, LedgerStore, ProfileEdit, RedactedTurn,
 };
 pub use llm::{Llm, LlmAnswer, LlmError, LlmRequest};
+pub use opening::{
+    News, OPENING_ROWS_MAX, OPENING_TURN_BYTES_MAX, OPENING_TURNS_MAX, Opening, OpeningAsk, OpeningStore,
+    Prefix, Since,
+};
+pub use round_trips::{count_round_trip, with_round_trips};
 pub use store::{
     ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, EmbeddingModels, Erased, FIRST_MODEL, Idempotency,
     KeyStore, KnownTurn, ModelNumber, NumberedModel, Parent, PassageDraft, ReadStore, RolledBack, SearchRow,

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use lru::LruCache;
 
-use crate::model::{Scope, UserKey};
-use crate::ports::{ModelNumber, ReadStore, StoreError};
+use crate::model::{Revision, Scope, UserKey};
+use crate::ports::{ModelNumber, News, ReadStore, Since, StoreError};
 
 use super::shard::Shard;
 
@@ -44,7 +44,16 @@ impl ShardCache {
         self.hot().bytes
     }
 
-    /// Runs `search` on the scope's shard, brought up to the store's revision. None if the scope does not exist.
+    /// How far the scope's shard has come; the beginning if there is none.
+    pub(crate) fn since(&self, scope: &Scope) -> Since {
+        let shard = self.hot().shards.get(scope).map(|cached| cached.shard.clone());
+        let Some(shard) = shard else { return Since::default() };
+        let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+        Since { row: shard.revision.row, turn: shard.newest_turn }
+    }
+
+    /// Runs `search` on the scope's shard, brought up to `revision` by the news or, where these do not join on, from the
+    /// store. None if the scope does not exist.
     ///
     /// Searches of one scope run side by side; only catching up excludes them. No lock is held on the cache
     /// while the store is read.
@@ -53,9 +62,10 @@ impl ShardCache {
         store: &dyn ReadStore,
         scope: &Scope,
         model: Option<ModelNumber>,
+        (revision, news): (Option<Revision>, Option<&News>),
         search: impl FnOnce(&Shard) -> T,
     ) -> Result<Option<T>, StoreError> {
-        let Some(revision) = store.revision(scope)? else {
+        let Some(revision) = revision else {
             self.forget(scope);
             return Ok(None);
         };
@@ -75,7 +85,12 @@ impl ShardCache {
                 *write = empty();
             }
             let after = write.revision.row;
-            let now = store.search_rows(scope, after, &mut |row| write.apply(&row))?;
+            let now = if let Some(news) = news.filter(|news| news.since.row <= after) {
+                news.rows.iter().filter(|row| row.number > after).for_each(|row| write.apply(row));
+                Some(revision)
+            } else {
+                store.search_rows(scope, after, &mut |row| write.apply(&row))?
+            };
             if now.is_none_or(|now| !now.same_log(write.revision)) {
                 // Erased (and perhaps made again) or redacted between the two reads: nothing of it may be shown.
                 drop(write);

@@ -26,6 +26,7 @@ mod speaker;
 mod standing;
 mod structure;
 mod top;
+mod turns;
 mod vectors;
 mod wanted;
 mod weights;
@@ -46,3 +47,4 @@ pub use request::{
     Degraded, ItemMemory, Priors, RankingKind, RecallRequest, Recalled, RecalledItem, Scores, StandingItem,
 };
 pub(crate) use standing::Standing;
+pub(crate) use turns::TurnCache;

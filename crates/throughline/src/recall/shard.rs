@@ -61,6 +61,8 @@ pub(crate) struct Links {
 pub(crate) struct Shard {
     /// Up to which row it has come.
     pub(crate) revision: Revision,
+    /// The number of the newest turn it has.
+    pub(crate) newest_turn: u64,
     /// Whose vectors it holds; vectors of other models are passed over.
     pub(crate) model: Option<ModelNumber>,
     /// By place: in the order in which they came here, which is not always that in which they were said.
@@ -113,6 +115,7 @@ impl Shard {
     ) -> Self {
         Self {
             revision: log.beginning(),
+            newest_turn: 0,
             model,
             turns: Vec::new(),
             passages: Vec::new(),
@@ -156,6 +159,7 @@ impl Shard {
     pub(crate) fn apply(&mut self, row: &SearchRow) {
         debug_assert!(row.number > self.revision.row, "rows come in rising order");
         self.revision.row = row.number;
+        self.newest_turn = self.newest_turn.max(row.turn);
         // A row that cannot be read is passed over: the turn is still in the journal, and `doctor` reports it.
         let Ok(passage) = PassageRow::decode(&row.body) else {
             tracing::warn!(

@@ -15,8 +15,8 @@ use crate::model::{
 };
 use crate::ports::{
     ApiKey, Append, Appended, EmbeddedRow, EmbeddingModel, EmbeddingModels, Erased, KeyStore, KnownTurn,
-    ModelNumber, NumberedModel, ReadStore, RolledBack, SearchRow, SessionSummary, StoreError, TurnsPage,
-    UnembeddedRow, WriteStore,
+    ModelNumber, NumberedModel, OpeningStore, ReadStore, RolledBack, SearchRow, SessionSummary, StoreError,
+    TurnsPage, UnembeddedRow, WriteStore,
 };
 
 use self::state::{ScopeState, State};
@@ -45,6 +45,8 @@ impl ModelStore {
         Ok(done)
     }
 }
+
+impl OpeningStore for ModelStore {}
 
 impl ReadStore for ModelStore {
     fn revision(&self, scope: &Scope) -> Result<Option<Revision>, StoreError> {
