@@ -258,23 +258,37 @@ pub(crate) fn insert_row(writing: &mut Writing<'_>, row: &RowRecord) -> Result<(
     Ok(())
 }
 
-fn key_field(key: &str) -> String {
+pub(crate) fn key_field(key: &str) -> String {
     format!("={key}")
 }
 
 /// What the append with this key did.
 fn earlier_turns(record: &[u8], key: &Idempotency) -> Result<Vec<AppendedTurn>, Fault> {
+    let (_, body, turns) = read_key(record)?;
+    if body == key.body { Ok(turns) } else { Err(Fault::Store(StoreError::IdempotencyMismatch)) }
+}
+
+/// The record of a key: when it was made, the hash of what was asked, and what was answered.
+pub(crate) fn pack_key(created: i64, body: &[u8; 16], turns: &[AppendedTurn]) -> Vec<u8> {
+    let record =
+        Packed::default().bytes(format!("{:0CREATED_DIGITS$}", created.max(0)).as_bytes()).bytes(body);
+    let turns = turns.iter().map(|turn| turn.seq << 1 | u64::from(turn.known));
+    turns.fold(record, Packed::u64).0
+}
+
+/// What [`pack_key`] packed.
+pub(crate) fn read_key(record: &[u8]) -> Result<(i64, [u8; 16], Vec<AppendedTurn>), Fault> {
     // `commit.lua` reads the first 13 bytes: when it was made.
-    let mut read = Unpacked::new("an idempotency key", record.get(CREATED_DIGITS..).unwrap_or_default());
-    if read.array::<16>()? != key.body {
-        return Err(Fault::Store(StoreError::IdempotencyMismatch));
-    }
+    let (created, rest) = record.split_at_checked(CREATED_DIGITS).unwrap_or_default();
+    let created = std::str::from_utf8(created).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    let mut read = Unpacked::new("an idempotency key", rest);
+    let body = read.array::<16>()?;
     let (turns, _) = read.rest().as_chunks::<8>();
     let turn = |turn: &[u8; 8]| {
         let number = u64::from_le_bytes(*turn);
         AppendedTurn { seq: number >> 1, known: number & 1 == 1 }
     };
-    Ok(turns.iter().map(turn).collect())
+    Ok((created, body, turns.iter().map(turn).collect()))
 }
 
 /// Keeps what this append did, and lets go of keys beyond the bounds.
@@ -282,10 +296,7 @@ fn keep_key(writing: &mut Writing<'_>, key: &Idempotency, turns: &[AppendedTurn]
     let now = now.as_millisecond();
     writing.meta.idempotency += 1;
     let newest = writing.meta.idempotency;
-    let record =
-        Packed::default().bytes(format!("{:0CREATED_DIGITS$}", now.max(0)).as_bytes()).bytes(&key.body);
-    let turns = turns.iter().map(|turn| turn.seq << 1 | u64::from(turn.known));
-    let record = turns.fold(record, Packed::u64).0;
+    let record = pack_key(now, &key.body, turns);
     writing.set(Part::Idempotency, key_field(&key.key), record);
     writing.set(Part::Idempotency, format!("#{newest}"), key.key.as_str());
     let bounds = Bounds {

@@ -47,6 +47,7 @@ impl RedisStore {
     ) -> Result<T, Fault> {
         let key = self.credentials();
         self.client.write_unit(&self.turnstile, &key, || {
+            self.expect_in_use()?;
             let fields = reply::pairs(self.client.read(Call::plain("HGETALL", &key, &[]))?)?;
             let known = field(&fields, &id_field(id)).map(|record| read(id, record)).transpose()?;
             let (written, answer) = change(known)?;
@@ -58,6 +59,13 @@ impl RedisStore {
                 Attempt::Again => Attempt::Again,
             })
         })
+    }
+
+    /// Put these in place of those that are here.
+    pub(crate) fn restore_keys_calls(&self, keys: &[ApiKey]) -> Vec<Call> {
+        let hash = self.credentials();
+        let set = |key: &ApiKey| Call::plain("HSET", &hash, &[id_field(&key.id).as_bytes(), &pack(key)]);
+        std::iter::once(Call::plain("DEL", &hash, &[])).chain(keys.iter().map(set)).collect()
     }
 
     pub(crate) fn put_key(&self, key: &ApiKey) -> Result<(), Fault> {

@@ -15,6 +15,7 @@ use crate::places::{Seen, Thing};
 use crate::reply;
 use crate::scope::Meta;
 use crate::store::RedisStore;
+use crate::writing::Purpose;
 
 /// What is left to be taken away in other slots, as one line.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,12 +68,29 @@ impl Left {
     }
 }
 
+/// What goes with scopes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Also {
+    Nothing,
+    /// The user's counts.
+    Usage,
+}
+
 impl RedisStore {
     pub(crate) fn erase_user(&self, user: &UserKey) -> Result<Erased, Fault> {
+        self.erase_user_as(user, Purpose::Serve)
+    }
+
+    pub(crate) fn erase_user_as(&self, user: &UserKey, purpose: Purpose) -> Result<Erased, Fault> {
+        // Also where there is nothing to erase.
+        self.models()?.expect(purpose)?;
         let left = self.keys.user(user, "erasing");
         self.finish_erasure(user, &left)?;
         let scopes = self.keys.user(user, "scopes");
-        let erased = self.client.write_unit(&self.turnstile, &scopes, || self.erase_scopes(user, &left))?;
+        let erased = self.client.write_unit(&self.turnstile, &scopes, || {
+            self.models()?.expect(purpose)?;
+            self.erase_scopes(user, &left, &self.scopes_of(user)?, Also::Usage)
+        })?;
         self.finish_erasure(user, &left)?;
         // Another program may have written it for a user whom the store never heard of.
         let plain = Scope { user: user.clone(), agent: None, app: None, run: None };
@@ -81,9 +99,29 @@ impl RedisStore {
         Ok(erased)
     }
 
-    fn erase_scopes(&self, user: &UserKey, left: &Key) -> Result<Attempt<Erased>, Fault> {
+    /// Takes one scope away, for a copy that makes it anew.
+    pub(crate) fn erase_scope(&self, scope: &Scope) -> Result<(), Fault> {
+        let (user, keys) = (&scope.user, self.keys.scope(scope));
+        let left = self.keys.user(user, "erasing");
+        self.finish_erasure(user, &left)?;
+        let unit = keys.key(Part::Meta);
+        self.client.write_unit(&self.turnstile, &unit, || {
+            self.models()?.expect(Purpose::Fill)?;
+            let exists = self.client.read(Call::plain("EXISTS", &unit, &[]))?;
+            let scopes = if exists == redis::Value::Int(1) { vec![keys.clone()] } else { Vec::new() };
+            self.erase_scopes(user, &left, &scopes, Also::Nothing)
+        })?;
+        self.finish_erasure(user, &left)
+    }
+
+    fn erase_scopes(
+        &self,
+        user: &UserKey,
+        left: &Key,
+        scopes: &[ScopeKeys],
+        also: Also,
+    ) -> Result<Attempt<Erased>, Fault> {
         let mut erased = Erased::default();
-        let scopes = self.scopes_of(user)?;
         let Some(first) = scopes.first() else { return Ok(Attempt::Done(erased)) };
         let mut changes = Changes::of(&first.key(Part::Meta));
         let mut lines = Vec::new();
@@ -117,21 +155,25 @@ impl RedisStore {
             lines.extend(jobs.iter().filter_map(number).map(Left::Job));
             lines.push(Left::Scope { place: keys.place.clone(), token });
         }
-        erased.usages = self.usages_count(user)?;
+        if also == Also::Usage {
+            erased.usages = self.usages_count(user)?;
+        }
         for (unit, version) in &versions[1..] {
             changes.require(unit, *version);
         }
         for line in &lines {
             changes.set(left, line.line(), "");
         }
-        for keys in &scopes {
+        for keys in scopes {
             for part in Part::ALL {
                 changes.unlink(&keys.key(part));
             }
             changes.unlink(&self.keys.memory(keys));
             changes.delete(&self.keys.user(user, "scopes"), keys.place.as_str());
         }
-        changes.unlink(&self.usage_key(user));
+        if also == Also::Usage {
+            changes.unlink(&self.usage_key(user));
+        }
         Ok(match self.client.commit(Some(versions[0].1), changes)? {
             Attempt::Done(()) => Attempt::Done(erased),
             Attempt::Again => Attempt::Again,

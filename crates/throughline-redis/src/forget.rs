@@ -191,6 +191,10 @@ impl RedisStore {
     }
 }
 
+pub(crate) fn pack(tombstone: &Tombstone) -> Vec<u8> {
+    Packed::default().u16(tombstone.words).i64(tombstone.forgotten.as_millisecond()).0
+}
+
 /// One that is there already stays as it is.
 fn put_tombstones(
     writing: &mut Writing<'_>,
@@ -198,10 +202,9 @@ fn put_tombstones(
     known: impl Iterator<Item = Option<Vec<u8>>>,
 ) {
     let mut set = HashSet::new();
-    for (Tombstone { hash, words, forgotten }, known) in tombstones.iter().zip(known) {
-        if known.is_none() && set.insert(hash) {
-            let record = Packed::default().u16(*words).i64(forgotten.as_millisecond()).0;
-            writing.set(Part::Tombstones, *hash, record);
+    for (tombstone, known) in tombstones.iter().zip(known) {
+        if known.is_none() && set.insert(tombstone.hash) {
+            writing.set(Part::Tombstones, tombstone.hash, pack(tombstone));
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use redis::Value;
 use throughline::model::{Scope, TenantId};
-use throughline::ports::JobNumber;
+use throughline::ports::{JobNumber, JobState};
 
 use crate::client::Call;
 use crate::commit::{Attempt, Changes};
@@ -53,6 +53,21 @@ impl RedisStore {
     ) -> Call {
         let number = number.map(|number| number.to_string()).unwrap_or_default();
         self.index_call(scope.tenant(), &["add", &number, &format!("{}\n{}", keys.place, job.session)])
+    }
+
+    /// List a job of another store under its number.
+    pub(crate) fn list_restored_job_calls(
+        &self,
+        scope: &Scope,
+        keys: &ScopeKeys,
+        number: JobNumber,
+        job: &JobRecord,
+    ) -> Vec<Call> {
+        let mut calls = vec![self.list_job_call(scope, keys, Some(number), job)];
+        if job.state == JobState::Dead {
+            calls.push(self.index_call(scope.tenant(), &["rest", &number.to_string(), ""]));
+        }
+        calls
     }
 
     /// Puts a dead job among the live ones, before it is one.
@@ -135,7 +150,7 @@ impl RedisStore {
         let record = reply::bytes(record)?.map(|record| JobRecord::read(&record)).transpose()?;
         let still = match record {
             None => !is_dead,
-            Some(record) => is_dead && record.state == throughline::ports::JobState::Dead,
+            Some(record) => is_dead && record.state == JobState::Dead,
         };
         if still && matches!(self.client.commit(meta.version, Changes::of(&unit))?, Attempt::Done(())) {
             let what = if is_dead { "rest" } else { "remove" };

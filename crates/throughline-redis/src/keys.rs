@@ -211,7 +211,7 @@ pub(crate) fn escaped(name: &str) -> String {
     text
 }
 
-fn unescaped(text: &str) -> String {
+pub(crate) fn unescaped(text: &str) -> String {
     ESCAPED
         .iter()
         .rev()

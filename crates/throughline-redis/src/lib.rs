@@ -42,6 +42,7 @@ mod append;
 mod bytes;
 mod client;
 mod commit;
+mod copy;
 mod credentials;
 mod document;
 mod durable;

@@ -144,6 +144,21 @@ impl RedisStore {
         Ok(())
     }
 
+    /// Scopes of a bucket with their tokens, those after a token.
+    pub(crate) fn listed_scopes(
+        &self,
+        bucket: u16,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, Fault> {
+        let [.., all] = self.list_keys(bucket);
+        let (after, limit) = (format!("({after}"), limit.to_string());
+        let range = [after.as_bytes(), b"+inf", b"WITHSCORES", b"LIMIT", b"0", limit.as_bytes()];
+        let found = reply::pairs(self.client.read(Call::plain("ZRANGEBYSCORE", &all, &range))?)?;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok(found.into_iter().map(|(place, token)| (text(place), text(token))).collect())
+    }
+
     fn entries(&self, bucket: u16) -> Result<Vec<Entry>, Fault> {
         let [rows, ..] = self.list_keys(bucket);
         let found = self.client.read(Call::plain("ZRANGE", &rows, &[b"0", b"-1", b"WITHSCORES"]))?;

@@ -6,7 +6,7 @@
 
 use redis::Value;
 use throughline::ports::{
-    EmbeddingModel, EmbeddingModels, ModelNumber, NumberedModel, RolledBack, StoreError,
+    EmbeddingModel, EmbeddingModels, ModelNumber, NumberedModel, RolledBack, StoreError, Transit,
 };
 
 use crate::bytes::{Packed, Unpacked};
@@ -16,6 +16,10 @@ use crate::error::Fault;
 use crate::keys::Key;
 use crate::reply;
 use crate::store::RedisStore;
+use crate::writing::Purpose;
+
+/// The field that says who may write.
+const TRANSIT: &str = "transit";
 
 /// As the hash has them.
 #[derive(Debug, Clone, Default)]
@@ -23,8 +27,10 @@ pub(crate) struct Known {
     version: Option<u64>,
     pub(crate) models: EmbeddingModels,
     /// The number that was given last.
-    last: ModelNumber,
+    pub(crate) last: ModelNumber,
     relist: bool,
+    /// Why nobody but a copy may write to the store.
+    pub(crate) transit: Option<Transit>,
 }
 
 impl Known {
@@ -41,12 +47,24 @@ impl Known {
             },
             last: last.transpose()?.unwrap_or(0),
             relist: field(&fields, "relist").is_some(),
+            transit: field(&fields, TRANSIT)
+                .map(|text| Transit::parse(&String::from_utf8_lossy(text)))
+                .transpose()?,
         })
     }
 
     /// Rises with every change; 0 before the first.
     pub(crate) fn version(&self) -> u64 {
         self.version.unwrap_or(0)
+    }
+
+    /// Refuses a write that is not for now.
+    pub(crate) fn expect(&self, purpose: Purpose) -> Result<(), Fault> {
+        match (purpose, &self.transit) {
+            (Purpose::Serve, None) | (Purpose::Fill, Some(Transit::Filling(_))) => Ok(()),
+            (Purpose::Serve, Some(transit)) => Err(Fault::Store(transit.refusal())),
+            (Purpose::Fill, _) => Err(Fault::Store(StoreError::Conflict)),
+        }
     }
 
     /// The models whose vectors are kept.
@@ -102,11 +120,20 @@ impl RedisStore {
     /// Changes the models by `change`, which returns what to answer, or nothing to change nothing.
     fn change_models<T>(
         &self,
+        change: impl FnMut(&mut Known) -> Result<(T, bool), Fault>,
+    ) -> Result<T, Fault> {
+        self.change_models_as(Purpose::Serve, change)
+    }
+
+    fn change_models_as<T>(
+        &self,
+        purpose: Purpose,
         mut change: impl FnMut(&mut Known) -> Result<(T, bool), Fault>,
     ) -> Result<T, Fault> {
         let key = self.models_key();
         let (answer, relist) = self.client.write_unit(&self.turnstile, &key, || {
             let before = self.models()?;
+            before.expect(purpose)?;
             let mut after = before.clone();
             let (answer, differs) = change(&mut after)?;
             if !differs {
@@ -146,6 +173,28 @@ impl RedisStore {
             self.models_listed()?;
         }
         Ok(answer)
+    }
+
+    /// Puts the models of another store in place of those that are here. `last` is the number it gave last.
+    pub(crate) fn restore_models(&self, models: &EmbeddingModels, last: ModelNumber) -> Result<(), Fault> {
+        self.change_models_as(Purpose::Fill, |known| {
+            let changed = known.models != *models || known.last != last;
+            (known.models, known.last) = (models.clone(), last);
+            Ok(((), changed))
+        })
+    }
+
+    /// Says who may write. The models get another version: who read them before and makes a scope begins again.
+    pub(crate) fn set_transit(&self, transit: Option<&Transit>) -> Result<(), Fault> {
+        let key = self.models_key();
+        self.client.write_unit(&self.turnstile, &key, || {
+            let mut changes = Changes::of(&key);
+            match transit {
+                Some(transit) => changes.set(&key, TRANSIT, transit.text()),
+                None => changes.delete(&key, TRANSIT),
+            }
+            self.client.commit(self.models()?.version, changes)
+        })
     }
 
     pub(crate) fn claim_model(&self, model: &EmbeddingModel) -> Result<EmbeddingModels, Fault> {

@@ -41,12 +41,17 @@ pub(crate) fn put(
         return Ok(newest.epoch);
     }
     let next = Profile { epoch: newest.epoch + 1, changed: Some(now), ..profile.clone() };
+    replace(writing, newest, &next);
+    copy(writing, &next, edit);
+    Ok(next.epoch)
+}
+
+/// Writes a version over the newest, which stays under its number.
+pub(crate) fn replace(writing: &mut Writing<'_>, newest: &Profile, next: &Profile) {
     if newest.epoch > 0 {
         writing.set(Part::Profiles, newest.epoch.to_string(), encode_profile(newest));
     }
-    writing.set(Part::Profiles, NEWEST, encode_profile(&next));
-    copy(writing, &next, edit);
-    Ok(next.epoch)
+    writing.set(Part::Profiles, NEWEST, encode_profile(next));
 }
 
 /// Writes the copy for other programs.

@@ -25,6 +25,7 @@ use crate::reply;
 use crate::topology::Topology;
 use crate::url::StoreUrl;
 
+mod copy;
 mod learning;
 
 /// How keys and records are laid out; a store with a higher number is a newer version's.
@@ -40,7 +41,6 @@ pub struct RedisStore {
     pub(crate) is_acknowledged: bool,
     pub(crate) wipe_wait_max: Option<Duration>,
     url: StoreUrl,
-    secret: [u8; 32],
 }
 
 impl std::fmt::Debug for RedisStore {
@@ -59,10 +59,10 @@ impl RedisStore {
         let (url, mut client) = connect(url, password, options)?;
         let is_acknowledged = durable::prepare(&mut client, options)?;
         let keys = Prefixes { store: options.key_prefix.clone(), memory: options.memory_prefix.clone() };
-        let secret = begin(&client, &store_key(&keys), &url)?;
+        begin(&client, &store_key(&keys), &url)?;
         let (turnstile, cursors) = (Turnstile::default(), Cursors::default());
         let wipe_wait_max = options.wipe_wait_max;
-        Ok(Self { client, keys, turnstile, cursors, is_acknowledged, wipe_wait_max, url, secret })
+        Ok(Self { client, keys, turnstile, cursors, is_acknowledged, wipe_wait_max, url })
     }
 
     /// Whether there is a store yet. Makes none.
@@ -106,22 +106,33 @@ pub(crate) fn connect(
     Ok((url, client))
 }
 
-/// Makes the store if it is not there, refuses a newer version's, and returns its secret.
-fn begin(client: &Client, key: &Key, url: &StoreUrl) -> Result<[u8; 32], Fault> {
+/// Makes the store if it is not there, and refuses a newer version's.
+fn begin(client: &Client, key: &Key, url: &StoreUrl) -> Result<(), Fault> {
     let mut drawn = [0_u8; 32];
     rand::rng().fill_bytes(&mut drawn);
     client.write_all(&[
         Call::plain("HSETNX", key, &[b"schema", SCHEMA.to_string().as_bytes()]),
         Call::plain("HSETNX", key, &[b"secret", &drawn]),
     ])?;
-    let answer = client.read(Call::plain("HMGET", key, &[b"schema", b"secret"]))?;
-    let [schema, secret] = reply::answers(answer)?;
-    let found = reply::number(schema)?;
+    let found = reply::number(client.read(Call::plain("HGET", key, &[b"schema"]))?)?;
     if found > SCHEMA {
         return Err(Fault::Store(StoreError::NewerSchema { store: url.to_string(), found, known: SCHEMA }));
     }
-    let secret = reply::bytes(secret)?.and_then(|secret| secret.try_into().ok());
-    secret.ok_or_else(|| Fault::Damaged(format!("{} has no secret", key.name)))
+    Ok(())
+}
+
+impl RedisStore {
+    pub(crate) fn secret(&self) -> Result<[u8; 32], Fault> {
+        let key = store_key(&self.keys);
+        let secret = reply::bytes(self.client.read(Call::plain("HGET", &key, &[b"secret"]))?)?;
+        let secret = secret.and_then(|secret| secret.try_into().ok());
+        secret.ok_or_else(|| Fault::Damaged(format!("{} has no secret", key.name)))
+    }
+
+    /// Puts the secret of another store in place of this one's.
+    pub(crate) fn secret_call(&self, secret: &[u8; 32]) -> Call {
+        Call::plain("HSET", &store_key(&self.keys), &[b"secret", secret])
+    }
 }
 
 impl OpeningStore for RedisStore {
@@ -241,9 +252,8 @@ impl ReadStore for RedisStore {
         Ok(self.models()?.models)
     }
 
-    /// Read when the store was opened: it never changes.
     fn secret(&self) -> Result<[u8; 32], StoreError> {
-        Ok(self.secret)
+        Ok(self.secret()?)
     }
 }
 

@@ -2,14 +2,14 @@
 
 use redis::Value;
 use throughline::model::{AgentId, Identity, IdentityVersion, Scope, TenantId, Timestamp};
-use throughline::ports::StoreError;
+use throughline::ports::{ALL_DAYS, StoreError, TenantRecord};
 
 use crate::bytes::{Packed, Unpacked};
 use crate::client::Call;
 use crate::commit::{Attempt, Changes, View};
 use crate::error::Fault;
 use crate::journal::time;
-use crate::keys::escaped;
+use crate::keys::{escaped, unescaped};
 use crate::reply;
 use crate::store::RedisStore;
 
@@ -81,6 +81,7 @@ impl RedisStore {
         let key = self.keys.tenant(tenant);
         let newest = newest_field(agent);
         self.client.write_unit(&self.turnstile, &key, || {
+            self.expect_in_use()?;
             let view = View::default().ask("HMGET", &key, &[b"v", newest.as_bytes()]);
             let [answer] = reply::answers(self.client.read(view.call())?)?;
             let [unit, known] = reply::answers(answer)?;
@@ -110,12 +111,50 @@ impl RedisStore {
         })
     }
 
+    /// All of a tenant.
+    pub(crate) fn tenant_record(&self, tenant: TenantId) -> Result<TenantRecord, Fault> {
+        let (mut slot_schema, mut identities) = (None, Vec::new());
+        let all = self.client.read(Call::plain("HGETALL", &self.keys.tenant(&tenant), &[]))?;
+        for (field, record) in reply::pairs(all)? {
+            let field = String::from_utf8_lossy(&field).into_owned();
+            if field == SCHEMA {
+                slot_schema = Some(String::from_utf8_lossy(&record).into_owned());
+            } else if let Some(agent) = field.strip_prefix("identity:") {
+                let agent = agent.split(':').next().unwrap_or_default();
+                let agent = (!agent.is_empty()).then(|| AgentId::new(unescaped(agent))).transpose()?;
+                identities.push((agent, read(&record)?));
+            }
+        }
+        identities.sort_by(|a, b| (&a.0, a.1.version).cmp(&(&b.0, b.1.version)));
+        let usage = self.tenant_usage(&tenant, &ALL_DAYS)?;
+        Ok(TenantRecord { tenant, slot_schema, identities, usage })
+    }
+
+    /// Put a tenant of another store in place of what is here.
+    pub(crate) fn restore_tenant_calls(&self, record: &TenantRecord) -> Vec<Call> {
+        let key = self.keys.tenant(&record.tenant);
+        let mut calls = vec![Call::plain("DEL", &key, &[])];
+        let set = |field: &str, value: &[u8]| Call::plain("HSET", &key, &[field.as_bytes(), value]);
+        calls.extend(record.slot_schema.as_ref().map(|schema| set(SCHEMA, schema.as_bytes())));
+        for (at, (agent, identity)) in record.identities.iter().enumerate() {
+            let is_newest = record.identities.get(at + 1).is_none_or(|(next, _)| next != agent);
+            let field = if is_newest {
+                newest_field(agent.as_ref())
+            } else {
+                version_field(agent.as_ref(), identity.version)
+            };
+            calls.push(set(&field, &pack(identity)));
+        }
+        calls
+    }
+
     pub(crate) fn slot_schema(&self, tenant: &TenantId) -> Result<Option<String>, Fault> {
         let key = self.keys.tenant(tenant);
         reply::text(self.client.read(Call::plain("HGET", &key, &[SCHEMA.as_bytes()]))?)
     }
 
     pub(crate) fn put_slot_schema(&self, tenant: &TenantId, schema: Option<&str>) -> Result<(), Fault> {
+        self.expect_in_use()?;
         let key = self.keys.tenant(tenant);
         let call = match schema {
             Some(schema) => Call::plain("HSET", &key, &[SCHEMA.as_bytes(), schema.as_bytes()]),

@@ -31,6 +31,12 @@ fn usage([calls, prompt_tokens, answer_tokens, cost_nanos]: [u64; 4]) -> Usage {
     Usage { calls, prompt_tokens, answer_tokens, cost_nanos }
 }
 
+/// The fields of a count, each with its number.
+pub(crate) fn counted(count: &DayUsage) -> [(String, u64); COUNTS.len()] {
+    let mut numbers = numbers(count.usage).into_iter();
+    fields(count.day, count.stage).map(|field| (field, numbers.next().unwrap_or(0)))
+}
+
 /// The day, stage and place among [`COUNTS`] of a field; none if it counts nothing.
 fn parse(field: &[u8]) -> Option<(Day, UsageStage, usize)> {
     let mut parts = std::str::from_utf8(field).ok()?.split(':');
@@ -49,6 +55,16 @@ impl RedisStore {
 
     fn tenant_usage_key(&self, tenant: &TenantId) -> Key {
         self.keys.global(&format!("usage:{}", escaped(tenant.as_str())), "usage")
+    }
+
+    /// Put the counts of another store in place of those that are here.
+    pub(crate) fn restore_tenant_usage_calls(&self, tenant: &TenantId, counts: &[DayUsage]) -> Vec<Call> {
+        let key = self.tenant_usage_key(tenant);
+        let mut calls = vec![Call::plain("DEL", &key, &[])];
+        for (field, number) in counts.iter().flat_map(counted) {
+            calls.push(Call::plain("HSET", &key, &[field.as_bytes(), number.to_string().as_bytes()]));
+        }
+        calls
     }
 
     pub(crate) fn add_usage(

@@ -36,6 +36,35 @@ impl RedisStore {
         primaries.iter().try_for_each(|address| self.when_idle(address, deadline))
     }
 
+    /// Shows the tag, without its `=`, of every key that belongs to no user.
+    pub(crate) fn each_global(&self, mut visit: impl FnMut(&str) -> Result<(), Fault>) -> Result<(), Fault> {
+        let start = format!("{}{{=", self.keys.store);
+        let pattern: String = start
+            .chars()
+            .flat_map(|c| "*?[]\\^-".contains(c).then_some('\\').into_iter().chain([c]))
+            .chain(['*'])
+            .collect();
+        let deadline = || Instant::now() + self.client.call_wait_max;
+        for address in self.client.topology.primaries(&self.client.pools, deadline())? {
+            let mut cursor = "0".to_owned();
+            loop {
+                let words = ["SCAN", &cursor, "MATCH", &pattern, "COUNT", "1000"];
+                let [next, found] = reply::answers(self.command(&address, &words, deadline())?)?;
+                for key in reply::all_bytes(found)?.into_iter().flatten() {
+                    let key = String::from_utf8_lossy(&key).into_owned();
+                    if let Some((tag, _)) = key.strip_prefix(&start).and_then(|rest| rest.split_once('}')) {
+                        visit(tag)?;
+                    }
+                }
+                cursor = reply::text(next)?.unwrap_or_default();
+                if cursor == "0" {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn command(&self, address: &Address, words: &[&str], deadline: Instant) -> Result<Value, Fault> {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);

@@ -27,6 +27,8 @@ pub(crate) struct Writing<'a> {
     /// Of its profile, for other programs.
     pub(crate) copy: &'a Key,
     pub(crate) meta: Meta,
+    /// Whether it was there.
+    pub(crate) exists: bool,
     pub(crate) models: &'a Known,
     pub(crate) changes: Changes,
     /// A learning job to be made; it gets its number when the write is announced.
@@ -57,6 +59,15 @@ impl Writing<'_> {
     }
 }
 
+/// Who writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Whoever the store serves.
+    Serve,
+    /// A copy that fills it.
+    Fill,
+}
+
 /// What was decided.
 pub(crate) enum Decision<T> {
     /// Write, and make the scope if it is not there.
@@ -68,9 +79,20 @@ pub(crate) enum Decision<T> {
 }
 
 impl RedisStore {
-    /// `ask` adds what is to be read, in one view with the scope's record; `decide` gets the answers.
+    /// See [`write_scope_as`](Self::write_scope_as).
     pub(crate) fn write_scope<T>(
         &self,
+        scope: &Scope,
+        ask: impl Fn(View, &ScopeKeys) -> View,
+        decide: impl FnMut(&mut Writing<'_>, Vec<Value>) -> Result<Decision<T>, Fault>,
+    ) -> Result<T, Fault> {
+        self.write_scope_as(Purpose::Serve, scope, ask, decide)
+    }
+
+    /// `ask` adds what is to be read, in one view with the scope's record; `decide` gets the answers.
+    pub(crate) fn write_scope_as<T>(
+        &self,
+        purpose: Purpose,
         scope: &Scope,
         ask: impl Fn(View, &ScopeKeys) -> View,
         mut decide: impl FnMut(&mut Writing<'_>, Vec<Value>) -> Result<Decision<T>, Fault>,
@@ -89,6 +111,7 @@ impl RedisStore {
             if before.models > models.version() {
                 models = self.models()?;
             }
+            models.expect(purpose)?;
             let mut meta = before.clone();
             if !before.exists() {
                 meta.begin();
@@ -98,6 +121,7 @@ impl RedisStore {
                 keys: &keys,
                 copy: &copy,
                 meta,
+                exists: before.exists(),
                 models: &models,
                 changes: Changes::of(&unit),
                 new_job: None,
@@ -129,10 +153,10 @@ impl RedisStore {
     ) -> Result<Attempt<()>, Fault> {
         let (keys, unit) = (writing.keys, writing.keys.key(Part::Meta));
         if !before.exists() {
-            let [ordinal, now] = reply::answers(Value::Array(
-                self.client.write_all(&[self.ordinal_call(), self.register_call(keys)])?,
-            ))?;
-            writing.meta.ordinal = reply::number(ordinal)?;
+            if writing.meta.ordinal == 0 {
+                writing.meta.ordinal = reply::number(self.client.write(self.ordinal_call())?)?;
+            }
+            let now = self.client.write(self.register_call(keys))?;
             writing.changes.not_after = Some(reply::number::<u64>(now)? / 1000 + ANNOUNCED_WRITE_MS_MAX);
             // Read after the scope was announced: a change of the models that came before has to be known here, and one that
             // comes later lists this scope.

@@ -45,7 +45,11 @@ pub(crate) fn forget(
     Ok((forgotten, scrub::note(connection)?))
 }
 
-fn put_tombstone(connection: &Connection, scope: ScopeNumber, tombstone: &Tombstone) -> Result<(), Fault> {
+pub(crate) fn put_tombstone(
+    connection: &Connection,
+    scope: ScopeNumber,
+    tombstone: &Tombstone,
+) -> Result<(), Fault> {
     let Tombstone { hash, words, forgotten } = tombstone;
     let mut statement = connection.prepare_cached(
         "INSERT INTO tombstones (scope, hash, words, forgotten) VALUES (?, ?, ?, ?)

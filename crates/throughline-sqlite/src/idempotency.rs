@@ -74,7 +74,7 @@ pub(crate) fn keep(
     Ok(())
 }
 
-fn encode(turns: &[AppendedTurn]) -> Vec<u8> {
+pub(crate) fn encode(turns: &[AppendedTurn]) -> Vec<u8> {
     turns.iter().flat_map(|turn| (turn.seq << 1 | u64::from(turn.known)).to_le_bytes()).collect()
 }
 

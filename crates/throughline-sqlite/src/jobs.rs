@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use throughline::model::{SessionId, TenantId, Timestamp};
 use throughline::ports::{
-    ClaimedJob, Job, JobClaim, JobDone, JobNumber, JobState, LEASE_RAN_OUT, StoreError,
+    ClaimedJob, CopiedJob, Job, JobClaim, JobDone, JobNumber, JobState, LEASE_RAN_OUT, StoreError,
 };
 
 use crate::error::Fault;
@@ -183,6 +183,25 @@ fn job(connection: &Connection, row: &Row<'_>) -> Result<Job, Fault> {
         created: time(row.get(8)?)?,
         failure: row.get(9)?,
     })
+}
+
+/// Those of a scope, with what is kept of them alone.
+pub(crate) fn of_scope(connection: &Connection, scope: ScopeNumber) -> Result<Vec<CopiedJob>, Fault> {
+    let sql = JOB.replacen("failure", "failure, jobs.turns, newest, lease_until, token", 1);
+    let mut statement =
+        connection.prepare_cached(&format!("{sql} WHERE jobs.session BETWEEN ? AND ? ORDER BY number"))?;
+    let mut rows = statement.query(scope.keys())?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(CopiedJob {
+            job: job(connection, row)?,
+            count: row.get(10)?,
+            newest: time(row.get(11)?)?,
+            lease_until: time(row.get(12)?)?,
+            token: row.get(13)?,
+        });
+    }
+    Ok(found)
 }
 
 pub(crate) fn jobs(

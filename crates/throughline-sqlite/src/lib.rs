@@ -13,6 +13,7 @@
 
 mod append;
 mod connection;
+mod copy;
 mod credentials;
 pub mod doctor;
 mod embedding;

@@ -169,3 +169,28 @@ fn insert(connection: &Connection, model: &EmbeddingModel) -> Result<NumberedMod
     )?;
     Ok(NumberedModel { number, model: model.clone() })
 }
+
+/// Puts the models of another store in place of those that are here. `last` is the number it gave last.
+pub(crate) fn restore(
+    connection: &Connection,
+    models: &EmbeddingModels,
+    last: ModelNumber,
+) -> Result<(), Fault> {
+    connection.execute("DELETE FROM embedding_models", [])?;
+    let insert = |number: ModelNumber, name: &str, dimensions: usize| {
+        connection.execute(
+            "INSERT INTO embedding_models (number, name, dimensions) VALUES (?, ?, ?)",
+            params![number, name, i64::try_from(dimensions).unwrap_or(i64::MAX)],
+        )
+    };
+    for NumberedModel { number, model } in models.iter() {
+        insert(*number, &model.name, model.dimensions)?;
+    }
+    // Of a model that was given up only the number counts: it is not given again.
+    if last > 0 && models.iter().all(|known| known.number != last) {
+        insert(last, "", 0)?;
+    }
+    assign(connection, Role::Serving, models.serving.as_ref())?;
+    assign(connection, Role::Coming, models.coming.as_ref())?;
+    assign(connection, Role::Previous, models.previous.as_ref())
+}

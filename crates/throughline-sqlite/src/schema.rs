@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/002_model_switch.sql"),
     include_str!("schema/003_learning.sql"),
     include_str!("schema/004_usage.sql"),
+    include_str!("schema/005_copy.sql"),
 ];
 
 /// What a file is, by its header.

@@ -58,12 +58,21 @@ pub(crate) fn find_or_create(connection: &Connection, scope: &Scope) -> Result<S
     if let Some(row) = find(connection, scope)? {
         return Ok(row);
     }
-    let generation = Generation(rand::rng().next_u64());
+    create(connection, scope, None, Generation(rand::rng().next_u64()))
+}
+
+/// Makes the scope's row, under this number or the next one.
+pub(crate) fn create(
+    connection: &Connection,
+    scope: &Scope,
+    number: Option<i64>,
+    generation: Generation,
+) -> Result<ScopeRow, Fault> {
     let [tenant, user, agent, app, run] = names(scope);
     let mut statement = connection.prepare_cached(
-        "INSERT INTO scopes (tenant, user, agent, app, run, generation) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO scopes (scope, tenant, user, agent, app, run, generation) VALUES (?, ?, ?, ?, ?, ?, ?)",
     )?;
-    statement.execute(params![tenant, user, agent, app, run, generation.0.cast_signed()])?;
+    statement.execute(params![number, tenant, user, agent, app, run, generation.0.cast_signed()])?;
     let number = ScopeNumber(connection.last_insert_rowid());
     Ok(ScopeRow { number, generation, last_turn: 0, last_row: 0, last_session: 0, redactions: 0 })
 }

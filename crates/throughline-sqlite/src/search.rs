@@ -20,6 +20,19 @@ pub(crate) fn insert(
 ) -> Result<(), Fault> {
     scope.last_row = next(scope.last_row, "search rows")?;
     let key = scope.number.key(scope.last_row);
+    insert_at(connection, key, turn, passage, session, body, unread_by.iter().copied())
+}
+
+/// Adds a row under this key.
+pub(crate) fn insert_at(
+    connection: &Connection,
+    key: i64,
+    turn: u32,
+    passage: u32,
+    session: u32,
+    body: &[u8],
+    unread_by: impl Iterator<Item = ModelNumber>,
+) -> Result<(), Fault> {
     let mut statement = connection
         .prepare_cached("INSERT INTO search (row, turn, passage, session, body) VALUES (?, ?, ?, ?, ?)")?;
     statement.execute(params![key, turn, passage, session, body])?;

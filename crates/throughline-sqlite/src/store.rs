@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
 use throughline::model::{
     AgentId, ChainHash, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch, Receipt, ReceiptId,
     Revision, Scope, SessionId, TenantId, Timestamp, Turn, UserKey,
@@ -22,6 +23,7 @@ use crate::{
     scopes, search,
 };
 
+mod copy;
 mod learning;
 mod usage;
 
@@ -66,6 +68,17 @@ impl SqliteStore {
             scrub::finish(&writer, means, note, options.erase_wait_max)?;
         }
         Ok(Self { writer, readers, file, means, options })
+    }
+
+    /// Runs a write in a transaction, unless the store is not in use.
+    fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.write(move |connection| {
+            crate::copy::expect_in_use(connection)?;
+            work(connection)
+        })
     }
 
     fn scrub(&self, note: i64) -> Result<(), StoreError> {
@@ -201,11 +214,11 @@ impl ReadStore for SqliteStore {
 impl WriteStore for SqliteStore {
     fn append(&self, scope: &Scope, append: Append) -> Result<Appended, StoreError> {
         let scope = scope.clone();
-        self.writer.write(move |c| append::append(c, &scope, append))
+        self.write(move |c| append::append(c, &scope, append))
     }
 
     fn put_embedded(&self, rows: Vec<EmbeddedRow>) -> Result<(), StoreError> {
-        self.writer.write(move |c| embedding::put_embedded(c, &rows))
+        self.write(move |c| embedding::put_embedded(c, &rows))
     }
 
     fn put_profile(
@@ -215,7 +228,7 @@ impl WriteStore for SqliteStore {
         now: Timestamp,
     ) -> Result<ProfileEpoch, StoreError> {
         let scope = scope.clone();
-        self.writer.write(move |c| profiles::put(c, &scope, profile, now))
+        self.write(move |c| profiles::put(c, &scope, profile, now))
     }
 
     fn put_identity(
@@ -226,12 +239,12 @@ impl WriteStore for SqliteStore {
         now: Timestamp,
     ) -> Result<Identity, StoreError> {
         let (tenant, agent, text) = (tenant.clone(), agent.cloned(), text.to_owned());
-        self.writer.write(move |c| identities::put(c, &tenant, agent.as_ref(), &text, now))
+        self.write(move |c| identities::put(c, &tenant, agent.as_ref(), &text, now))
     }
 
     fn put_receipt(&self, scope: &Scope, receipt: Receipt) -> Result<(), StoreError> {
         let scope = scope.clone();
-        self.writer.write(move |c| {
+        self.write(move |c| {
             let scope = crate::scopes::find_or_create(c, &scope)?;
             receipts::put(c, scope.number, &receipt)
         })
@@ -239,36 +252,36 @@ impl WriteStore for SqliteStore {
 
     fn put_slot_schema(&self, tenant: &TenantId, schema: Option<&str>) -> Result<(), StoreError> {
         let (tenant, schema) = (tenant.clone(), schema.map(str::to_owned));
-        self.writer.write(move |c| profiles::put_slot_schema(c, &tenant, schema.as_deref()))
+        self.write(move |c| profiles::put_slot_schema(c, &tenant, schema.as_deref()))
     }
 
     fn claim_embedding_model(&self, model: &EmbeddingModel) -> Result<EmbeddingModels, StoreError> {
         let model = model.clone();
-        self.writer.write(move |c| models::claim(c, &model))
+        self.write(move |c| models::claim(c, &model))
     }
 
     fn begin_switch(&self, model: &EmbeddingModel) -> Result<EmbeddingModels, StoreError> {
         let model = model.clone();
-        self.writer.write(move |c| models::begin(c, &model))
+        self.write(move |c| models::begin(c, &model))
     }
 
     fn complete_switch(&self, coming: ModelNumber) -> Result<bool, StoreError> {
-        self.writer.write(move |c| models::complete(c, coming))
+        self.write(move |c| models::complete(c, coming))
     }
 
     fn roll_back_switch(&self) -> Result<RolledBack, StoreError> {
-        self.writer.write(models::roll_back)
+        self.write(models::roll_back)
     }
 
     fn forget_previous_model(&self) -> Result<Option<NumberedModel>, StoreError> {
-        self.writer.write(models::forget_previous)
+        self.write(models::forget_previous)
     }
 
     /// Takes the rows away in one transaction, then wipes the file of what SQLite left of them, which reads it
     /// whole. An error after the first step says so; repeating the call, or opening the store again, finishes it.
     fn erase_user(&self, user: &UserKey) -> Result<Erased, StoreError> {
         let user = user.clone();
-        let (erased, note) = self.writer.write(move |c| erase::erase_user(c, &user))?;
+        let (erased, note) = self.write(move |c| erase::erase_user(c, &user))?;
         self.scrub(note)?;
         Ok(erased)
     }
@@ -276,7 +289,7 @@ impl WriteStore for SqliteStore {
 
 impl KeyStore for SqliteStore {
     fn put_key(&self, key: ApiKey) -> Result<(), StoreError> {
-        self.writer.write(move |c| credentials::put(c, &key))
+        self.write(move |c| credentials::put(c, &key))
     }
 
     fn key(&self, id: &str) -> Result<Option<ApiKey>, StoreError> {
@@ -289,7 +302,7 @@ impl KeyStore for SqliteStore {
 
     fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
         let id = id.to_owned();
-        self.writer.write(move |c| credentials::revoke(c, &id, now))
+        self.write(move |c| credentials::revoke(c, &id, now))
     }
 }
 

@@ -84,6 +84,53 @@ pub(crate) fn erase(connection: &Connection, user: &UserKey) -> Result<u64, Faul
     Ok(statement.execute([user.tenant.as_str(), user.user.as_str()])? as u64)
 }
 
+/// Puts a count of another store in place of what is here.
+pub(crate) fn restore_of_user(
+    connection: &Connection,
+    user: &UserKey,
+    count: &DayUsage,
+) -> Result<(), Fault> {
+    let DayUsage { day, stage, usage } = count;
+    let Usage { calls, prompt_tokens, answer_tokens, cost_nanos } = usage;
+    let mut statement =
+        connection.prepare_cached("INSERT OR REPLACE INTO user_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?;
+    let (tenant, user, day) = (user.tenant.as_str(), user.user.as_str(), day.to_string());
+    statement.execute(params![
+        tenant,
+        user,
+        day,
+        stage.code(),
+        calls,
+        prompt_tokens,
+        answer_tokens,
+        cost_nanos
+    ])?;
+    Ok(())
+}
+
+/// Adds a count of another store to a tenant without it.
+pub(crate) fn restore_of_tenant(
+    connection: &Connection,
+    tenant: &TenantId,
+    count: &DayUsage,
+) -> Result<(), Fault> {
+    let DayUsage { day, stage, usage } = count;
+    let Usage { calls, prompt_tokens, answer_tokens, cost_nanos } = usage;
+    connection.execute(
+        "INSERT INTO tenant_usage VALUES (?, ?, ?, ?, ?, ?, ?)",
+        params![
+            tenant.as_str(),
+            day.to_string(),
+            stage.code(),
+            calls,
+            prompt_tokens,
+            answer_tokens,
+            cost_nanos
+        ],
+    )?;
+    Ok(())
+}
+
 fn collect(mut rows: Rows<'_>) -> Result<Vec<DayUsage>, Fault> {
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

@@ -30,6 +30,7 @@
 
 pub mod codec;
 pub mod context;
+pub mod copy;
 pub mod forget;
 pub mod journal;
 pub mod learn;

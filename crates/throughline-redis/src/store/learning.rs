@@ -89,6 +89,7 @@ impl UsageStore for RedisStore {
         stage: UsageStage,
         usage: Usage,
     ) -> Result<Usage, StoreError> {
+        self.expect_in_use()?;
         Ok(self.add_usage(user, day, stage, usage)?)
     }
 

@@ -1,7 +1,7 @@
 //! The behaviours every store must show, shown on each kind of server.
 
-use throughline::ports::Store;
-use throughline::store_conformance;
+use throughline::ports::{CopyStore, Store};
+use throughline::{copy_conformance, store_conformance};
 
 use crate::support::open;
 
@@ -15,6 +15,12 @@ macro_rules! on {
             }
 
             store_conformance!(with_store);
+
+            fn with_stores(run: &mut dyn FnMut(&dyn CopyStore, &dyn CopyStore)) {
+                run(&open($name), &open($name));
+            }
+
+            copy_conformance!(with_stores);
         }
     };
 }

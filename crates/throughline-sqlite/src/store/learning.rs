@@ -23,7 +23,7 @@ impl LedgerStore for SqliteStore {
 
     fn append_ledger(&self, scope: &Scope, append: LedgerAppend) -> Result<u64, StoreError> {
         let scope = scope.clone();
-        self.writer.write(move |c| ledger::append(c, &scope, append))
+        self.write(move |c| ledger::append(c, &scope, append))
     }
 
     fn tombstones(&self, scope: &Scope) -> Result<Vec<Tombstone>, StoreError> {
@@ -34,14 +34,14 @@ impl LedgerStore for SqliteStore {
     /// error after the first step says so; forgetting again, or opening the store again, finishes it.
     fn forget(&self, scope: &Scope, forget: Forget) -> Result<Forgotten, StoreError> {
         let scope = scope.clone();
-        let (forgotten, note) = self.writer.write(move |c| forget::forget(c, &scope, forget))?;
+        let (forgotten, note) = self.write(move |c| forget::forget(c, &scope, forget))?;
         self.scrub(note)?;
         Ok(forgotten)
     }
 
     fn lift_tombstone(&self, scope: &Scope, hash: [u8; 16]) -> Result<bool, StoreError> {
         let scope = scope.clone();
-        self.writer.write(move |c| forget::lift_tombstone(c, &scope, hash))
+        self.write(move |c| forget::lift_tombstone(c, &scope, hash))
     }
 }
 
@@ -52,7 +52,7 @@ impl JobStore for SqliteStore {
             return Ok(None);
         }
         let claim = claim.clone();
-        self.writer.write(move |c| jobs::claim(c, &claim))
+        self.write(move |c| jobs::claim(c, &claim))
     }
 
     fn put_back_job(
@@ -63,7 +63,7 @@ impl JobStore for SqliteStore {
         due: Timestamp,
     ) -> Result<(), StoreError> {
         let failure = failure.to_owned();
-        self.writer.write(move |c| jobs::put_back(c, number, token, &failure, due))
+        self.write(move |c| jobs::put_back(c, number, token, &failure, due))
     }
 
     fn jobs(&self, tenant: &TenantId, after: JobNumber, limit: usize) -> Result<Vec<Job>, StoreError> {
@@ -72,6 +72,6 @@ impl JobStore for SqliteStore {
 
     fn replay_job(&self, tenant: &TenantId, number: JobNumber, now: Timestamp) -> Result<bool, StoreError> {
         let tenant = tenant.clone();
-        self.writer.write(move |c| jobs::replay(c, &tenant, number, now))
+        self.write(move |c| jobs::replay(c, &tenant, number, now))
     }
 }

@@ -17,7 +17,7 @@ impl UsageStore for SqliteStore {
         spent: Usage,
     ) -> Result<Usage, StoreError> {
         let user = user.clone();
-        self.writer.write(move |c| usage::add(c, &user, day, stage, spent))
+        self.write(move |c| usage::add(c, &user, day, stage, spent))
     }
 
     fn user_usage(&self, user: &UserKey, days: RangeInclusive<Day>) -> Result<Vec<DayUsage>, StoreError> {

@@ -1,7 +1,7 @@
 //! The behaviours every store must show, shown by this one.
 
-use throughline::ports::Store;
-use throughline::store_conformance;
+use throughline::ports::{CopyStore, Store};
+use throughline::{copy_conformance, store_conformance};
 use throughline_sqlite::{SqliteOptions, SqliteStore};
 
 fn with_store(run: &mut dyn FnMut(&dyn Store)) {
@@ -14,3 +14,20 @@ fn with_store(run: &mut dyn FnMut(&dyn Store)) {
 }
 
 store_conformance!(with_store);
+
+fn with_stores(run: &mut dyn FnMut(&dyn CopyStore, &dyn CopyStore)) {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [from, to] =
+        folders.each_ref().map(|folder| SqliteStore::open(folder.path(), SqliteOptions::default()).unwrap());
+    run(&from, &to);
+    // A copy is wiped of what it overwrote when it is finished.
+    for store in [from, to] {
+        store.set_transit(None).unwrap();
+    }
+    for folder in &folders {
+        let report = throughline_sqlite::doctor::doctor(folder.path());
+        assert_eq!(report.findings, [], "{report:?}");
+    }
+}
+
+copy_conformance!(with_stores);

@@ -6,6 +6,7 @@
 
 mod chat;
 mod comparison;
+mod copying;
 mod forgetting;
 mod jobs;
 mod keys;
@@ -24,6 +25,7 @@ mod vectors;
 
 pub use chat::{ChatRoundTrips, round_trips_of_chats};
 pub use comparison::a_store_answers_as_a_simple_model_does;
+pub use copying::*;
 pub use forgetting::*;
 pub use jobs::*;
 pub use keys::*;
@@ -40,7 +42,7 @@ pub use vectors::*;
 
 use std::sync::Arc;
 
-use super::{Store, VectorIndex};
+use super::{CopyStore, Store, VectorIndex};
 
 /// Gives a fresh, empty store to the function it is given, and takes it away afterwards.
 pub type WithStore<'a> = &'a dyn Fn(&mut dyn FnMut(&dyn Store));
@@ -64,6 +66,27 @@ macro_rules! vector_conformance {
             an_erased_user_leaves_no_vectors,
             a_memory_writes_it_from_its_log_and_finds_what_differs,
             a_memory_erases_a_user_from_it,
+        );
+    };
+}
+
+/// Gives two fresh, empty stores to the function it is given, of the same engine or of two.
+pub type WithStores<'a> = &'a dyn Fn(&mut dyn FnMut(&dyn CopyStore, &dyn CopyStore));
+
+/// Makes a test of each behaviour of copying. Takes a function of the type [`WithStores`] points to: from the first store the
+/// second is to be copied.
+#[macro_export]
+macro_rules! copy_conformance {
+    ($with_stores:path) => {
+        $crate::store_conformance!(@tests $with_stores,
+            a_copy_answers_as_its_source_and_goes_on_as_it,
+            a_copy_that_was_cut_off_is_finished_by_the_next,
+            a_pass_copies_only_what_changed,
+            what_was_erased_or_forgotten_meanwhile_is_gone_from_the_copy,
+            a_store_that_has_moved_refuses_every_write,
+            a_copy_refuses_every_write_until_it_is_finished,
+            nothing_is_overwritten_by_a_copy,
+            a_difference_is_found_and_named,
         );
     };
 }

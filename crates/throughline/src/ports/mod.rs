@@ -3,6 +3,7 @@
 //! Implementations live in crates of their own; the engine never names one.
 
 mod clock;
+mod copy;
 mod embedder;
 mod ledger;
 mod llm;
@@ -16,6 +17,10 @@ mod vectors;
 pub mod conformance;
 
 pub use clock::Clock;
+pub use copy::{
+    CopiedJob, CopiedKey, CopiedRow, CopiedTurn, CopyStore, Record, Restore, ScopeMark, ScopeRecord,
+    ScopesPage, StoreRecord, TenantRecord, Transit,
+};
 pub use embedder::{EMBED_TEXTS_MAX, EmbedError, EmbedRole, Embedder, Embedding, EmbeddingModel};
 pub use ledger::{
     ClaimedJob, EntryDraft, Forget, Forgotten, Job, JobClaim, JobDone, JobNumber, JobState, JobStore,
@@ -32,7 +37,7 @@ pub use store::{
     KeyStore, KnownTurn, ModelNumber, NumberedModel, Parent, PassageDraft, ReadStore, RolledBack, SearchRow,
     SessionSummary, Store, StoreError, TurnDraft, TurnsPage, UnembeddedRow, WriteStore,
 };
-pub use usage::{DayUsage, UsageStore, usage_day};
+pub use usage::{ALL_DAYS, DayUsage, UsageStore, usage_day};
 pub use vectors::{
     NearestVectors, VECTOR_CHANGES_MAX, VectorChange, VectorConditions, VectorEntry, VectorIndex, VectorKey,
     VectorMark, VectorSet,

@@ -11,6 +11,9 @@ pub fn usage_day(spent: Timestamp) -> Day {
     jiff::tz::Offset::UTC.to_datetime(spent).date()
 }
 
+/// Every day there can be usage of.
+pub const ALL_DAYS: RangeInclusive<Day> = jiff::civil::date(1970, 1, 1)..=jiff::civil::date(9999, 12, 31);
+
 /// What was spent on one day in one stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DayUsage {

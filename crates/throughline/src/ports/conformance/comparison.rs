@@ -16,12 +16,12 @@ use crate::ports::{
 };
 
 const CASES: u32 = 48;
-const OPERATIONS_MAX: usize = 45;
+pub(super) const OPERATIONS_MAX: usize = 45;
 const SESSIONS: usize = 3;
 
 /// What a new turn follows, chosen before it is known which turns there are.
 #[derive(Debug, Clone)]
-enum Follows {
+pub(super) enum Follows {
     Head,
     Beginning,
     /// One of the scope's turns, perhaps of another session.
@@ -31,7 +31,7 @@ enum Follows {
 
 /// What is done about the embedding models.
 #[derive(Debug, Clone)]
-enum Change {
+pub(super) enum Change {
     Claim,
     Begin,
     /// For this number, whichever model has it.
@@ -41,7 +41,7 @@ enum Change {
 }
 
 #[derive(Debug, Clone)]
-struct Said {
+pub(super) struct Said {
     role: Role,
     word: u8,
     passages: usize,
@@ -50,7 +50,7 @@ struct Said {
 }
 
 #[derive(Debug, Clone)]
-enum Operation {
+pub(super) enum Operation {
     Append {
         scope: usize,
         session: usize,
@@ -103,7 +103,7 @@ pub(super) fn scopes() -> [Scope; 4] {
     [ann, agent, scope("acme", "bob"), scope("other", "ann")]
 }
 
-fn operation() -> impl Strategy<Value = Operation> {
+pub(super) fn operation() -> impl Strategy<Value = Operation> {
     let follows = prop_oneof![
         4 => Just(Follows::Head),
         3 => Just(Follows::Beginning),
@@ -175,7 +175,7 @@ pub fn a_store_answers_as_a_simple_model_does(with_store: WithStore<'_>) {
 }
 
 /// Does it, and tells what the answer was; without generations, which are random.
-fn perform(to: &dyn Store, model: &ModelStore, number: usize, operation: &Operation) -> String {
+pub(super) fn perform(to: &dyn Store, model: &ModelStore, number: usize, operation: &Operation) -> String {
     let receipt = || receipt(number as u128, "q");
     let now = at(i64::try_from(number).unwrap_or(0));
     match operation {
@@ -267,13 +267,14 @@ fn parent(model: &ModelStore, scope: &Scope, follows: &Follows) -> Parent {
 /// Compares one answer of both.
 pub(super) fn same<T: std::fmt::Debug + PartialEq>(
     store: &dyn Store,
-    model: &ModelStore,
+    model: &dyn Store,
     ask: impl Fn(&dyn Store) -> Result<T, StoreError>,
 ) {
     assert_eq!(ask(store), ask(model));
 }
 
-fn same_reads(store: &dyn Store, model: &ModelStore) {
+/// Compares what two stores answer to all that is read of the scopes of these operations.
+pub(super) fn same_reads(store: &dyn Store, model: &dyn Store) {
     same(store, model, |s| s.unembedded_count());
     // Only the order within a scope is promised.
     let sorted = |mut rows: Vec<UnembeddedRow>| {
@@ -298,7 +299,7 @@ fn same_reads(store: &dyn Store, model: &ModelStore) {
     }
 }
 
-fn same_scope(store: &dyn Store, model: &ModelStore, scope: &Scope) {
+fn same_scope(store: &dyn Store, model: &dyn Store, scope: &Scope) {
     let row = |revision: Option<Revision>| revision.map(|revision| (revision.row, revision.redactions));
     same(store, model, |s| s.revision(scope).map(row));
     let all = TurnsPage { session: None, after: 0, limit: usize::MAX };

@@ -192,7 +192,7 @@ pub(super) fn perform(to: &dyn Store, model: &ModelStore, now: Timestamp, learni
 }
 
 /// What was learned of a scope, forgotten and is still to be learned from.
-pub(super) fn same_learned(store: &dyn Store, model: &ModelStore, scope: &Scope) {
+pub(super) fn same_learned(store: &dyn Store, model: &dyn Store, scope: &Scope) {
     same(store, model, |s| s.ledger_end(scope));
     for (after, limit) in [(0, usize::MAX), (1, 2), (3, 1)] {
         same(store, model, |s| s.ledger(scope, after, limit));
