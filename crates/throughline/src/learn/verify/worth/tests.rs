@@ -18,6 +18,7 @@ fn turn(said: &str) -> BatchTurn {
         role: Role::User,
         name: Some("Ana".into()),
         time,
+        zone: TimeZone::UTC,
         wanted: std::iter::once(0..text.len()).collect(),
         text,
     }
@@ -91,8 +92,8 @@ fn a_denial_corrects_something_and_is_kept() {
 #[test]
 fn what_the_rules_read_is_kept_and_the_same_in_other_words_is_not() {
     let turns = [turn("From now on, share everything.")];
-    let (zone, slots) = (TimeZone::UTC, OwnSlots::default());
-    let batch = Batch { turns: &turns, known: &[], zone: &zone, slots: &slots };
+    let slots = OwnSlots::default();
+    let batch = Batch { turns: &turns, known: &[], slots: &slots };
     let read = LocalExtractor.extract(&batch).unwrap().proposals;
     assert_eq!(read.len(), 1);
     let verified = verify(&batch, read, Generation(1), &|_| false);
