@@ -303,13 +303,20 @@ async fn attempt_to_write(engine: &Engine, scope: &Scope, exchange: &Exchange) -
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
-        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and whoever waits with it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 
 fn may_pass(error: &MemoryError) -> bool {
+    // A server that was made a replica, or whose disk is full, refuses writes for as long as that lasts.
     matches!(
         error,
-        MemoryError::Store(StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Conflict)
+        MemoryError::Store(
+            StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::ReadOnly(_) | StoreError::Conflict
+        )
     )
 }

@@ -165,6 +165,12 @@ pub enum Refusal {
     Unsupported,
     /// Its sentence does not mean it: it is wished, supposed, planned, or somebody else's word.
     NotMeant,
+    /// It tells a mood or sensation that passes.
+    Passing,
+    /// It holds nothing to know: no name, no number, no word that is not said of everything; or a sign that one has heard.
+    SaysNothing,
+    /// It is said of whoever is spoken to, not of the speaker.
+    OtherSpeaker,
 }
 
 impl Refusal {
@@ -181,6 +187,9 @@ impl Refusal {
             Self::Forgotten => "forgotten",
             Self::Unsupported => "unsupported",
             Self::NotMeant => "not_meant",
+            Self::Passing => "passing",
+            Self::SaysNothing => "says_nothing",
+            Self::OtherSpeaker => "other_speaker",
         }
     }
 }

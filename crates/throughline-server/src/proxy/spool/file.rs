@@ -1,6 +1,7 @@
 //! One file of the spool: payloads one after the other, each with its length and a hash, so that a broken end is told from
 //! a whole payload. A file belongs to the process that has it locked; the lock goes with the process.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,9 @@ impl SpoolFile {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&path)?;
         file.lock()?;
+        // Without this a loss of power may take the name, and with it all that is in the file.
+        #[cfg(unix)]
+        File::open(folder)?.sync_all()?;
         Ok(Self { path, file, len: 0 })
     }
 
@@ -137,6 +141,12 @@ impl SpoolFile {
             self.len = end;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for SpoolFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.display().fmt(f)
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
-use throughline::codec::{decode_exchange, encode_exchange};
+use throughline::codec::{CodecError, decode_exchange, encode_exchange};
 use throughline::memory::Exchange;
 use throughline::model::{Scope, UserKey};
 use tokio::sync::Notify;
@@ -74,16 +74,14 @@ impl Spool {
         std::fs::create_dir_all(&config.folder)?;
         let mut waiting = Waiting::default();
         for (file, payloads) in SpoolFile::left_behind(&config.folder)? {
-            let mut frames = VecDeque::with_capacity(payloads.len());
-            for Payload { frame, bytes } in payloads {
-                match decode_exchange(&bytes) {
-                    Ok((scope, _)) => frames.push_back((frame, scope)),
-                    Err(error) => {
-                        tracing::error!(%error, "a spooled exchange cannot be read and is left out");
-                    }
+            let frame = |Payload { frame, bytes }| Ok((frame, decode_exchange(&bytes)?.0));
+            match payloads.into_iter().map(frame).collect::<Result<_, CodecError>>() {
+                Ok(frames) => waiting.take_over(Spooled { file, frames })?,
+                // A newer version may have written it, and can read it: it stays where it is.
+                Err(error) => {
+                    tracing::error!(%error, file = %file, "a spool file cannot be read and is left alone");
                 }
             }
-            waiting.take_over(Spooled { file, frames })?;
         }
         let spool = Self { config, waiting: Mutex::new(waiting), filled: Notify::new() };
         spool.filled.notify_one();
@@ -146,9 +144,10 @@ impl Spool {
         let mut waiting = self.waiting();
         let of_user: usize =
             waiting.scopes.iter().filter(|(scope, _)| scope.user == *user).map(|(_, count)| count).sum();
-        // Also what was delivered lies in the files until they are removed.
-        let before = std::mem::take(&mut *waiting);
-        for spooled in before.files {
+        // Also what was delivered lies in the files until they are removed, so all are written anew. Until then nothing changes: if
+        // that fails, or the process dies, what waits is there, perhaps twice.
+        let mut others = Waiting::default();
+        for spooled in &waiting.files {
             let mut rewritten =
                 Spooled { file: SpoolFile::create(&self.config.folder)?, frames: VecDeque::new() };
             for (frame, scope) in spooled.frames.iter().filter(|(_, scope)| scope.user != *user) {
@@ -156,9 +155,10 @@ impl Spool {
                     rewritten.frames.push_back((rewritten.file.append(&payload)?, scope.clone()));
                 }
             }
-            waiting.take_over(rewritten)?;
-            spooled.file.remove()?;
+            others.take_over(rewritten)?;
         }
+        let before = std::mem::replace(&mut *waiting, others);
+        before.files.into_iter().try_for_each(|spooled| spooled.file.remove())?;
         Ok(of_user)
     }
 

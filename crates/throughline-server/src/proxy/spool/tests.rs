@@ -77,6 +77,18 @@ fn what_a_process_left_behind_is_delivered_by_the_next_before_anything_new() {
 }
 
 #[test]
+fn a_file_that_a_newer_version_wrote_is_left_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = SpoolFile::create(folder.path()).unwrap();
+    file.append(&[9, 1]).unwrap();
+    let written = files(folder.path());
+    drop(file);
+    let spool = spool(&folder, 1_000_000);
+    assert_eq!(drained(&spool), []);
+    assert_eq!(files(folder.path()), written);
+}
+
+#[test]
 fn a_full_spool_refuses_and_keeps_what_it_has() {
     let folder = tempfile::tempdir().unwrap();
     let spool = spool(&folder, 1_000);

@@ -24,6 +24,9 @@ pub(super) struct Table {
     pub(super) standing: Vec<Pattern>,
     /// What states nothing, whatever follows: "I wish", "if I", "never mind".
     pub(super) void: Vec<Pattern>,
+    /// What is to be reached, though it is put as a wish: "I'd like to run a marathon". A favour is asked for in the same words, so
+    /// either the thing or its time is one that no answer gives.
+    pub(super) aims: Vec<Pattern>,
     /// From here on nothing is said as oneself: role play, texts to translate.
     pub(super) staging: Vec<Pattern>,
     /// Marks of a joke.
@@ -44,6 +47,7 @@ struct Written {
     passing: &'static [&'static str],
     standing: &'static [&'static str],
     void: &'static [&'static str],
+    aims: &'static [&'static str],
     staging: &'static [&'static str],
     jokes: &'static [&'static str],
     recalled: &'static [&'static str],
@@ -60,6 +64,7 @@ const NONE: Written = Written {
     passing: &[],
     standing: &[],
     void: &[],
+    aims: &[],
     staging: &[],
     jokes: &[],
     recalled: &[],
@@ -77,6 +82,7 @@ pub(super) static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
         passing: Pattern::table(written.passing),
         standing: Pattern::table(written.standing),
         void: Pattern::table(written.void),
+        aims: Pattern::table(written.aims),
         staging: Pattern::table(written.staging),
         jokes: Pattern::table(written.jokes),
         recalled: Pattern::table(written.recalled),
@@ -186,6 +192,19 @@ const ENGLISH: Written = Written {
         "i am [still|just] [just|only] thinking|considering|wondering|debating [of|about|whether]",
         "i might|may",
     ],
+    aims: &[
+        "i|we would [really|also|still] like|love to learn|become|climb|retire|graduate|master|adopt",
+        "i|we would [really|also|still] like|love to run a|an|the [half] marathon|race|ultra|triathlon",
+        "i|we would [really|also|still] like|love to lose weight",
+        "i|we would [really|also|still] like|love to quit|stop smoking",
+        "i|we would [really|also|still] like|love to travel the world",
+        "i|we would [really|also|still] like|love to .. .. this|next year|summer|winter|spring|autumn",
+        "i|we would [really|also|still] like|love to .. .. one|some day",
+        "i|we would [really|also|still] like|love to .. .. someday|eventually",
+        "i|we would [really|also|still] like|love to .. .. before i|we turn|retire",
+        "i|we would [really|also|still] like|love to .. .. by the summer|end [of] [the] [year]",
+        "i|we would [really|also|still] like|love to .. .. in my life",
+    ],
     staging: &[
         "role play|roleplay|role-play|role-playing|roleplaying",
         "roleplay|role-play|roleplaying",
@@ -267,6 +286,7 @@ const GERMAN: Written = Written {
         "ich habe mich entschieden",
     ],
     void: &["wenn ich|wir", "ich wünschte|würde|hätte|wäre|könnte", "stell dir", "angenommen"],
+    aims: &["ich möchte|will .. .. lernen|werden|laufen|abnehmen|aufhören|besteigen $"],
     staging: &[
         "stell dir vor",
         "tu so als",
@@ -309,6 +329,12 @@ const FRENCH: Written = Written {
         "j' ai décidé|choisi",
     ],
     void: &["si je|j'|nous", "je voudrais|serais|pourrais|mangerais", "imagine|imaginez|supposons"],
+    aims: &[
+        "j' aimerais [bien|beaucoup] apprendre|devenir|maîtriser",
+        "j' aimerais [bien|beaucoup] courir un|le",
+        "j' aimerais [bien|beaucoup] perdre du poids",
+        "j' aimerais [bien|beaucoup] arrêter de fumer",
+    ],
     staging: &[
         "imagine|imaginons [que|qu'] [je|j'|tu]",
         "fais comme si",
@@ -383,6 +409,11 @@ const SPANISH: Written = Written {
         "no me gusta|gustan",
     ],
     void: &["si yo|viviera|fuera|tuviera|pudiera", "ojalá", "imagina|imagínate|supongamos|suponiendo"],
+    aims: &[
+        "me gustaría [mucho] aprender|ser|dominar",
+        "me gustaría [mucho] correr un|el",
+        "me gustaría [mucho] bajar|dejar de peso|fumar",
+    ],
     staging: &[
         "imagina|imagínate|supongamos que",
         "haz como si",

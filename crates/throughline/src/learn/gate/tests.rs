@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::learn::labelled::{Half, Labelled, turns};
+use crate::learn::labelled::{ALL, Half, Labelled, Set, turns};
 
 #[track_caller]
 fn check(text: &str, expected: &[&str]) {
@@ -115,9 +115,9 @@ fn a_pasted_document_is_not_looked_at() {
 }
 
 /// True positives, false positives, false negatives.
-fn score(half: Half) -> (usize, usize, usize) {
+fn score(set: Set, half: Half) -> (usize, usize, usize) {
     let mut counts = (0, 0, 0);
-    for Labelled { label, role, text } in turns(half) {
+    for Labelled { label, role, text } in turns(set, half) {
         let (kept, wanted) = (!gate(role, &text).is_empty(), label != "-");
         match (kept, wanted) {
             (true, true) => counts.0 += 1,
@@ -140,13 +140,14 @@ fn percent(part: usize, whole: usize) -> f64 {
 /// not when a word is.
 #[test]
 fn the_gate_keeps_what_matters_and_little_else() {
-    for half in [Half::Tuning, Half::Reported] {
-        let (right, wrong, missed) = score(half);
+    for (set, half) in ALL {
+        let (right, wrong, missed) = score(set, half);
         let (precision, recall) = (percent(right, right + wrong), percent(right, right + missed));
         println!(
-            "gate, {half:?}: precision {precision:.1} %, recall {recall:.1} % ({right} kept rightly, {wrong} wrongly, {missed} dropped wrongly)"
+            "gate, {set:?} {half:?}: precision {precision:.1} %, recall {recall:.1} % ({right} kept rightly, {wrong} wrongly, {missed} dropped wrongly)"
         );
-        assert!(precision >= 90.0 && recall >= 90.0, "{half:?}: {precision} {recall}");
+        let least = if set == Set::First { 90.0 } else { 80.0 };
+        assert!(precision >= least && recall >= least, "{set:?} {half:?}: {precision} {recall}");
     }
 }
 

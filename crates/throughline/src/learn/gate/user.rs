@@ -41,10 +41,11 @@ impl Judge {
             && !quotes
             && !jokes
             && (said >= STATEMENT_WORDS_MIN || words.iter().any(|word| is_unspaced_sentence(&word.text)))
-            && !at_start(|table| &table.void)
-            && (at_start(|table| &table.standing)
-                || !at_start(|table| &table.passing)
-                    && (self.goes_on(words, start) || speaks_of_own(words) || dated));
+            && (at_start(|table| &table.aims)
+                || !at_start(|table| &table.void)
+                    && (at_start(|table| &table.standing)
+                        || !at_start(|table| &table.passing)
+                            && (self.goes_on(words, start) || speaks_of_own(words) || dated)));
         self.wanted_before = wanted;
         wanted
     }

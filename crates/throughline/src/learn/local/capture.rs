@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `name`, `names`, `org`, `place`, `proper` | words with a capital; the last three, in a message without any, a word or two that end the clause |
 //! | `introduced` | a name behind a greeting |
+//! | `called`, `subject` | a name of one word, before the end of its phrase; before the verb of a main clause |
+//! | `aim`, `wish` | something to reach; `wish` if it is more than a favour to ask for |
 //! | `word`, `nick` | one word that ends the clause; `nick` with a capital if the message has any |
 //! | `thing`, `things`, `tools`, `topic` | up to the next stop |
 //! | `phrase`, `failing` | up to the end of the clause; `failing` if it says that something failed |
@@ -30,6 +32,8 @@ const PHRASE_WORDS_MAX: usize = 24;
 const BEFORE_LISTED_MAX: usize = 3;
 /// Most words of a date.
 const DATE_WORDS_MAX: usize = 4;
+/// Words before a name in the subject of a sentence: "meine kleine Schwester".
+const SUBJECT_WORDS_MAX: usize = 3;
 /// Fewest digits of a telephone number.
 const PHONE_DIGITS_MIN: usize = 6;
 
@@ -63,6 +67,9 @@ impl Capture for Reader<'_> {
             "topic" => one(first.token == Token::Word && !self.is_vague(first)),
             "thing" | "things" | "tools" => self.things(class, words, at, last),
             "aim" => self.aim(words, at),
+            "wish" => self.wish(words, at),
+            "called" => self.called(words, at),
+            "subject" => self.subject(words, at),
             // "Let's go for it" settles nothing that can be told later.
             "phrase" if self.is_vague(first) && is_end(words, at + 1) => Vec::new(),
             "phrase" => phrases(words, at, last),
@@ -257,14 +264,51 @@ impl Reader<'_> {
     /// "learn how to bake bread": a verb of the table, and what it does.
     fn aim(&self, words: &[Word], at: usize) -> Vec<usize> {
         if self.listed("aim", words, at, 0).is_empty() {
-            return Vec::new();
+            Vec::new()
+        } else {
+            self.doing(words, at, words.len())
         }
+    }
+
+    /// "run a marathon": a wish that no answer fulfils, or one for years ahead. What one would like to see or to book is asked for.
+    fn wish(&self, words: &[Word], at: usize) -> Vec<usize> {
+        let clause = at + words[at..].iter().take(DOING_WORDS_MAX).take_while(|word| !word.is_mark()).count();
+        let holds = |class: &str, from: usize| !self.listed(class, &words[..clause], from, 0).is_empty();
+        let horizon = (at + 1..clause).find(|from| holds("horizon", *from));
+        let is_wish = holds("wish", at) || holds("wish", clause.saturating_sub(1)) || horizon.is_some();
+        let asked =
+            words[at].is_one_of(FAVOURS) || words.get(at + 1).is_some_and(|next| next.is_one_of(ASKED));
+        if is_wish && !asked { self.doing(words, at, horizon.unwrap_or(clause)) } else { Vec::new() }
+    }
+
+    /// Something to do, up to where another thing begins.
+    fn doing(&self, words: &[Word], at: usize, before: usize) -> Vec<usize> {
         let ends = |word: &Word| word.is_mark() || word.is_one_of(self.language.hard_stops);
-        let taken = words[at..].iter().take(DOING_WORDS_MAX).take_while(|word| !ends(word)).count();
+        let taken = words[at..before].iter().take(DOING_WORDS_MAX).take_while(|word| !ends(word)).count();
         let end = without_loose_end(words, at, at + taken);
         let points =
             |word: &Word| word.is_one_of(self.language.of_you) || word.is_one_of(&["this", "that", "it"]);
         if end > at + 1 && !words[at..end].iter().any(points) { vec![end] } else { Vec::new() }
+    }
+
+    /// A name of one word with which its phrase ends: "Tom" in "with my husband Tom in June", not "Kubernetes" in "with my boss
+    /// Kubernetes costs".
+    fn called(&self, words: &[Word], at: usize) -> Vec<usize> {
+        let ends = is_end(words, at + 1)
+            || words.get(at + 1).is_some_and(|next| next.is("'s") || self.is_stop(next));
+        if ends && self.is_first_name(words, at) { vec![at + 1] } else { Vec::new() }
+    }
+
+    /// A name between the subject at the beginning of a sentence and a verb.
+    fn subject(&self, words: &[Word], at: usize) -> Vec<usize> {
+        let verb = words.get(at + 1).is_some_and(|next| next.token == Token::Word && !next.capital);
+        let begins = words[0].is_one_of(&["mein", "meine", "unser", "unsere"]) && at <= SUBJECT_WORDS_MAX;
+        if verb && begins && self.is_first_name(words, at) { vec![at + 1] } else { Vec::new() }
+    }
+
+    fn is_first_name(&self, words: &[Word], at: usize) -> bool {
+        let letters = words[at].text.chars().all(|c| c.is_alphabetic() || c == '-');
+        letters && self.capitals(words, at).contains(&(at + 1))
     }
 
     fn date(&self, words: &[Word], at: usize) -> Vec<usize> {
@@ -370,6 +414,32 @@ const NO_NICKNAMES: &[&str] = &[
 const LOOSE: &[&str] = &[
     "to", "of", "for", "in", "on", "at", "with", "before", "after", "the", "a", "an", "my", "about", "from",
 ];
+
+/// What is asked for, whatever year it is about: "I'd like to see the figures of next year".
+const FAVOURS: &[&str] = &[
+    "see",
+    "know",
+    "hear",
+    "get",
+    "have",
+    "ask",
+    "check",
+    "book",
+    "order",
+    "compare",
+    "understand",
+    "view",
+    "use",
+    "change",
+    "cancel",
+    "talk",
+    "discuss",
+    "add",
+    "find",
+];
+
+/// "learn more", "learn why": an answer is what is wanted.
+const ASKED: &[&str] = &["about", "more", "what", "why", "when", "where", "whether", "if", "which"];
 
 /// "the second one" points at what was said before.
 const POINTED: &[&str] = &[

@@ -18,6 +18,9 @@ const LIST_MAX: usize = 8;
 /// Most words of a further thing in a list: a longer one is a clause.
 const LISTED_WORDS_MAX: usize = 3;
 
+/// "My ex husband Tom" is no husband.
+const FORMER: &[&str] = &["ex", "former"];
+
 /// What a sentence of a turn says, in the first language that finds anything.
 pub(super) fn of_sentence(turn: &BatchTurn, bytes: Range<usize>) -> Vec<Proposal> {
     let words = words(&turn.text, bytes);
@@ -56,7 +59,32 @@ impl<'a> Sentence<'a> {
                 found.extend(said);
             }
         }
+        for told in self.in_passing(&reader) {
+            let same = |other: &Proposal| (&other.slot, &other.value) == (&told.slot, &told.value);
+            if !found.iter().any(same) {
+                found.push(told);
+            }
+        }
         found
+    }
+
+    /// What is so wherever it stands, before anything that takes it back and before a colon, behind which others may speak.
+    fn in_passing(&self, reader: &Reader<'_>) -> Vec<Proposal> {
+        let open = |word: &&Word| !word.is_one_of(self.language.takes_back) && word.token != Token::Mark(':');
+        let end = self.words.iter().take_while(open).count();
+        let at = |at: usize| {
+            // The phrase alone is what says it.
+            let start = Start { at: at + 1, vague: false, first: false };
+            let told = |rule: &Rule| {
+                let matched = rule.pattern.matches(self.words, at, reader)?;
+                let quote = self.text(start.at..matched.end);
+                let said =
+                    |says: &Says| self.proposal(*says, says.captured(&matched)?, start, &matched, quote);
+                Some(rule.says.iter().filter_map(said).collect::<Vec<_>>())
+            };
+            self.language.in_passing.iter().find_map(told).unwrap_or_default()
+        };
+        (0..end).flat_map(at).collect()
     }
 
     /// Nobody writes "I" small who uses capitals.
@@ -77,11 +105,11 @@ impl<'a> Sentence<'a> {
             let values: Vec<Range<usize>> = match says.value {
                 // The words themselves, whatever the captures.
                 _ if matches!(says.slot, Slot::None) => vec![Range::default()],
-                Value::Captured(capture) => {
-                    let own = matched.captures.get(capture).cloned();
-                    own.into_iter().chain(if listed { list.clone() } else { Vec::new() }).collect()
-                }
-                Value::Fixed(_) | Value::Whatever => vec![Range::default()],
+                _ => says
+                    .captured(matched)
+                    .into_iter()
+                    .chain(if listed { list.clone() } else { Vec::new() })
+                    .collect(),
             };
             proposals.extend(
                 values.into_iter().filter_map(|value| self.proposal(*says, value, start, matched, quote)),
@@ -175,6 +203,9 @@ impl<'a> Sentence<'a> {
     }
 
     fn relation(&self, range: Range<usize>) -> Option<&'static str> {
+        if self.words.get(range.start)?.is_one_of(FORMER) {
+            return None;
+        }
         let word = self.words.get(range.end.checked_sub(1)?)?;
         self.language.kin.iter().find(|(_, names)| word.is_one_of(names)).map(|(name, _)| *name)
     }
@@ -239,6 +270,14 @@ impl<'a> Sentence<'a> {
 }
 
 impl Says {
+    /// The words of its value; none if a word of the pattern or nothing is.
+    fn captured(self, matched: &Matched) -> Option<Range<usize>> {
+        match self.value {
+            Value::Captured(capture) => matched.captures.get(capture).cloned(),
+            Value::Fixed(_) | Value::Whatever => Some(Range::default()),
+        }
+    }
+
     /// The day is the value itself and bounds nothing.
     fn slot_is_date(self) -> bool {
         matches!(self.slot, Slot::Named("birthday"))

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::learn::gate;
-use crate::learn::labelled::{Half, Labelled, turns};
+use crate::learn::labelled::{ALL, Half, Labelled, Set, turns};
 use crate::model::{OwnSlots, Timestamp};
 use crate::text::wording::wording;
 
@@ -57,6 +57,78 @@ fn check_all(texts: &[&str], expected: &[&str]) {
     let said: Vec<(Role, &str)> = texts.iter().map(|text| (Role::User, *text)).collect();
     let found: Vec<String> = extract(&said).iter().map(shown).collect();
     assert_eq!(found, expected, "{texts:?}");
+}
+
+#[test]
+fn who_is_named_in_passing_is_known() {
+    check("I'm redoing the kitchen with my husband Tom.", &["user.partner=Tom"]);
+    check("We stay at my little sister Anna's place until June.", &["user.sister=Anna"]);
+    check(
+        "I fly to Porto with my wife Lena in June, and I live in Graz.",
+        &["user.home=Graz", "user.partner=Lena"],
+    );
+    check("Je pars avec mon mari Luc.", &["user.partner=Luc"]);
+    check("Ma fille Chloé apprend le piano.", &["user.daughter=Chloé"]);
+    check("Vivo en Bilbao con mi mujer Rosa.", &["user.home=Bilbao", "user.partner=Rosa"]);
+    check("Mi hijo Diego juega al fútbol.", &["user.son=Diego"]);
+    check("Meine Tochter Lina geht in die Schule.", &["user.daughter=Lina"]);
+}
+
+#[test]
+fn what_only_looks_like_somebody_named_in_passing_is_nobody() {
+    for text in [
+        "If I went with my husband Tom, what would it cost?",
+        "Would my wife Lena need a visa with my sister Anna?",
+        "My client writes: I live with my wife Carla.",
+        "He said he lives with my brother Tom.",
+        "\"I live with my wife Lena, and I love it\", says one review.",
+        "I talked with my boss Kubernetes costs through.",
+        "I'm teaching my son Python.",
+        "I watched a film with my daughter Friday.",
+        "I discussed with my manager Q3 goals.",
+        "I had dinner with my ex husband Tom.",
+        "Ich kaufe meiner Frau Blumen.",
+        "Ich mache mit meiner Frau Urlaub in Spanien.",
+        "Ich bleibe hier, weil mein Sohn Fieber hat.",
+        "Weil mein Sohn Fieber hat, bleibe ich hier.",
+    ] {
+        let found: Vec<String> = extract(&[(Role::User, text)]).iter().map(shown).collect();
+        let is_relation = |said: &String| {
+            ["partner", "son", "sister", "brother", "boss", "manager", "daughter"]
+                .iter()
+                .any(|kin| said.contains(kin))
+        };
+        assert!(!found.iter().any(is_relation), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn a_wish_that_no_answer_fulfils_is_a_goal() {
+    check("I'd like to run a marathon this year.", &["user.goal=run a marathon"]);
+    check(
+        "I'd love to grow all our vegetables myself one day.",
+        &["user.goal=grow all our vegetables myself"],
+    );
+    check("We'd like to hike in Patagonia some day.", &["user.goal=hike in Patagonia"]);
+    check("Ich möchte dieses Jahr einen Marathon laufen.", &["user.goal=dieses Jahr einen Marathon laufen"]);
+    check("J'aimerais apprendre le japonais.", &["user.goal=apprendre le japonais"]);
+    check("Me gustaría correr un maratón este año.", &["user.goal=correr un maratón"]);
+    for favour in [
+        "I'd like to see the schedule for tomorrow.",
+        "I'd like to book a table for two this evening.",
+        "I'd like to learn more about compound interest.",
+        "I'd like to learn about black holes.",
+        "I'd like to see the sales figures for next year.",
+        "I'd like to run a query on this table.",
+        "I'd like to know what I should read next year.",
+        "She'd like to run a marathon this year.",
+        "If I'd like to run a marathon, how do I train?",
+        "Ich möchte wissen, wie spät es ist.",
+        "J'aimerais savoir comment faire une quiche.",
+        "Me gustaría saber qué hora es.",
+    ] {
+        check(favour, &[]);
+    }
 }
 
 #[test]
@@ -270,9 +342,10 @@ struct Score {
     found: usize,
 }
 
-fn score(half: Half) -> Score {
+fn score(set: Set, half: Half) -> Score {
     let mut score = Score::default();
-    for Labelled { label, role, text } in turns(half).into_iter().filter(|turn| turn.role == Role::User) {
+    for Labelled { label, role, text } in turns(set, half).into_iter().filter(|turn| turn.role == Role::User)
+    {
         let proposals = extract(&[(role, &text)]);
         let labels: Vec<&str> = label.split(';').filter(|label| !matches!(*label, "-" | "+")).collect();
         let right =
@@ -294,12 +367,15 @@ fn score(half: Half) -> Score {
 /// below what was measured on the half nobody looked at.
 #[test]
 fn what_is_proposed_is_right_and_most_of_what_is_said_is_found() {
-    for half in [Half::Tuning, Half::Reported] {
-        let score = score(half);
+    for (set, half) in ALL {
+        let score = score(set, half);
         let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
         let (precision, recall) = (percent(score.right, score.proposed), percent(score.found, score.labels));
-        println!("local extractor, {half:?}: precision {precision:.1} %, recall {recall:.1} %; {score:?}");
-        assert!(precision >= 93.0 && recall >= 88.0, "{half:?}: {score:?}");
+        println!(
+            "local extractor, {set:?} {half:?}: precision {precision:.1} %, recall {recall:.1} %; {score:?}"
+        );
+        let (least_precision, least_recall) = if set == Set::First { (93.0, 88.0) } else { (90.0, 80.0) };
+        assert!(precision >= least_precision && recall >= least_recall, "{set:?} {half:?}: {score:?}");
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Whoever proposes, a model or a table of patterns, is believed nothing. The quote must stand in its turn, in a part that the
 //! gate let through ([`quote`]); who said it decides on whose word it rests; what the value says must stand in those words
-//! ([`support`]), whether it is so or not ([`stance`]), and in which manner ([`meant`]); a slot of the tenant's own takes what its
+//! ([`support`]), whether it is so or not ([`stance`]), and in which manner ([`meant`]); it must be something to know ([`worth`]); a slot of the tenant's own takes what its
 //! schema says ([`own`]); what reads like an instruction to the model is kept apart ([`instructions`]); what was forgotten stays so.
 //! Pure: the same proposals of the same turns give the same claims, with the same names.
 
@@ -12,6 +12,7 @@ mod own;
 mod quote;
 mod stance;
 mod support;
+mod worth;
 
 #[cfg(test)]
 mod tests;
@@ -100,6 +101,9 @@ fn claim(
     // A text that says more than was said gives way to the words themselves.
     let text = if support::says_no_more(batch, turn, &proposal.text) { &proposal.text } else { quoted };
     let says = [proposal.value.as_str(), text, quoted];
+    if own.is_none() {
+        worth::judge(turn, &quote, text, proposal, read)?;
+    }
     // What stands in the place of forgotten words is nothing to remember.
     let says_the_mark = |words: &str| words.to_lowercase().contains(FORGOTTEN.trim_matches(['[', ']']));
     let is_mark =

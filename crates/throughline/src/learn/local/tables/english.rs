@@ -2,7 +2,7 @@
 
 use super::Written;
 use super::english_classes::CLASSES;
-use super::english_rules::RULES;
+use super::english_rules::{IN_PASSING, RULES};
 
 pub(super) const ENGLISH: Written = Written {
     leads: &[
@@ -358,4 +358,5 @@ pub(super) const ENGLISH: Written = Written {
         "right now this week",
     ],
     rules: RULES,
+    in_passing: IN_PASSING,
 };

@@ -84,6 +84,16 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
          write my|master|practise|practice|adopt|walk|swim|cycle",
     ),
     (
+        "wish",
+        "learn|become|run a marathon|run the marathon|run a half marathon|run a race|run an ultra|climb|lose weight|retire|graduate|master|adopt|travel the world|quit smoking|stop smoking",
+    ),
+    (
+        "horizon",
+        "this year|this summer|this winter|this spring|this autumn|next year|next summer|next winter|\
+         next spring|next autumn|one day|some day|someday|eventually|by the summer|by the end of the year|\
+         before i turn|before i retire|before we retire|in my life",
+    ),
+    (
         "occasion",
         "appointment|interview|exam|surgery|operation|flight|wedding|party|concert|deadline|\
          presentation|conference|trip|marathon|race|graduation|anniversary|visa|passport|lease|\

@@ -272,6 +272,7 @@ pub(super) const RULES: &[Row] = &[
         &[goal()],
     ),
     ("i|we [really|also|still] want|plan|hope|intend|aim to <aim>", &[goal()]),
+    ("i|we would [really|also|still] like|love to <wish>", &[goal()]),
     ("i|we am|are [also|really|currently] trying|planning|hoping|training|aiming to <aim>", &[goal()]),
     ("i|we am|are saving [up] for <thing>", &[goal()]),
     // What happens on a day.
@@ -289,3 +290,7 @@ pub(super) const RULES: &[Row] = &[
     ),
     ("i|we will be|fly|go|move|start|visit|meet|travel|run|have <phrase>", &[event()]),
 ];
+
+/// Behind these words a second name says who the first is; "teach my son Python" has two objects.
+pub(super) const IN_PASSING: &[Row] =
+    &[("with|at|for|from|by|of|near my|our <kin> <called>", &[relative(0, 1)])];

@@ -133,6 +133,8 @@ pub(super) const FRENCH: Written = Written {
                  musicien|musicienne",
         ),
         ("tongue", "français|anglais|allemand|espagnol|italien"),
+        ("horizon", "cette année|l' année prochaine|un jour"),
+        ("wish", "apprendre|devenir|courir un|courir le|perdre du poids|arrêter de fumer|maîtriser"),
         ("failure", "mal|échoué|cassé|raté"),
     ],
     greetings: &["bonjour", "salut", "bonsoir"],
@@ -151,6 +153,7 @@ pub(super) const FRENCH: Written = Written {
     ],
     this: &["cette semaine", "ce mois-ci", "aujourd'hui", "cette année"],
     rules: RULES,
+    in_passing: IN_PASSING,
 };
 
 const RULES: &[Row] = &[
@@ -189,6 +192,7 @@ const RULES: &[Row] = &[
         "mon|ma <kin> <name> habite|vit à|en|au <place>",
         &[relative(0, 1), fact("home").of_both(0, 1).value(2)],
     ),
+    ("mon|ma|notre <kin> <name>", &[relative(0, 1)]),
     ("mon|ma <kin> habite|vit à|en|au <place>", &[fact("home").of(0).value(1)]),
     ("mon|ma <kin> travaille chez|pour <org>", &[fact("employer").of(0).value(1)]),
     ("mon|ma <kin> est <job>", &[fact("job").of(0).value(1)]),
@@ -216,5 +220,8 @@ const RULES: &[Row] = &[
     ("réponds|répondez [moi] toujours en <tongue>", &[taste("answer_language")]),
     ("à partir de maintenant , <phrase>", &[remembered(Preference)]),
     ("mon objectif|but est de|d' <phrase>", &[goal()]),
+    ("j' aimerais [bien|beaucoup] <wish>", &[goal()]),
     ("j' ai [un] rendez-vous <phrase>", &[event()]),
 ];
+
+const IN_PASSING: &[Row] = &[("avec|chez|pour|de|par mon|ma|notre <kin> <called>", &[relative(0, 1)])];

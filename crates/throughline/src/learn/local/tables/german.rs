@@ -103,6 +103,7 @@ pub(super) const GERMAN: Written = Written {
             "termin|arzttermin|zahnarzttermin|prüfung|vorstellungsgespräch|operation|flug|hochzeit|\
                  konzert|urlaub",
         ),
+        ("wish", "lernen|werden|laufen|abnehmen|aufhören|besteigen"),
         ("failure", "schief|kaputt|schlecht|fehlgeschlagen|falsch"),
     ],
     greetings: &["hallo", "hi", "hey", "guten"],
@@ -123,6 +124,7 @@ pub(super) const GERMAN: Written = Written {
     ],
     this: &["diese woche", "diesen monat", "heute", "dieses jahr"],
     rules: RULES,
+    in_passing: &[],
 };
 
 const RULES: &[Row] = &[
@@ -164,6 +166,8 @@ const RULES: &[Row] = &[
     ("ich habe einen|eine|ein <pet>", &[fact("owns")]),
     ("mein|meine <kin> heißt <name>", &[relative(0, 1)]),
     ("mein|meine <kin> <name> wohnt|lebt in <place>", &[relative(0, 1), fact("home").of_both(0, 1).value(2)]),
+    // Nouns have capitals: only before the verb of a main clause is the second one a name.
+    ("mein|meine|unser|unsere <kin> <subject>", &[relative(0, 1)]),
     ("mein|meine <kin> wohnt|lebt in <place>", &[fact("home").of(0).value(1)]),
     ("mein|meine <kin> arbeitet bei <org>", &[fact("employer").of(0).value(1)]),
     ("mein|meine <kin> ist <job>", &[fact("job").of(0).value(1)]),
@@ -202,6 +206,7 @@ const RULES: &[Row] = &[
     ("antworte [mir] immer|nur [auf|in] <tongue>", &[taste("answer_language")]),
     ("ab jetzt|sofort <phrase>", &[remembered(Preference)]),
     ("mein ziel ist|ist, [es] , <phrase>", &[goal()]),
+    ("ich möchte|will [gern|gerne] <wish>", &[goal()]),
     ("ich habe [am] <date> einen|eine <occasion>", &[event()]),
     ("ich habe [am|einen|eine] <phrase>", &[event()]),
 ];

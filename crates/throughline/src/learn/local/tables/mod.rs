@@ -64,6 +64,8 @@ pub(super) struct Written {
     /// The running period: "this week".
     pub(super) this: &'static [&'static str],
     pub(super) rules: &'static [Row],
+    /// What is so wherever in a sentence it stands: "with my husband Tom".
+    pub(super) in_passing: &'static [Row],
 }
 
 /// A language, ready to be used.
@@ -72,6 +74,7 @@ pub(super) struct Language {
     pub(super) leads: Vec<Pattern>,
     pub(super) hedges: Vec<Pattern>,
     pub(super) rules: Vec<Rule>,
+    pub(super) in_passing: Vec<Rule>,
     classes: HashMap<&'static str, Vec<Phrase>>,
 }
 
@@ -99,6 +102,7 @@ pub(super) static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
         leads: Pattern::table(words.leads),
         hedges: Pattern::table(words.hedges),
         rules: Rule::table(words.rules),
+        in_passing: Rule::table(words.in_passing),
         classes: words.classes.iter().map(|(class, phrases)| (*class, phrases_of(phrases))).collect(),
         words,
     };

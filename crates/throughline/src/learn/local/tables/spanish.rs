@@ -76,6 +76,8 @@ pub(super) const SPANISH: Written = Written {
                  traductora|camarero|camarera|electricista|músico",
         ),
         ("tongue", "español|inglés|alemán|francés|italiano"),
+        ("horizon", "este año|el año que viene|algún día"),
+        ("wish", "aprender|ser|correr un|correr el|bajar de peso|dejar de fumar|dominar"),
         ("failure", "mal|falló|rompió"),
     ],
     greetings: &["hola", "buenos", "buenas"],
@@ -95,6 +97,7 @@ pub(super) const SPANISH: Written = Written {
     ],
     this: &["esta semana", "este mes", "hoy", "este año"],
     rules: RULES,
+    in_passing: IN_PASSING,
 };
 
 const RULES: &[Row] = &[
@@ -129,6 +132,7 @@ const RULES: &[Row] = &[
     ("tengo un|una <pet>", &[fact("owns")]),
     ("mi <kin> se llama <name>", &[relative(0, 1)]),
     ("mi <kin> <name> vive en <place>", &[relative(0, 1), fact("home").of_both(0, 1).value(2)]),
+    ("mi|nuestro|nuestra <kin> <name>", &[relative(0, 1)]),
     ("mi <kin> vive en <place>", &[fact("home").of(0).value(1)]),
     ("mi <kin> trabaja en <org>", &[fact("employer").of(0).value(1)]),
     ("mi <kin> es <job>", &[fact("job").of(0).value(1)]),
@@ -157,5 +161,8 @@ const RULES: &[Row] = &[
     ("responde|respóndeme siempre en <tongue>", &[taste("answer_language")]),
     ("a partir de ahora , <phrase>", &[remembered(Preference)]),
     ("mi objetivo|meta es <phrase>", &[goal()]),
+    ("me gustaría [mucho] <wish>", &[goal()]),
     ("tengo [una] cita <phrase>", &[event()]),
 ];
+
+const IN_PASSING: &[Row] = &[("con|de|para|por mi|nuestro|nuestra <kin> <called>", &[relative(0, 1)])];

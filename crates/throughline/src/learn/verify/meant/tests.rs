@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::learn::labelled::{Half, turns};
+use crate::learn::labelled::{Half, Set, turns};
 use crate::learn::proposal::{Batch, BatchTurn, Proposal};
 use crate::learn::verify::{Verified, verify};
 use crate::model::{Claim, Generation, MemoryKind, OwnSlots, Polarity, Role, SlotKey, Timestamp};
@@ -235,7 +235,7 @@ fn a_denial_that_is_supposed_or_reported_takes_nothing_back() {
 #[test]
 fn a_model_that_reads_labelled_turns_rightly_is_seldom_doubted() {
     let (mut right, mut all, mut doubted) = (0, 0, Vec::new());
-    for labelled in [Half::Tuning, Half::Reported].into_iter().flat_map(turns) {
+    for labelled in [Half::Tuning, Half::Reported].into_iter().flat_map(|half| turns(Set::First, half)) {
         let labels = labelled.label.split(';').filter(|label| !label.starts_with(['!', '^', '-', '+']));
         for (slot, value) in labels.filter_map(|label| label.split_once('=')) {
             let said = proposal(&labelled.text, slot, value);
