@@ -21,12 +21,18 @@ const PAUSE_FIRST: Duration = Duration::from_millis(4);
 /// How long a change may take that goes through the whole store.
 const LONG_CALL_MAX: Duration = Duration::from_hours(4);
 
+/// After the lock, so that it sees what the one before it who had the table for himself has set.
+const IN_USE: &str = "; SELECT throughline.expect_in_use()";
+const FILLING: &str = "; SELECT throughline.expect_filling()";
+
 /// Runs operations.
 pub(crate) struct Calls {
     pool: Pool,
     call_max: Duration,
     begin_write: String,
     begin_change: String,
+    begin_fill: String,
+    begin_alone: String,
 }
 
 /// A failed try.
@@ -43,8 +49,10 @@ impl Calls {
         Ok(Self {
             pool: Pool::new(address, options)?,
             call_max: options.call_max,
-            begin_write: begin(options.call_max, "ROW SHARE"),
-            begin_change: begin(LONG_CALL_MAX, "EXCLUSIVE"),
+            begin_write: begin(options.call_max, "ROW SHARE") + IN_USE,
+            begin_change: begin(LONG_CALL_MAX, "EXCLUSIVE") + IN_USE,
+            begin_fill: begin(options.call_max, "ROW SHARE") + FILLING,
+            begin_alone: begin(LONG_CALL_MAX, "EXCLUSIVE"),
         })
     }
 
@@ -73,6 +81,22 @@ impl Calls {
         work: impl AsyncFn(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         self.transact(&self.begin_change, LONG_CALL_MAX, work)
+    }
+
+    /// As [`write`](Self::write), by a copy: only while the store is being filled.
+    pub(crate) fn fill<T>(
+        &self,
+        work: impl AsyncFn(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.transact(&self.begin_fill, self.call_max, work)
+    }
+
+    /// Runs a transaction that says who may write: no write runs beside it.
+    pub(crate) fn alone<T>(
+        &self,
+        work: impl AsyncFn(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.transact(&self.begin_alone, LONG_CALL_MAX, work)
     }
 
     /// Runs a transaction that begins with these statements.

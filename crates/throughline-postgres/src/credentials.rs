@@ -23,19 +23,23 @@ fn api_key(row: &Row) -> Result<ApiKey, Fault> {
 /// Adds a key; one of that id already is a conflict.
 pub(crate) fn put(calls: &Calls, key: &ApiKey) -> Result<(), StoreError> {
     calls.write(async |transaction| {
-        let insert = Statement::new(
-            "INSERT INTO throughline.api_keys (id, tenant, label, hash, created, revoked) VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (id) DO NOTHING",
-        )
-        .with(key.id.as_str())
-        .with(key.tenant.as_str())
-        .with(key.label.as_bytes())
-        .with(&key.hash[..])
-        .with(key.created.as_millisecond())
-        .with(key.revoked.map(Timestamp::as_millisecond));
-        let [added] = transaction.round([insert]).await?;
+        let [added] = transaction.round([insert(key)]).await?;
         if added.affected == 0 { Err(Fault::Store(StoreError::Conflict)) } else { Ok(()) }
     })
+}
+
+/// Writes a key unless there is one of its id.
+pub(crate) fn insert(key: &ApiKey) -> Statement<'_> {
+    Statement::new(
+        "INSERT INTO throughline.api_keys (id, tenant, label, hash, created, revoked) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .with(key.id.as_str())
+    .with(key.tenant.as_str())
+    .with(key.label.as_bytes())
+    .with(&key.hash[..])
+    .with(key.created.as_millisecond())
+    .with(key.revoked.map(Timestamp::as_millisecond))
 }
 
 pub(crate) async fn key(client: &Client, id: &str) -> Result<Option<ApiKey>, Fault> {

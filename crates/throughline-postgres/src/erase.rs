@@ -6,8 +6,10 @@ use throughline::model::UserKey;
 use throughline::ports::{Erased, StoreError};
 
 use crate::calls::Calls;
+use crate::error::Fault;
 use crate::scopes::ScopeKey;
 use crate::statement::{Statement, hash};
+use crate::transaction::Transaction;
 use crate::usage;
 
 /// Each takes away what one table has of the scopes.
@@ -30,25 +32,32 @@ const DELETIONS: [&str; 12] = [
 ];
 
 pub(crate) fn erase_user(calls: &Calls, user: &UserKey) -> Result<Erased, StoreError> {
-    calls.write(async |transaction| {
-        let find = Statement::new(
-            "SELECT scope FROM throughline.scopes WHERE tenant = $1 AND user_name = $2 ORDER BY scope FOR UPDATE",
-        )
-        .with(user.tenant.as_str())
-        .with(user.user.as_str());
-        let [found] = transaction.round([find]).await?;
-        let keys: Vec<ScopeKey> =
-            found.rows.iter().map(|row| Ok(ScopeKey(hash(row, 0)?))).collect::<Result<_, crate::error::Fault>>()?;
-        let scopes: Vec<&[u8]> = keys.iter().map(ScopeKey::bytes).collect();
-        let deletions = DELETIONS.map(|sql| Statement::new(sql).with(scopes.clone()));
-        let mut statements = vec![usage::erase(user)];
-        statements.extend(deletions);
-        let replies = transaction.commit(statements).await?;
-        let gone: Vec<u64> = replies.iter().map(|reply| reply.affected).collect();
-        let [usages, sessions, turns, passages, profiles, receipts, claims, jobs, ..] = gone[..] else {
-            return Ok(Erased::default());
-        };
-        let scopes = keys.len() as u64;
-        Ok(Erased { scopes, sessions, turns, passages, profiles, receipts, claims, jobs, usages })
-    })
+    calls.write(async |transaction| erase_within(transaction, user).await)
+}
+
+/// Takes away what there is of these scopes.
+pub(crate) fn deletions(scopes: &[ScopeKey]) -> [Statement<'_>; DELETIONS.len()] {
+    let scopes: Vec<&[u8]> = scopes.iter().map(ScopeKey::bytes).collect();
+    DELETIONS.map(|sql| Statement::new(sql).with(scopes.clone()))
+}
+
+/// Takes the user away and ends the transaction.
+pub(crate) async fn erase_within(transaction: &Transaction<'_>, user: &UserKey) -> Result<Erased, Fault> {
+    let find = Statement::new(
+        "SELECT scope FROM throughline.scopes WHERE tenant = $1 AND user_name = $2 ORDER BY scope FOR UPDATE",
+    )
+    .with(user.tenant.as_str())
+    .with(user.user.as_str());
+    let [found] = transaction.round([find]).await?;
+    let keys: Vec<ScopeKey> =
+        found.rows.iter().map(|row| Ok(ScopeKey(hash(row, 0)?))).collect::<Result<_, Fault>>()?;
+    let mut statements = vec![usage::erase(user)];
+    statements.extend(deletions(&keys));
+    let replies = transaction.commit(statements).await?;
+    let gone: Vec<u64> = replies.iter().map(|reply| reply.affected).collect();
+    let [usages, sessions, turns, passages, profiles, receipts, claims, jobs, ..] = gone[..] else {
+        return Ok(Erased::default());
+    };
+    let scopes = keys.len() as u64;
+    Ok(Erased { scopes, sessions, turns, passages, profiles, receipts, claims, jobs, usages })
 }

@@ -2,8 +2,12 @@
 
 use throughline::codec::CodecError;
 use throughline::model::NameError;
-use throughline::ports::StoreError;
+use throughline::ports::{StoreError, Transit};
 use tokio_postgres::error::SqlState;
+
+/// What our functions `expect_in_use` and `expect_filling` refuse with.
+const IN_TRANSIT: &str = "TL001";
+const NOT_FILLING: &str = "TL002";
 
 /// What went wrong in an operation, before the store is named.
 #[derive(Debug)]
@@ -126,6 +130,14 @@ fn of_postgres(error: &tokio_postgres::Error, place: &str) -> StoreError {
         return StoreError::Corrupt(named(
             "tables of the store are gone; restore the database from a backup",
         ));
+    }
+    match code.code() {
+        IN_TRANSIT => {
+            return Transit::parse(&what_happened(error))
+                .map_or_else(|error| error, |transit| transit.refusal());
+        }
+        NOT_FILLING => return StoreError::Conflict,
+        _ => {}
     }
     match &code.code()[..2] {
         "23" | "XX" => StoreError::Corrupt(named("restore the database from a backup, and report it")),

@@ -80,7 +80,7 @@ pub(crate) fn forget(calls: &Calls, scope: &Scope, forget: &Forget) -> Result<Fo
     })
 }
 
-fn put_tombstones<'a>(key: &'a ScopeKey, tombstones: &'a [Tombstone]) -> Statement<'a> {
+pub(crate) fn put_tombstones<'a>(key: &'a ScopeKey, tombstones: &'a [Tombstone]) -> Statement<'a> {
     Statement::new(
         "INSERT INTO throughline.tombstones (scope, hash, words, forgotten) SELECT $1, * FROM unnest($2, $3, $4)
          ON CONFLICT (scope, hash) DO NOTHING",

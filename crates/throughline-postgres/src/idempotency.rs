@@ -57,16 +57,7 @@ impl Found {
         let number = next(self.newest, "idempotency keys")?;
         let now = now.as_millisecond();
         Ok([
-            Statement::new(
-                "INSERT INTO throughline.idempotency (scope, number, key, request, turns, created)
-                 VALUES ($1, $2, $3, $4, $5, $6)",
-            )
-            .with(key.bytes())
-            .with(number)
-            .with(idempotency.key.as_bytes())
-            .with(&idempotency.body[..])
-            .with(encode(turns))
-            .with(now),
+            insert(key, number, &idempotency.key, &idempotency.body, turns, now),
             Statement::new(
                 "DELETE FROM throughline.idempotency WHERE scope = $1 AND (number <= $2 OR created < $3 AND number IN
                      (SELECT number FROM throughline.idempotency WHERE scope = $1 ORDER BY number LIMIT $4))",
@@ -79,12 +70,33 @@ impl Found {
     }
 }
 
+/// Writes a key under its number.
+pub(crate) fn insert<'a>(
+    scope: &'a ScopeKey,
+    number: i32,
+    key: &'a str,
+    body: &'a [u8; 16],
+    turns: &[AppendedTurn],
+    created: i64,
+) -> Statement<'a> {
+    Statement::new(
+        "INSERT INTO throughline.idempotency (scope, number, key, request, turns, created)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .with(scope.bytes())
+    .with(number)
+    .with(key.as_bytes())
+    .with(&body[..])
+    .with(encode(turns))
+    .with(created)
+}
+
 fn encode(turns: &[AppendedTurn]) -> Vec<u8> {
     turns.iter().flat_map(|turn| (turn.seq << 1 | u64::from(turn.known)).to_le_bytes()).collect()
 }
 
 /// The turns a key's row lists.
-fn decode(bytes: &[u8]) -> Vec<AppendedTurn> {
+pub(crate) fn decode(bytes: &[u8]) -> Vec<AppendedTurn> {
     let (turns, _) = bytes.as_chunks::<TURN_BYTES>();
     turns
         .iter()

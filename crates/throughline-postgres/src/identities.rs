@@ -65,19 +65,29 @@ pub(crate) fn put(
             Some(newest) => newest.version + 1,
             None => 1,
         };
-        let insert = Statement::new(
-            "INSERT INTO throughline.identities (tenant, agent, version, created, text) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT DO NOTHING",
-        )
-        .with(tenant.as_str())
-        .with(agent.map_or("", AgentId::as_str))
-        .with(i32::try_from(version).unwrap_or(i32::MAX))
-        .with(now.as_millisecond())
-        .with(words.as_bytes());
-        let [inserted] = transaction.round([insert]).await?;
+        let identity = Identity { version, text: words.to_owned(), created: time(now.as_millisecond())? };
+        let [inserted] = transaction.round([insert(tenant, agent, &identity)]).await?;
         if inserted.affected == 0 {
             return Err(Fault::Again);
         }
-        Ok(Identity { version, text: words.to_owned(), created: time(now.as_millisecond())? })
+        Ok(identity)
     })
+}
+
+/// Writes a version unless it is there.
+pub(crate) fn insert<'a>(
+    tenant: &'a TenantId,
+    agent: Option<&'a AgentId>,
+    identity: &Identity,
+) -> Statement<'a> {
+    let Identity { version, created, text } = identity;
+    Statement::new(
+        "INSERT INTO throughline.identities (tenant, agent, version, created, text) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING",
+    )
+    .with(tenant.as_str())
+    .with(agent.map_or("", AgentId::as_str))
+    .with(i32::try_from(*version).unwrap_or(i32::MAX))
+    .with(created.as_millisecond())
+    .with(text.as_bytes().to_vec())
 }

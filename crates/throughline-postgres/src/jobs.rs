@@ -2,7 +2,7 @@
 
 use throughline::model::{Scope, SessionId, TenantId, Timestamp};
 use throughline::ports::{
-    ClaimedJob, Job, JobClaim, JobDone, JobNumber, JobState, LEASE_RAN_OUT, StoreError,
+    ClaimedJob, CopiedJob, Job, JobClaim, JobDone, JobNumber, JobState, LEASE_RAN_OUT, StoreError,
 };
 use tokio_postgres::{Client, Row};
 
@@ -61,13 +61,24 @@ pub(crate) async fn sessions(client: &Client) -> Result<u64, Fault> {
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-/// Takes the oldest job that may be taken. One statement: it is taken whole or not at all, and repeating it is safe.
-pub(crate) async fn claim(client: &Client, claim: &JobClaim) -> Result<Option<ClaimedJob>, Fault> {
+/// Takes the oldest job that may be taken: whole or not at all, and repeating it is safe.
+pub(crate) fn claim(calls: &Calls, claim: &JobClaim) -> Result<Option<ClaimedJob>, StoreError> {
+    calls.write(async |transaction| {
+        let claimed = transaction
+            .commit(vec![take(claim)])
+            .await
+            .map_err(|fault| if fault.violates("jobs_running") { Fault::Again } else { fault })?;
+        let Some(row) = claimed.first().and_then(Reply::first) else { return Ok(None) };
+        Ok(Some(ClaimedJob { job: job(row)?, token: u64::try_from(column::<i64>(row, 14)?).unwrap_or(0) }))
+    })
+}
+
+fn take(claim: &JobClaim) -> Statement<'_> {
     let only = claim.only.as_ref();
     // A running job keeps the others of its scope, also when its lease is over: then it is taken itself. One that waits for
     // its next try keeps those of its session that came after it. Two workers may still choose two jobs of one scope at once;
     // the index `jobs_running` lets one of them have his, and the other looks again.
-    let claimed = Statement::new(
+    Statement::new(
         "WITH candidate AS MATERIALIZED (
              SELECT number FROM throughline.jobs AS job
              WHERE state <> 3 AND CASE state
@@ -97,14 +108,30 @@ pub(crate) async fn claim(client: &Client, claim: &JobClaim) -> Result<Option<Cl
     .with(i64::try_from(claim.turns_max).unwrap_or(i64::MAX))
     .with(LEASE_RAN_OUT.as_bytes())
     .with(claim.lease_until.as_millisecond())
+}
+
+/// Those of a scope, with what is kept of them alone.
+pub(crate) async fn of_scope(client: &Client, key: &ScopeKey) -> Result<Vec<CopiedJob>, Fault> {
+    let reply = Statement::new(
+        "SELECT job.number, scopes.tenant, scopes.user_name, agent, app, run, name, job.first, job.last, state, attempts, due,
+             created, failure, job.turns, newest, lease_until, token
+         FROM throughline.jobs AS job JOIN throughline.scopes ON scopes.scope = job.scope
+         JOIN throughline.sessions AS session ON session.scope = job.scope AND session.number = job.session
+         WHERE job.scope = $1 ORDER BY job.number",
+    )
+    .with(key.bytes())
     .send(client)
-    .await
-    .map_err(|error| {
-        let fault = Fault::from(error);
-        if fault.violates("jobs_running") { Fault::Again } else { fault }
-    })?;
-    let Some(row) = claimed.first() else { return Ok(None) };
-    Ok(Some(ClaimedJob { job: job(row)?, token: u64::try_from(column::<i64>(row, 14)?).unwrap_or(0) }))
+    .await?;
+    let copied = |row: &Row| {
+        Ok(CopiedJob {
+            job: job(row)?,
+            count: unsigned(column(row, 14)?),
+            newest: time(column(row, 15)?)?,
+            lease_until: time(column(row, 16)?)?,
+            token: u64::try_from(column::<i64>(row, 17)?).unwrap_or(0),
+        })
+    };
+    reply.rows.iter().map(copied).collect()
 }
 
 /// From the columns number, tenant, `user_name`, agent, app, run, session's name, first, last, state, attempts, due, created,

@@ -115,10 +115,43 @@ pub(crate) struct Writing {
     /// When the newest was recorded.
     recorded: i64,
     known: Vec<Vec<u8>>,
+    columns: Columns,
+}
+
+/// Entries about to be written, column by column.
+#[derive(Default)]
+pub(crate) struct Columns {
     entries: Vec<i32>,
     times: Vec<i64>,
     claims: Vec<Option<Vec<u8>>>,
     bodies: Vec<Vec<u8>>,
+}
+
+impl Columns {
+    /// Adds an entry under its number; `body` is `act` encoded.
+    pub(crate) fn push(&mut self, number: i32, recorded: i64, act: &Act, body: Vec<u8>) {
+        self.entries.push(number);
+        self.times.push(recorded);
+        self.claims.push(claim(act).map(<[u8]>::to_vec));
+        self.bodies.push(body);
+    }
+
+    /// When the newest of these was recorded; none without any.
+    pub(crate) fn newest(&self) -> Option<i64> {
+        self.times.last().copied()
+    }
+
+    /// What writes the entries, if there are any.
+    pub(crate) fn statement(self, key: &ScopeKey) -> Option<Statement<'_>> {
+        let is_empty = self.entries.is_empty();
+        let insert = Statement::new(
+            "INSERT INTO throughline.ledger (scope, entry, recorded, claim, body)
+             SELECT $1, * FROM unnest($2, $3, $4, $5)",
+        );
+        let insert =
+            insert.with(key.bytes()).with(self.entries).with(self.times).with(self.claims).with(self.bodies);
+        (!is_empty).then_some(insert)
+    }
 }
 
 impl Writing {
@@ -134,32 +167,27 @@ impl Writing {
     fn new(row: &ScopeRow) -> Self {
         // Before the first entry there is no time that it must not go behind.
         let recorded = if row.last_entry == 0 { i64::MIN } else { row.last_recorded };
-        let (known, entries, times, claims, bodies) = Default::default();
-        Self { last: row.last_entry, recorded, known, entries, times, claims, bodies }
+        Self { last: row.last_entry, recorded, known: Vec::new(), columns: Columns::default() }
     }
 
     /// A claim that is there already adds nothing.
     pub(crate) fn push(&mut self, draft: &EntryDraft) -> Result<(), Fault> {
         let EntryDraft { recorded, by, act } = draft;
-        let claim = claim(act).map(<[u8]>::to_vec);
-        if let Some(claim) = &claim {
-            if self.known.contains(claim) {
+        if let Some(claim) = claim(act) {
+            if self.known.iter().any(|known| known == claim) {
                 return Ok(());
             }
-            self.known.push(claim.clone());
+            self.known.push(claim.to_vec());
         }
         self.last = next(self.last, "entries of the ledger")?;
         self.recorded = recorded.as_millisecond().max(self.recorded);
-        self.entries.push(self.last);
-        self.times.push(self.recorded);
-        self.claims.push(claim);
-        self.bodies.push(encode_entry(*by, act));
+        self.columns.push(self.last, self.recorded, act, encode_entry(*by, act));
         Ok(())
     }
 
     /// Notes the newest entry in the scope's row, and returns its number.
     pub(crate) fn end(&self, row: &mut ScopeRow) -> u64 {
-        if !self.entries.is_empty() {
+        if self.columns.newest().is_some() {
             (row.last_entry, row.last_recorded) = (self.last, self.recorded);
         }
         unsigned(self.last)
@@ -167,12 +195,6 @@ impl Writing {
 
     /// What writes the entries, if there are any.
     pub(crate) fn statement(self, key: &ScopeKey) -> Option<Statement<'_>> {
-        let insert = Statement::new(
-            "INSERT INTO throughline.ledger (scope, entry, recorded, claim, body)
-             SELECT $1, * FROM unnest($2, $3, $4, $5)",
-        );
-        let insert =
-            insert.with(key.bytes()).with(self.entries).with(self.times).with(self.claims).with(self.bodies);
-        (self.last > 0).then_some(insert)
+        self.columns.statement(key)
     }
 }

@@ -17,6 +17,7 @@
 mod address;
 mod append;
 mod calls;
+mod copy;
 mod credentials;
 mod embedding;
 mod erase;

@@ -206,6 +206,28 @@ fn assign(role: Role, model: Option<&NumberedModel>) -> Statement<'static> {
     }
 }
 
+/// Puts the models of another store in place of those that are here. `last` is the number it gave last.
+pub(crate) fn restore(models: &EmbeddingModels, last: ModelNumber) -> Vec<Statement<'_>> {
+    let mut statements = vec![Statement::new("DELETE FROM throughline.embedding_models")];
+    let kept = models.iter().map(|known| insertion(known.number, &known.model.name, known.model.dimensions));
+    statements.extend(kept);
+    // Of a model that was given up only the number counts: it is not given again.
+    if last > 0 && models.iter().all(|known| known.number != last) {
+        statements.push(insertion(last, "", 0));
+    }
+    statements.push(assign(Role::Serving, models.serving.as_ref()));
+    statements.push(assign(Role::Coming, models.coming.as_ref()));
+    statements.push(assign(Role::Previous, models.previous.as_ref()));
+    statements
+}
+
+fn insertion(number: ModelNumber, name: &str, dimensions: usize) -> Statement<'_> {
+    Statement::new("INSERT INTO throughline.embedding_models (number, name, dimensions) VALUES ($1, $2, $3)")
+        .with(i32::from(number))
+        .with(name.as_bytes())
+        .with(i64::try_from(dimensions).unwrap_or(i64::MAX))
+}
+
 /// Nothing waits for it any more, and what it has read is to be tidied.
 fn give_up(number: ModelNumber) -> [Statement<'static>; 2] {
     [
@@ -228,12 +250,6 @@ async fn insert(transaction: &Transaction<'_>, model: &EmbeddingModel) -> Result
         ModelNumber::try_from(newest).ok().and_then(|newest| newest.checked_add(1)).ok_or_else(|| {
             StoreError::Full(format!("a store cannot have more than {} embedding models", ModelNumber::MAX))
         })?;
-    let statement = Statement::new(
-        "INSERT INTO throughline.embedding_models (number, name, dimensions) VALUES ($1, $2, $3)",
-    )
-    .with(i32::from(number))
-    .with(model.name.as_bytes())
-    .with(i64::try_from(model.dimensions).unwrap_or(i64::MAX));
-    transaction.round([statement]).await?;
+    transaction.round([insertion(number, &model.name, model.dimensions)]).await?;
     Ok(NumberedModel { number, model: model.clone() })
 }

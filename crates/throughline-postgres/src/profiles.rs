@@ -112,12 +112,7 @@ pub(crate) fn put_slot_schema(
 ) -> Result<(), StoreError> {
     calls.write(async |transaction| {
         let statement = match schema {
-            Some(schema) => Statement::new(
-                "INSERT INTO throughline.slot_schemas (tenant, schema) VALUES ($1, $2)
-                 ON CONFLICT (tenant) DO UPDATE SET schema = excluded.schema",
-            )
-            .with(tenant.as_str())
-            .with(schema.as_bytes()),
+            Some(schema) => set_slot_schema(tenant, schema),
             None => {
                 Statement::new("DELETE FROM throughline.slot_schemas WHERE tenant = $1").with(tenant.as_str())
             }
@@ -125,4 +120,13 @@ pub(crate) fn put_slot_schema(
         transaction.commit(vec![statement]).await?;
         Ok(())
     })
+}
+
+pub(crate) fn set_slot_schema<'a>(tenant: &'a TenantId, schema: &'a str) -> Statement<'a> {
+    Statement::new(
+        "INSERT INTO throughline.slot_schemas (tenant, schema) VALUES ($1, $2)
+         ON CONFLICT (tenant) DO UPDATE SET schema = excluded.schema",
+    )
+    .with(tenant.as_str())
+    .with(schema.as_bytes())
 }

@@ -10,7 +10,11 @@ use crate::error::Fault;
 use crate::statement::{Statement, bytes, column, text};
 use crate::transaction::Transaction;
 
-const MIGRATIONS: &[&str] = &[include_str!("schema/001_store.sql"), include_str!("schema/002_usage.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/001_store.sql"),
+    include_str!("schema/002_usage.sql"),
+    include_str!("schema/003_copy.sql"),
+];
 
 /// How long one process waits for another to migrate, and a migration may take.
 const MIGRATION_MAX: Duration = Duration::from_hours(4);
@@ -86,7 +90,8 @@ async fn current(transaction: &Transaction<'_>) -> Result<u32, Fault> {
     text(column(row, 0)?)?.parse().map_err(|_| Fault::Damaged("the schema's number is none".into()))
 }
 
-fn set(name: &'static str, value: Vec<u8>) -> Statement<'static> {
+/// Puts a value into `meta`.
+pub(crate) fn set(name: &'static str, value: Vec<u8>) -> Statement<'static> {
     Statement::new(
         "INSERT INTO throughline.meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
     )

@@ -46,8 +46,21 @@ impl<'a> NewRows<'a> {
         unread_by: impl IntoIterator<Item = ModelNumber>,
     ) -> Result<(), Fault> {
         scope.last_row = next(scope.last_row, "search rows")?;
+        self.push_at(key, scope.last_row, of, body, unread_by);
+        Ok(())
+    }
+
+    /// Adds a row under this number.
+    pub(crate) fn push_at(
+        &mut self,
+        key: &'a ScopeKey,
+        number: i32,
+        of: Origin,
+        body: &'a [u8],
+        unread_by: impl IntoIterator<Item = ModelNumber>,
+    ) {
         self.scopes.push(key.bytes());
-        self.numbers.push(scope.last_row);
+        self.numbers.push(number);
         self.turns.push(of.turn);
         self.passages.push(of.passage);
         self.sessions.push(of.session);
@@ -55,9 +68,8 @@ impl<'a> NewRows<'a> {
         for model in unread_by {
             self.unread.models.push(model.into());
             self.unread.scopes.push(key.bytes());
-            self.unread.numbers.push(scope.last_row);
+            self.unread.numbers.push(number);
         }
-        Ok(())
     }
 
     /// Adds the rows of a turn's passages; each waits for those of the models that have not read it.

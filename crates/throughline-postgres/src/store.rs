@@ -19,6 +19,7 @@ use crate::{
     schema, scopes, search,
 };
 
+mod copy;
 mod learning;
 mod usage;
 

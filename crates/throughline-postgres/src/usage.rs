@@ -86,7 +86,7 @@ pub(crate) async fn of_user(
     .with(days.end().to_string())
     .send(client)
     .await?;
-    reply.rows.iter().map(day_usage).collect()
+    reply.rows.iter().map(|row| day_usage(row, 0)).collect()
 }
 
 /// See [`throughline::ports::UsageStore::tenant_usage`].
@@ -104,7 +104,7 @@ pub(crate) async fn of_tenant(
     .with(days.end().to_string())
     .send(client)
     .await?;
-    reply.rows.iter().map(day_usage).collect()
+    reply.rows.iter().map(|row| day_usage(row, 0)).collect()
 }
 
 /// Takes away the user's own counts.
@@ -114,13 +114,58 @@ pub(crate) fn erase(user: &UserKey) -> Statement<'_> {
         .with(user.user.as_str())
 }
 
-fn day_usage(row: &Row) -> Result<DayUsage, Fault> {
+/// Asks for the counts of all tenants: the tenant's name, then what [`day_usage`] reads.
+pub(crate) fn of_all_tenants() -> Statement<'static> {
+    Statement::new(
+        "SELECT tenant, day, stage, calls, prompt_tokens, answer_tokens, cost_nanos FROM throughline.tenant_usage
+         ORDER BY tenant, day, stage",
+    )
+}
+
+/// Puts a count of another store in place of what is here.
+pub(crate) fn restore_of_user<'a>(user: &'a UserKey, count: &DayUsage) -> Statement<'a> {
+    Statement::new(
+        "INSERT INTO throughline.user_usage (calls, prompt_tokens, answer_tokens, cost_nanos, tenant, user_name, day, stage)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (tenant, user_name, day, stage) DO UPDATE SET calls = excluded.calls,
+             prompt_tokens = excluded.prompt_tokens, answer_tokens = excluded.answer_tokens, cost_nanos = excluded.cost_nanos",
+    )
+    .with_usage(count.usage)
+    .with(user.tenant.as_str())
+    .with(user.user.as_str())
+    .with(count.day.to_string())
+    .with(i16::from(count.stage.code()))
+}
+
+/// Adds a count of another store to a tenant without it; [`sum_up_days`] comes after the last.
+pub(crate) fn restore_of_tenant<'a>(tenant: &'a TenantId, count: &DayUsage) -> Statement<'a> {
+    Statement::new(
+        "INSERT INTO throughline.tenant_usage (calls, prompt_tokens, answer_tokens, cost_nanos, tenant, day, stage)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .with_usage(count.usage)
+    .with(tenant.as_str())
+    .with(count.day.to_string())
+    .with(i16::from(count.stage.code()))
+}
+
+/// Makes the sums of days anew, of which there are none.
+pub(crate) fn sum_up_days() -> Statement<'static> {
+    Statement::new(
+        "INSERT INTO throughline.tenant_days (tenant, day, calls, prompt_tokens, answer_tokens, cost_nanos)
+         SELECT tenant, day, sum(calls), sum(prompt_tokens), sum(answer_tokens), sum(cost_nanos)
+         FROM throughline.tenant_usage GROUP BY tenant, day",
+    )
+}
+
+/// From six columns, the first of which has this number.
+pub(crate) fn day_usage(row: &Row, first: usize) -> Result<DayUsage, Fault> {
     let damaged = |what: &str| Fault::Damaged(format!("a count of usage is of {what} that is none"));
-    let stage = u8::try_from(column::<i16>(row, 1)?).ok().and_then(UsageStage::from_code);
+    let stage = u8::try_from(column::<i16>(row, first + 1)?).ok().and_then(UsageStage::from_code);
     Ok(DayUsage {
-        day: column::<&str>(row, 0)?.parse().map_err(|_| damaged("a day"))?,
+        day: column::<&str>(row, first)?.parse().map_err(|_| damaged("a day"))?,
         stage: stage.ok_or_else(|| damaged("a stage"))?,
-        usage: usage_from(row, 2)?,
+        usage: usage_from(row, first + 2)?,
     })
 }
 

@@ -40,7 +40,7 @@ impl LedgerStore for PostgresStore {
 
 impl JobStore for PostgresStore {
     fn claim_job(&self, claim: &JobClaim) -> Result<Option<ClaimedJob>, StoreError> {
-        self.calls.read(async |c| jobs::claim(c, claim).await)
+        jobs::claim(&self.calls, claim)
     }
 
     fn put_back_job(

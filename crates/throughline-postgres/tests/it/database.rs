@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use throughline::ports::Store;
+use throughline::ports::{CopyStore, Store};
 use throughline_postgres::{PostgresOptions, PostgresStore};
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, NoTls};
@@ -93,7 +93,7 @@ fn connected<T>(url: &str, work: impl AsyncFnOnce(&Client) -> T) -> T {
     })
 }
 
-/// Empties every table but that of the schema's number and the secret, and lets numbers begin anew.
+/// Makes it as if it were new: every table but that of the schema's number empty, numbers from 1, and a secret of its own.
 const EMPTY: &str = "DO $$
     DECLARE name TEXT;
     BEGIN
@@ -102,7 +102,10 @@ const EMPTY: &str = "DO $$
             'api_keys', 'user_usage', 'tenant_usage', 'tenant_days'] LOOP
             EXECUTE format('DELETE FROM throughline.%I', name);
         END LOOP;
+        DELETE FROM throughline.meta WHERE name = 'transit';
+        UPDATE throughline.meta SET value = decode(md5(random()::text) || md5(random()::text), 'hex') WHERE name = 'secret';
         ALTER TABLE throughline.jobs ALTER COLUMN number RESTART;
+        ALTER SEQUENCE throughline.scope_places RESTART;
     END $$";
 
 /// A database that is kept for the next test, in nobody else's hands as long as this value is there.
@@ -142,18 +145,29 @@ impl Server {
     }
 }
 
-/// Hands over an empty store.
-pub(crate) fn with_store(server: &Server, run: &mut dyn FnMut(&dyn Store)) {
-    thread_local! {
-        static KEPT: OnceCell<(Shared, PostgresStore)> = const { OnceCell::new() };
-    }
-    KEPT.with(|kept| {
+impl Server {
+    /// An empty store, in a database that is kept for the next test of this thread.
+    fn kept<'a>(&self, kept: &'a OnceCell<(Shared, PostgresStore)>) -> &'a PostgresStore {
         let (shared, store) = kept.get_or_init(|| {
-            let shared = server.shared();
+            let shared = self.shared();
             let store = PostgresStore::open(&shared.url, None, &PostgresOptions::default()).unwrap();
             (shared, store)
         });
         execute(&shared.direct, EMPTY);
-        run(store);
-    });
+        store
+    }
+}
+
+thread_local! {
+    static KEPT: [OnceCell<(Shared, PostgresStore)>; 2] = const { [OnceCell::new(), OnceCell::new()] };
+}
+
+/// Hands over an empty store.
+pub(crate) fn with_store(server: &Server, run: &mut dyn FnMut(&dyn Store)) {
+    KEPT.with(|[kept, _]| run(server.kept(kept)));
+}
+
+/// Hands over two empty stores.
+pub(crate) fn with_stores(server: &Server, run: &mut dyn FnMut(&dyn CopyStore, &dyn CopyStore)) {
+    KEPT.with(|[from, to]| run(server.kept(from), server.kept(to)));
 }
