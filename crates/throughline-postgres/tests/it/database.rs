@@ -102,8 +102,8 @@ const EMPTY: &str = "DO $$
             'api_keys', 'user_usage', 'tenant_usage', 'tenant_days'] LOOP
             EXECUTE format('DELETE FROM throughline.%I', name);
         END LOOP;
-        DELETE FROM throughline.meta WHERE name = 'transit';
-        UPDATE throughline.meta SET value = decode(md5(random()::text) || md5(random()::text), 'hex') WHERE name = 'secret';
+        DELETE FROM throughline.meta WHERE meta.name = 'transit';
+        UPDATE throughline.meta SET value = decode(md5(random()::text) || md5(random()::text), 'hex') WHERE meta.name = 'secret';
         ALTER TABLE throughline.jobs ALTER COLUMN number RESTART;
         ALTER SEQUENCE throughline.scope_places RESTART;
     END $$";
