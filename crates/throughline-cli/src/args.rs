@@ -64,6 +64,7 @@ pub(crate) enum Command {
     Model(commands::model::Model),
     Doctor(commands::doctor::Doctor),
     Vectors(commands::vectors::Vectors),
+    Store(commands::store::Store),
     Eval(commands::eval::Eval),
     Demo(commands::demo::Demo),
     Config(commands::config::ShowConfig),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use throughline::ports::Store;
+use throughline::ports::{CopyStore, Store};
 use throughline_llm::Secret;
 use throughline_sqlite::{FILE_NAME, SqliteOptions, SqliteStore};
 
@@ -14,8 +14,13 @@ use crate::failure::{Failure, Hinting};
 
 /// Opens the configured store, and makes it where there is none yet.
 pub(crate) fn open_store(config: &Config) -> Result<Arc<dyn Store>> {
+    Ok(open_for_copying(config)?)
+}
+
+/// As [`open_store`], for what copies it.
+pub(crate) fn open_for_copying(config: &Config) -> Result<Arc<dyn CopyStore>> {
     let opened = match &config.store {
-        None => embedded(&config.data),
+        None => open_embedded(&config.data),
         Some(url) => match url.engine() {
             Engine::Redis => redis::open(&Access::new(config, url), config),
             Engine::Postgres => postgres::open(&Access::new(config, url)),
@@ -37,6 +42,10 @@ pub(crate) fn exists(config: &Config) -> Result<bool> {
 
 /// The embedded store in a folder.
 pub(crate) fn embedded(folder: &Path) -> Result<Arc<dyn Store>> {
+    Ok(open_embedded(folder)?)
+}
+
+fn open_embedded(folder: &Path) -> Result<Arc<dyn CopyStore>> {
     Ok(Arc::new(SqliteStore::open(folder, SqliteOptions::default())?))
 }
 
@@ -101,9 +110,9 @@ mod postgres {
 
     use throughline_postgres::{PostgresOptions, PostgresStore};
 
-    use super::{Access, Arc, Result, Store};
+    use super::{Access, Arc, CopyStore, Result};
 
-    pub(super) fn open(access: &Access<'_>) -> Result<Arc<dyn Store>> {
+    pub(super) fn open(access: &Access<'_>) -> Result<Arc<dyn CopyStore>> {
         Ok(Arc::new(PostgresStore::open(access.url.expose(), access.password, &options(access))?))
     }
 
@@ -124,9 +133,9 @@ mod postgres {
 mod postgres {
     //! Left out of this build.
 
-    use super::{Access, Arc, Result, Store, not_built_in};
+    use super::{Access, Arc, CopyStore, Result, not_built_in};
 
-    pub(super) fn open(access: &Access<'_>) -> Result<Arc<dyn Store>> {
+    pub(super) fn open(access: &Access<'_>) -> Result<Arc<dyn CopyStore>> {
         Err(not_built_in(access.url, "postgres"))
     }
 
@@ -141,10 +150,10 @@ mod redis {
 
     use throughline_redis::{Durability, RedisOptions, RedisStore};
 
-    use super::{Access, Arc, Config, Result, Store};
+    use super::{Access, Arc, Config, CopyStore, Result};
     use crate::config;
 
-    pub(super) fn open(access: &Access<'_>, config: &Config) -> Result<Arc<dyn Store>> {
+    pub(super) fn open(access: &Access<'_>, config: &Config) -> Result<Arc<dyn CopyStore>> {
         Ok(Arc::new(RedisStore::open(access.url.expose(), access.password, &options(access, config))?))
     }
 
@@ -177,9 +186,9 @@ mod redis {
 mod redis {
     //! Left out of this build.
 
-    use super::{Access, Arc, Config, Result, Store, not_built_in};
+    use super::{Access, Arc, Config, CopyStore, Result, not_built_in};
 
-    pub(super) fn open(access: &Access<'_>, _: &Config) -> Result<Arc<dyn Store>> {
+    pub(super) fn open(access: &Access<'_>, _: &Config) -> Result<Arc<dyn CopyStore>> {
         Err(not_built_in(access.url, "redis"))
     }
 

@@ -17,6 +17,7 @@ pub(crate) mod model;
 pub(crate) mod profile;
 pub(crate) mod recall;
 pub(crate) mod serve;
+pub(crate) mod store;
 pub(crate) mod turns;
 pub(crate) mod usage;
 pub(crate) mod vectors;
@@ -67,6 +68,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Model(command) => command.run(&run),
         Command::Doctor(command) => command.run(&run),
         Command::Vectors(command) => command.run(&run),
+        Command::Store(command) => command.run(&run),
         Command::Eval(command) => command.run(&run),
         Command::Demo(command) => command.run(&run),
         Command::Config(command) => command.run(&run),
