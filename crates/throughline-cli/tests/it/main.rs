@@ -8,6 +8,7 @@ mod eval;
 mod languages;
 mod memories;
 mod model;
+mod moving;
 mod outage;
 mod program;
 mod serve;
