@@ -153,10 +153,14 @@ impl RedisStore {
     ) -> Result<Attempt<()>, Fault> {
         let (keys, unit) = (writing.keys, writing.keys.key(Part::Meta));
         if !before.exists() {
-            if writing.meta.ordinal == 0 {
-                writing.meta.ordinal = reply::number(self.client.write(self.ordinal_call())?)?;
+            // A copy has the source's.
+            let is_new = writing.meta.ordinal == 0;
+            let calls = is_new.then(|| self.ordinal_call()).into_iter().chain([self.register_call(keys)]);
+            let mut answers = self.client.write_all(&calls.collect::<Vec<_>>())?;
+            let now = answers.pop().unwrap_or(Value::Nil);
+            if let Some(ordinal) = answers.pop() {
+                writing.meta.ordinal = reply::number(ordinal)?;
             }
-            let now = self.client.write(self.register_call(keys))?;
             writing.changes.not_after = Some(reply::number::<u64>(now)? / 1000 + ANNOUNCED_WRITE_MS_MAX);
             // Read after the scope was announced: a change of the models that came before has to be known here, and one that
             // comes later lists this scope.

@@ -81,16 +81,16 @@ impl Serve {
     }
 }
 
-/// Where exchanges wait for a store on another machine. The embedded one is on the disk that the spool would be on.
+/// Where exchanges wait while the store cannot be written to: it is away, or its memory is being moved.
 fn spool(config: &Config) -> Result<Option<Spool>> {
     let bytes_max = config.store_spool_bytes_max.0;
-    if config.store.is_none() || bytes_max == 0 {
+    if bytes_max == 0 {
         return Ok(None);
     }
     let folder = config.data.join("spool");
     let spool = Spool::open(SpoolConfig { folder: folder.clone(), bytes_max })
         .with_context(|| format!("{} cannot be used", folder.display()))
-        .hint("what is said while the store cannot be reached waits there; `--data DIR` names another folder, `store.spool_bytes_max = 0` goes without")?;
+        .hint("what is said while the store takes no writes waits there; `--data DIR` names another folder, `store.spool_bytes_max = 0` goes without")?;
     Ok(Some(spool))
 }
 

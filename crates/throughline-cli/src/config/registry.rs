@@ -124,7 +124,7 @@ settings! {
     store_connect_ms_max: Count<1, 600_000> = Memory "store.connect_ms_max", Default::Text("5000");
     /// How long one call to that server may take, in milliseconds; then it is given up and fails.
     store_call_ms_max: Count<10, 3_600_000> = Memory "store.call_ms_max", Default::Text("30000");
-    /// How much of what was said a server may keep on its own disk, in the folder `spool` of `data`, while that server cannot be reached, in bytes; it is written later. What comes when it is full is not remembered. 0: nothing is kept.
+    /// How much of what was said a server may keep on its own disk, in the folder `spool` of `data`, while the store takes no writes, in bytes; it is written later. What comes when it is full is not remembered. 0: nothing is kept.
     store_spool_bytes_max: Count<0, 1_099_511_627_776> = Server "store.spool_bytes_max", Default::Text("67108864");
     /// When a write counts as done on a Redis or Valkey server: `memory`, as soon as the server has it in memory; `fsync`, when it is on the server's disk; `replicated:N`, when N replicas have it as well. A server that cannot promise it is refused.
     store_durability: Durability = Memory "store.durability", Default::Text("fsync");

@@ -55,12 +55,36 @@ fn serve(program: &Program, place: &str, more: &[&str]) -> Server {
     Server::start(program, &[&["--listen", "127.0.0.1:0", flag, place], more].concat())
 }
 
-fn post(server: &Server, line: &str, body_: &Value) -> Value {
-    body(&server.ask(line, JSON, &body_.to_string()))
+/// A server, asked with a key.
+struct Keyed<'a> {
+    server: &'a Server,
+    key: &'a str,
+}
+
+impl Keyed<'_> {
+    fn ask(&self, line: &str, sent: &str) -> String {
+        self.server.ask(
+            line,
+            &format!(
+                "{JSON}X-Memory-Key: {}
+",
+                self.key
+            ),
+            sent,
+        )
+    }
+
+    fn get(&self, path: &str) -> String {
+        self.ask(&format!("GET {path}"), "")
+    }
+
+    fn post(&self, line: &str, sent: &Value) -> Value {
+        body(&self.ask(line, &sent.to_string()))
+    }
 }
 
 /// A bit of everything, and the receipt of a context.
-fn furnish(server: &Server) -> String {
+fn furnish(server: &Keyed<'_>) -> String {
     for (month, user, text) in [
         (1, "ada", "I live in Graz and I work as a nurse."),
         (2, "ada", "Should I move to Rome? My sister might."),
@@ -72,24 +96,27 @@ fn furnish(server: &Server) -> String {
             { "role": "assistant", "content": "Noted.", "time": format!("2026-0{month}-02T08:00:05Z") },
         ]);
         let said = json!({ "user": user, "session": format!("s{month}"), "turns": turns, "idempotency_key": month.to_string() });
-        post(server, "POST /api/v1/turns", &said);
+        server.post("POST /api/v1/turns", &said);
     }
-    for user in ["ada", "bob"] {
-        post(server, "POST /api/v1/learn", &json!({ "user": user, "wait": true }));
-    }
+    let learn = || {
+        for user in ["ada", "bob"] {
+            server.post("POST /api/v1/learn", &json!({ "user": user, "wait": true }));
+        }
+    };
+    learn();
     let schema = json!({ "schema": { "type": "object", "properties": { "diet": { "type": "string" } } } });
-    post(server, "PUT /api/v1/profile/schema", &schema);
-    let bob = post(server, "POST /api/v1/memories", &json!({ "user": "bob", "text": "Bob has a locker." }));
+    server.post("PUT /api/v1/profile/schema", &schema);
+    let bob = server.post("POST /api/v1/memories", &json!({ "user": "bob", "text": "Bob has a locker." }));
     let id = bob["id"].as_str().unwrap();
-    post(server, &format!("POST /api/v1/memories/{id}/forget"), &json!({ "user": "bob" }));
-    post(server, "PUT /api/v1/identity", &json!({ "text": "You are Nell." }));
-    let context =
-        post(server, "POST /api/v1/context", &json!({ "user": "ada", "query": "Where do I live?" }));
-    context["receipt"].as_str().unwrap().to_owned()
+    server.post(&format!("POST /api/v1/memories/{id}/forget"), &json!({ "user": "bob" }));
+    server.post("PUT /api/v1/identity", &json!({ "text": "You are Nell." }));
+    let context = server.post("POST /api/v1/context", &json!({ "user": "ada", "query": "Where do I live?" }));
+    learn();
+    context["receipt"]["id"].as_str().unwrap().to_owned()
 }
 
 /// All that is answered about what is kept, as text.
-fn answers(server: &Server, receipt: &str) -> String {
+fn answers(server: &Keyed<'_>, receipt: &str) -> String {
     let mut all = String::new();
     let mut tell = |path: &str, value: &Value| writeln!(all, "{path}: {value}").unwrap();
     for user in ["ada", "bob"] {
@@ -107,7 +134,7 @@ fn answers(server: &Server, receipt: &str) -> String {
             }
             tell(&path, &found);
         }
-        let recalled = post(server, "POST /api/v1/recall", &json!({ "user": user, "query": "Lisbon bees" }));
+        let recalled = server.post("POST /api/v1/recall", &json!({ "user": user, "query": "Lisbon bees" }));
         tell(&format!("recall of {user}"), &recalled["items"]);
     }
     for path in
@@ -128,18 +155,19 @@ fn real_store_a_memory_that_went_through_all_engines_answers_as_before() {
     let redis = RedisServers::start("single", "redis-7", &["appendfsync=always"]);
     let folder = |name: &str| program.path(name).to_str().unwrap().to_owned();
     let places = [folder("first"), redis.url.clone(), postgres("round"), folder("last")];
+    let key = program.run(&["keys", "create", "--data", &places[0]]).ok();
+    let keys = program.run(&["keys", "list", "--json", "--data", &places[0]]).ok();
     let server = serve(&program, &places[0], &[]);
-    let receipt = furnish(&server);
-    let before = answers(&server, &receipt);
+    let asked = Keyed { server: &server, key: key.trim() };
+    let receipt = furnish(&asked);
+    let before = answers(&asked, &receipt);
     assert!(before.contains("I moved to Lisbon") && !before.contains("Bob has a locker"), "{before}");
     assert_eq!(server.terminate(), Some(0));
-    program.run(&["keys", "create", "--tenant", "shop", "--data", &places[0]]).ok();
-    let keys = program.run(&["keys", "list", "--json", "--data", &places[0]]).ok();
     for pair in places.windows(2) {
         let moved = copy(&program, &pair[0], &pair[1], &["--switch"]);
-        assert_eq!((&moved["switched"], &moved["verified"]["turns"]), (&true.into(), &8.into()), "{moved}");
+        assert_eq!((&moved["switched"], &moved["verified"]["turns"]), (&true.into(), &9.into()), "{moved}");
         let server = serve(&program, &pair[1], &[]);
-        assert_eq!(answers(&server, &receipt), before, "{}", pair[1]);
+        assert_eq!(answers(&Keyed { server: &server, key: key.trim() }, &receipt), before, "{}", pair[1]);
         assert_eq!(server.terminate(), Some(0));
     }
     assert_eq!(program.run(&["keys", "list", "--json", "--data", &places[3]]).ok(), keys);
@@ -149,15 +177,16 @@ fn real_store_a_memory_that_went_through_all_engines_answers_as_before() {
 fn real_store_a_server_goes_on_while_its_memory_is_moved_and_nothing_acknowledged_is_missing() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let noted = Script::json(200, &replies::completion("Noted."));
-    let upstream = runtime.block_on(ScriptedUpstream::always(noted)).url();
+    let upstream = runtime.block_on(ScriptedUpstream::always(noted));
+    let upstream_url = upstream.url();
     let program = Program::new();
     let (data, to) = (program.data().to_str().unwrap().to_owned(), postgres("online"));
-    let server = serve(&program, &data, &["--upstream", &upstream]);
+    let server = serve(&program, &data, &["--upstream", &upstream_url]);
     // Writers go on until they are told where the memory has moved.
     let address = server.address().to_owned();
     let write = |user: usize| {
         for number in 0.. {
-            let turn = json!({ "user": format!("user-{user}"), "turns": [{ "role": "user", "content": format!("number {number}") }] });
+            let turn = json!({ "user": format!("user-{user}"), "session": "s", "turns": [{ "role": "user", "content": format!("number {number}") }] });
             let answer = ask(&address, "POST /api/v1/turns", JSON, &turn.to_string()).unwrap();
             if answer.starts_with("HTTP/1.1 503") {
                 assert!(answer.contains("moved to postgres://"), "{answer}");
@@ -180,7 +209,7 @@ fn real_store_a_server_goes_on_while_its_memory_is_moved_and_nothing_acknowledge
 
     let server = Server::start(
         &program,
-        &["--listen", "127.0.0.1:0", "--data", &data, "--store", &to, "--upstream", &upstream],
+        &["--listen", "127.0.0.1:0", "--data", &data, "--store", &to, "--upstream", &upstream_url],
     );
     for (user, count) in written.iter().enumerate() {
         let turns = body(&server.get(&format!("/api/v1/sessions?user=user-{user}")));
