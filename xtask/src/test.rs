@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::postgres::{Postgres, PostgresPrograms};
 use crate::process;
-use crate::redis::Programs;
+use crate::redis::{self, Programs};
 use crate::repository::Repository;
 use crate::service::Service;
 use crate::setup::Setup;
@@ -92,12 +92,13 @@ fn against_stores(repository: &Repository, setup: &Setup<'_>, steps: &mut Steps)
         steps.prepare("start Postgres and pgbouncer", || Postgres::start(&programs, setup, repository))?;
     let programs = steps.prepare("Redis and Valkey", || Programs::install(setup, repository))?;
     let data = tempfile::tempdir()?;
-    let redis = steps.prepare("start Redis and Valkey", || programs.start(data.path(), repository))?;
+    let running = steps
+        .prepare("start Redis and Valkey", || programs.start(&redis::OF_TESTS, data.path(), repository))?;
     let mut cargo = setup.cargo()?;
     postgres.tell(&mut cargo);
     cargo
-        .env("THROUGHLINE_TEST_REDIS_URLS", &redis.urls)
-        .env("THROUGHLINE_TEST_REDIS_PROGRAMS", &redis.programs);
+        .env("THROUGHLINE_TEST_REDIS_URLS", &running.urls)
+        .env("THROUGHLINE_TEST_REDIS_PROGRAMS", &running.programs);
     cargo.args(["nextest", "run", "--workspace", "--profile", "stores"]);
     steps.tests("stores on real servers", Runner::Nextest, &Stage::Stores.repeat(), &mut cargo)
 }

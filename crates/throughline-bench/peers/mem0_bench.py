@@ -67,10 +67,17 @@ def read(path: str | None) -> numpy.ndarray:
 
 
 def open_memory(
-    store: str, directory: Path, embedder_url: str | None, vectors: numpy.ndarray = VECTORS, llm: dict | None = None
+    request: dict, directory: Path, embedder_url: str | None, vectors: numpy.ndarray = VECTORS, llm: dict | None = None
 ) -> Memory:
-    place = {"path": str(directory / "vectors"), "collection_name": "bench", "embedding_model_dims": DIMENSIONS}
-    special = {"qdrant": {"on_disk": True}, "faiss": {"distance_strategy": "cosine"}}[store]
+    """The store that the request names, with its files in the directory; on the server at `url` if it names one."""
+    store = request["store"]
+    place = {"collection_name": "bench", "embedding_model_dims": DIMENSIONS}
+    special = {
+        "qdrant": {"on_disk": True, "path": str(directory / "vectors")},
+        "faiss": {"distance_strategy": "cosine", "path": str(directory / "vectors")},
+        "pgvector": {"connection_string": request.get("url"), "maxconn": 8},
+    }[store]
+    directory.mkdir(parents=True, exist_ok=True)
     embedder = {"model": MODEL, "api_key": "unused", "openai_base_url": embedder_url or "http://127.0.0.1:9/v1"}
     config = {"llm": {"provider": "openai", "config": llm}} if llm else {}
     memory = Memory.from_config(config | {
@@ -106,12 +113,13 @@ def writes(request: dict) -> dict:
 def writes_cell(request: dict, number: int, cell: dict, turns: list[dict]) -> dict:
     directory = Path(request["directory"]) / str(number)
     directory.mkdir(parents=True)
-    memory = open_memory(request["store"], directory, request["embedder_url"])
+    memory = open_memory(request, directory, request["embedder_url"])
     # The first add makes the tables and loads what is loaded late.
     memory.add(turns[:1], user_id="before", infer=False)
     unsaved = UnsavedCounter()
     logging.getLogger().addHandler(unsaved)
     clients, batch = cell["clients"], cell["turns"]
+    before = stored(memory)
     added, failed, times = [0] * clients, [0] * clients, [[] for _ in range(clients)]
     start = threading.Barrier(clients + 1)
     window = request["seconds"]
@@ -142,8 +150,8 @@ def writes_cell(request: dict, number: int, cell: dict, turns: list[dict]) -> di
     all_times = [each for mine in times for each in mine]
     close(memory)
     try:
-        again = open_memory(request["store"], directory, None)
-        kept = stored(again) - 1
+        again = open_memory(request, directory, None)
+        kept = stored(again) - before
         close(again)
     except Exception:
         kept = None
@@ -154,7 +162,7 @@ def writes_cell(request: dict, number: int, cell: dict, turns: list[dict]) -> di
 
 
 def load(request: dict) -> dict:
-    memory = open_memory(request["store"], Path(request["directory"]), None)
+    memory = open_memory(request, Path(request["directory"]), None)
     vectors = read(request.get("vectors"))
     now = datetime.now(timezone.utc).isoformat()
     for line in Path(request["users"]).read_text().splitlines():
@@ -177,7 +185,7 @@ def load(request: dict) -> dict:
 def search(request: dict) -> dict:
     asked = read(request.get("question_vectors"))
     begin = time.perf_counter()
-    memory = open_memory(request["store"], Path(request["directory"]), request["embedder_url"], asked)
+    memory = open_memory(request, Path(request["directory"]), request["embedder_url"], asked)
     opened_ms = (time.perf_counter() - begin) * 1000
     answers = []
     for user in request["users"]:
@@ -197,7 +205,7 @@ def search(request: dict) -> dict:
 
 def learn(request: dict) -> dict:
     llm = {"model": request["model"], "api_key": "unused", "openai_base_url": request["llm_url"]}
-    memory = open_memory(request["store"], Path(request["directory"]), request["embedder_url"], llm=llm)
+    memory = open_memory(request, Path(request["directory"]), request["embedder_url"], llm=llm)
     failed = 0
     for batch in request["batches"]:
         try:

@@ -47,7 +47,8 @@ mod tests {
     #[test]
     fn the_document_has_the_marks_of_every_part() {
         let document = std::fs::read_to_string(root().join("docs/benchmarks.md")).unwrap();
-        for part in ["writes", "recall", "chat", "resident", "embed", "search", "ingest", "learn"] {
+        for part in ["writes", "recall", "chat", "resident", "embed", "search", "ingest", "engines", "learn"]
+        {
             assert!(replaced(&document, part, "").is_some(), "{part}");
         }
     }

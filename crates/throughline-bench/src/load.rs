@@ -4,8 +4,6 @@
 //! found, vectors come from a scripted endpoint that bears the model's name: every search compares the query with every
 //! vector of the user, so its cost does not depend on what they are.
 
-use std::path::Path;
-
 use anyhow::{Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -56,10 +54,10 @@ impl User {
     }
 }
 
-/// Writes all turns of the users into a new store at `data`.
+/// Writes all turns of the users into the store of these options.
 pub(crate) fn load(
     bench: &Bench,
-    data: &Path,
+    options: &Options,
     vectors: Vectors,
     users: &[User],
     bar: &ProgressBar,
@@ -72,7 +70,7 @@ pub(crate) fn load(
         Vectors::OfModel => Embeddings::Local,
         Vectors::Scripted => Embeddings::Endpoint(endpoint.url()),
     };
-    let server = Server::start(bench, &Options::new(data, embeddings))?;
+    let server = Server::start(bench, &Options { embeddings, ..options.clone() })?;
     at_once(CLIENTS, |number| {
         let mut client = server.client()?;
         for user in users.iter().skip(number).step_by(CLIENTS) {
@@ -124,8 +122,13 @@ fn endpoint(runtime: &Runtime) -> ScriptedUpstream {
     runtime.block_on(ScriptedUpstream::start(answer))
 }
 
-/// A vector that is not like its neighbours, in the `base64` format of `/embeddings`.
+/// In the `base64` format of `/embeddings`.
 fn vector(number: u64) -> String {
+    STANDARD.encode(vector_bytes(number))
+}
+
+/// The numbers of a vector that is not like its neighbours, little-endian `f32`.
+pub(crate) fn vector_bytes(number: u64) -> Vec<u8> {
     let mut state = number + 1;
     let mut bytes = Vec::with_capacity(DIMENSIONS * size_of::<f32>());
     for _ in 0..DIMENSIONS {
@@ -133,5 +136,5 @@ fn vector(number: u64) -> String {
         let component = f32::from(u16::try_from(state >> 48).unwrap_or(0)) / 32_768.0 - 1.0;
         bytes.extend_from_slice(&component.to_le_bytes());
     }
-    STANDARD.encode(bytes)
+    bytes
 }

@@ -29,6 +29,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Parser, ValueEnum};
 
 use crate::bench::Bench;
+use crate::parts::engines::Engine;
 use crate::report::Report;
 
 const EXAMPLES: &str = "\
@@ -37,7 +38,8 @@ Examples:
   cargo run --release -p throughline-bench -- all --json out.json  the whole measurement
   cargo run --release -p throughline-bench -- all --doc            … and its tables put into docs/benchmarks.md
   cargo run --release -p throughline-bench -- recall --no-peers    one part, without Python
-  cargo run --release -p throughline-bench -- learn --llm 127.0.0.1:8080 --transcript locomo.json";
+  cargo run --release -p throughline-bench -- learn --llm 127.0.0.1:8080 --transcript locomo.json
+  cargo xtask engines --doc                                        engines side by side, with servers that it starts and ends";
 
 /// Measures the program side by side with what it is compared to.
 #[derive(Debug, Parser)]
@@ -83,6 +85,10 @@ struct Arguments {
     #[arg(long, value_name = "DIR")]
     model_dir: Option<PathBuf>,
 
+    /// For `engines`: a server to measure beside the embedded store; may be given several times
+    #[arg(long, value_name = "NAME=URL")]
+    store: Vec<Engine>,
+
     /// For `learn`: an OpenAI-compatible server on this machine, with a context of 16,384 tokens
     #[arg(long, value_name = "ADDRESS")]
     llm: Option<SocketAddr>,
@@ -102,7 +108,7 @@ struct Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// Everything below but `learn`
+    /// Everything below but `engines` and `learn`
     All,
     /// Durable turns a second
     Writes,
@@ -118,6 +124,8 @@ enum Part {
     Search,
     /// Turns taken in with the model on two cores, and the model's share
     Ingest,
+    /// Writes, recall and chats on each engine, beside what its server does alone, and beside mem0ai on pgvector; needs --store
+    Engines,
     /// Calls and tokens of learning with a language model, beside mem0ai; needs --llm and --transcript
     Learn,
 }
@@ -162,6 +170,9 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     if wanted(Part::Ingest) {
         report.add("ingest", parts::ingest::measure(&bench).context("ingest")?);
+    }
+    if arguments.part == Part::Engines {
+        report.add("engines", parts::engines::measure(&bench, &arguments.store).context("engines")?);
     }
     if arguments.part == Part::Learn {
         let (Some(llm), Some(transcript)) = (arguments.llm, arguments.transcript.clone()) else {

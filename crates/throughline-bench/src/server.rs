@@ -32,11 +32,22 @@ pub(crate) enum Embeddings {
     Endpoint(String),
 }
 
+/// A server that keeps memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    /// As `--store` takes it.
+    pub(crate) url: String,
+    /// What stands before its keys, where several memories share a server.
+    pub(crate) key_prefix: Option<String>,
+}
+
 /// How a server is started.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    /// Where its memory is.
+    /// Where its files are, and its memory unless that is on a server.
     pub(crate) data: PathBuf,
+    /// The server that keeps its memory; its own folder if not given.
+    pub(crate) store: Option<Store>,
     /// Where its vectors come from.
     pub(crate) embeddings: Embeddings,
     /// Who answers chats.
@@ -50,7 +61,14 @@ pub(crate) struct Options {
 impl Options {
     /// No upstream, and the default cache.
     pub(crate) fn new(data: impl Into<PathBuf>, embeddings: Embeddings) -> Self {
-        Self { data: data.into(), embeddings, upstream: None, learning: None, cache_bytes_max: None }
+        Self {
+            data: data.into(),
+            store: None,
+            embeddings,
+            upstream: None,
+            learning: None,
+            cache_bytes_max: None,
+        }
     }
 }
 
@@ -86,6 +104,10 @@ impl Server {
                 .env("THROUGHLINE_EMBEDDINGS_MODEL", "all-MiniLM-L6-v2")
                 .env("THROUGHLINE_EMBEDDINGS_DIMENSIONS", "384"),
         };
+        if let Some(store) = &options.store {
+            command.args(["--store", &store.url]);
+            command.envs(store.key_prefix.iter().map(|prefix| ("THROUGHLINE_STORE_KEY_PREFIX", prefix)));
+        }
         if let Some(url) = &options.upstream {
             command.args(["--upstream", url]);
         }
@@ -192,14 +214,25 @@ impl Metrics {
         self.0.get(name).copied().unwrap_or(0.0)
     }
 
+    /// The mean of what a part of a chat had of round trips to the store's server since `before`; none if it did not happen.
+    pub(crate) fn round_trips(&self, part: &str, before: &Self) -> Option<f64> {
+        self.mean("throughline_store_round_trips", &format!("part=\"{part}\""), before)
+    }
+
     /// The mean time of a stage since `before`, in milliseconds; none if it did not happen.
     pub(crate) fn stage_ms(&self, stage: &str, before: &Self) -> Option<f64> {
+        let mean = self.mean("throughline_stage_seconds", &format!("stage=\"{stage}\""), before);
+        mean.map(|seconds| seconds * 1_000.0)
+    }
+
+    /// The mean of a histogram since `before`.
+    fn mean(&self, name: &str, label: &str, before: &Self) -> Option<f64> {
         let since = |what| {
-            let name = format!("throughline_stage_seconds_{what}{{stage=\"{stage}\"}}");
+            let name = format!("{name}_{what}{{{label}}}");
             self.get(&name) - before.get(&name)
         };
         let count = since("count");
-        (count > 0.0).then(|| since("sum") * 1_000.0 / count)
+        (count > 0.0).then(|| since("sum") / count)
     }
 }
 

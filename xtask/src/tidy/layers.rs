@@ -57,7 +57,7 @@ const OWNED: [(&str, &[&str]); 15] = [
     ("rusqlite", &["throughline-sqlite", BENCH]),
     ("safetensors", &["throughline-embed"]),
     ("tokenizers", &["throughline-embed"]),
-    ("tokio-postgres", &["throughline-postgres"]),
+    ("tokio-postgres", &["throughline-postgres", BENCH]),
     ("tower", &["throughline-server"]),
     ("tower-http", &["throughline-server"]),
     ("utoipa", &["throughline-server"]),

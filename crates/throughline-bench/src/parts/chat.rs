@@ -24,7 +24,7 @@ use crate::server::{Embeddings, Options, Server};
 
 /// The way a request takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     Direct,
     ProxyOnly,
     MemoryByWords,
@@ -35,7 +35,7 @@ const WAYS: [Way; 4] = [Way::Direct, Way::ProxyOnly, Way::MemoryByWords, Way::Me
 const CLIENTS: [usize; 2] = [1, 8];
 
 /// Users of 1,000 turns, who chat in turns.
-const USERS: u64 = 8;
+pub(super) const USERS: u64 = 8;
 const TURNS_AT_START: u64 = 1_000;
 /// The questions of the first chats after a start are not asked again later.
 const FIRST_SERIES: u64 = 1 << 20;
@@ -89,8 +89,9 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     for embeddings in [Embeddings::Off, Embeddings::Local] {
         let data = bench.folder("chat")?;
         let vectors = if embeddings == Embeddings::Local { Vectors::OfModel } else { Vectors::None };
-        load(bench, &data, vectors, &users, &bar)?;
-        stores.push(Options { upstream: Some(upstream.url()), ..Options::new(data, embeddings) });
+        let options = Options { upstream: Some(upstream.url()), ..Options::new(data, embeddings) };
+        load(bench, &options, vectors, &users, &bar)?;
+        stores.push(options);
         bar.inc(1);
     }
     let mut all: [[Measured; CLIENTS.len()]; WAYS.len()] = Default::default();
@@ -137,7 +138,8 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     Ok(tables(&all, first))
 }
 
-fn upstream(runtime: &Runtime) -> ScriptedUpstream {
+/// Answers every chat with the same words, at once or piece by piece.
+pub(super) fn upstream(runtime: &Runtime) -> ScriptedUpstream {
     let pieces: Vec<String> = (0..PIECES).map(|number| format!(" piece {number}")).collect();
     let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
     let whole = Script::json(200, &replies::completion(&corpus::turn(0, 1).content));
@@ -152,14 +154,14 @@ fn upstream(runtime: &Runtime) -> ScriptedUpstream {
 }
 
 /// A series of chats of some clients at once.
-struct Chats<'a> {
-    way: Way,
+pub(super) struct Chats<'a> {
+    pub(super) way: Way,
     /// None if they go straight to the upstream.
-    server: Option<&'a Server>,
-    address: SocketAddr,
-    clients: usize,
+    pub(super) server: Option<&'a Server>,
+    pub(super) address: SocketAddr,
+    pub(super) clients: usize,
     /// No two series ask the same questions.
-    number: u64,
+    pub(super) number: u64,
 }
 
 impl Chats<'_> {
@@ -188,7 +190,7 @@ impl Chats<'_> {
     }
 
     /// All replies to `count` requests, shared among the clients.
-    fn run(&self, count: usize, stream: bool) -> Result<Vec<Reply>> {
+    pub(super) fn run(&self, count: usize, stream: bool) -> Result<Vec<Reply>> {
         let series = self.number + u64::from(stream);
         let replies = at_once(self.clients, |client| {
             let mut connection = Client::connect(self.address)?;

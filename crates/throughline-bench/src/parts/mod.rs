@@ -2,6 +2,7 @@
 
 pub(crate) mod chat;
 pub(crate) mod embed;
+pub(crate) mod engines;
 pub(crate) mod ingest;
 pub(crate) mod learn;
 pub(crate) mod recall;

@@ -24,19 +24,19 @@ const RESULTS: usize = 10;
 /// The least that the cache can be set to: search data of two of the users below does not fit.
 const SMALL_CACHE_BYTES: u64 = 1024 * 1024;
 /// Users whose recall pushes another one out of the small cache.
-const PUSHING: [User; 3] =
+pub(super) const PUSHING: [User; 3] =
     [User { number: 90, turns: 1_000 }, User { number: 91, turns: 1_000 }, User { number: 92, turns: 1_000 }];
 const STAGES: [&str; 3] = ["embed", "search", "fetch"];
 
 /// What is kept of the rounds for one user.
 #[derive(Debug, Clone, Default)]
-struct Measured {
-    warm_p50: Rounds,
-    warm_p99: Rounds,
+pub(super) struct Measured {
+    pub(super) warm_p50: Rounds,
+    pub(super) warm_p99: Rounds,
     processor_ms: Rounds,
     stages: [Rounds; STAGES.len()],
-    cold_p50: Rounds,
-    cold_p99: Rounds,
+    pub(super) cold_p50: Rounds,
+    pub(super) cold_p99: Rounds,
     first: Rounds,
     start_and_first: Rounds,
 }
@@ -85,12 +85,12 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     let embeddings = [Embeddings::Off, Embeddings::Local];
     let stores = [bench.folder("recall-words")?, bench.folder("recall-vectors")?];
     for (vectors, data) in [Vectors::None, Vectors::Scripted].into_iter().zip(&stores) {
-        load(bench, data, vectors, &[&users[..], &PUSHING].concat(), &bar)?;
+        load(bench, &Options::new(data, Embeddings::Off), vectors, &[&users[..], &PUSHING].concat(), &bar)?;
         bar.inc(1);
     }
     let peer = bench.peer.as_ref().map(|mem0| Peer::load(bench, mem0, &users, &bar)).transpose()?;
 
-    let mut questions = Questions(0);
+    let mut questions = Questions::default();
     for _ in 0..bench.rounds {
         for ((embeddings, data), measured) in embeddings.iter().zip(&stores).zip(&mut ours) {
             let options = Options::new(data, embeddings.clone());
@@ -115,7 +115,8 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
 }
 
 /// Never asks the same question twice.
-struct Questions(u64);
+#[derive(Default)]
+pub(super) struct Questions(u64);
 
 impl Questions {
     fn next(&mut self) -> String {
@@ -132,7 +133,8 @@ fn recall(client: &mut Client, user: User, questions: &mut Questions) -> Result<
     Ok(reply.total)
 }
 
-fn warm(
+/// Recalls of each user whose search data is in memory.
+pub(super) fn warm(
     bench: &Bench,
     options: &Options,
     users: &[User],
@@ -162,7 +164,8 @@ fn warm(
     server.stop()
 }
 
-fn cold(
+/// Recalls of each user whose search data has to be read from the store.
+pub(super) fn cold(
     bench: &Bench,
     options: &Options,
     users: &[User],

@@ -28,7 +28,7 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     let count = bench.either(USERS, 50);
     let users: Vec<User> = (0..count as u64).map(|number| User { number, turns: TURNS_A_USER }).collect();
     let full = bench.folder("resident")?;
-    load(bench, &full, Vectors::Scripted, &users, &bar)?;
+    load(bench, &Options::new(&full, Embeddings::Off), Vectors::Scripted, &users, &bar)?;
     bar.inc(1);
     let hot = format!("{count} hot users of {TURNS_A_USER} turns");
     let states = [

@@ -24,9 +24,9 @@ use crate::server::{Embeddings, Options, Server};
 
 /// A number of clients at once, and of turns in each request.
 #[derive(Debug, Clone, Copy)]
-struct Load {
-    clients: usize,
-    turns: u64,
+pub(super) struct Load {
+    pub(super) clients: usize,
+    pub(super) turns: u64,
 }
 
 const LOADS: [Load; 4] = [
@@ -50,8 +50,8 @@ impl Load {
 
 /// What is kept of the rounds under one load.
 #[derive(Debug, Clone, Default)]
-struct Measured {
-    turns_a_second: Rounds,
+pub(super) struct Measured {
+    pub(super) turns_a_second: Rounds,
     p50_ms: Rounds,
     p99_ms: Rounds,
     processor_ms_a_turn: Rounds,
@@ -116,7 +116,8 @@ pub(crate) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     Ok(tables(&ours, &sqlite, bench.peer.as_ref().map(|_| &theirs)))
 }
 
-fn one_load(bench: &Bench, server: &Server, load: Load, measured: &mut Measured) -> Result<()> {
+/// Writes turns for a while, and counts them afterwards.
+pub(super) fn one_load(bench: &Bench, server: &Server, load: Load, measured: &mut Measured) -> Result<()> {
     let name = |client: usize, user: u64| format!("{}x{}-{client}-{user}", load.clients, load.turns);
     let used_before = server.processor_ms();
     let begin = Instant::now();
