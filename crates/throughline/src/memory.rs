@@ -10,6 +10,7 @@ mod edits;
 mod erase;
 mod fall_back;
 mod forget;
+mod known_texts;
 mod learn;
 mod learner;
 mod ledger;
@@ -99,6 +100,9 @@ pub struct Memory {
     shards: ShardCache,
     turns: TurnCache,
     beliefs: beliefs::BeliefsCache,
+    /// Whether a passage addresses the model, and how many tokens a line has.
+    addressing: known_texts::KnownTexts<bool>,
+    tokens: known_texts::KnownTexts<usize>,
     own_slots: own_slots::OwnSlotsCache,
     vectors: Option<vectors::Vectors>,
 }
@@ -115,6 +119,7 @@ impl Memory {
         let turns = TurnCache::new(settings.shard_cache_bytes_max / TURNS_PART);
         let fence_key = FenceKey::derive(&secret);
         let beliefs = beliefs::BeliefsCache::new();
+        let (addressing, tokens) = (known_texts::KnownTexts::new(), known_texts::KnownTexts::new());
         let (embedders, own_slots) = (RwLock::default(), own_slots::OwnSlotsCache::default());
         let vectors = None;
         Ok(Self {
@@ -127,6 +132,8 @@ impl Memory {
             shards,
             turns,
             beliefs,
+            addressing,
+            tokens,
             own_slots,
             vectors,
         })

@@ -125,7 +125,11 @@ impl Memory {
             None => self.settings.budget,
         };
         budget.validate().map_err(|error| MemoryError::Invalid(error.to_string()))?;
-        let (standing, passages) = found(&recalled, &thread, &beliefs.by_turn());
+        let (standing, passages) = timed(&mut timings, "judge", || {
+            let standings = beliefs.by_turn();
+            let addresses = |text: &str| self.addressing.of(text, addresses_model);
+            found(&recalled, &thread, &Judge { standings: &standings, addresses_model: &addresses })
+        });
         let shown = || standing.iter().chain(&passages);
         let mut times: Vec<Timestamp> =
             shown().flat_map(|one| [Some(one.time), one.ended]).flatten().collect();
@@ -144,7 +148,7 @@ impl Memory {
             key: &self.fence_key,
             tenant: scope.tenant(),
         };
-        let count = |text: &str| self.settings.token_encoding.count(text);
+        let count = |text: &str| self.tokens.of(text, |text| self.settings.token_encoding.count(text));
         let draft = timed(&mut timings, "compose", || Draft::new(&input, &count));
         let mut ladders = Vec::new();
         if draft.left_out().next().is_some() && draft.room_tokens() > 0 {
@@ -294,7 +298,7 @@ fn passage(turn: &Turn, bytes: (u32, u32), score: f32) -> RecalledPassage<'_> {
 fn found<'a>(
     recalled: &'a Recalled,
     thread: &Thread,
-    standings: &HashMap<u64, Vec<(&str, Standing)>>,
+    judge: &Judge<'_>,
 ) -> (Vec<RecalledPassage<'a>>, Vec<RecalledPassage<'a>>) {
     let visible = |turn: &Turn| thread.visible.contains(&turn.id.seq);
     // What was said twice in the same words is shown once, the better of the two: a question asked every day must not
@@ -309,7 +313,7 @@ fn found<'a>(
                 relevant: item.is_relevant() && said.insert(item.text().trim()),
                 ..passage(&item.turn, item.bytes, item.score)
             };
-            judged(found, standings)
+            judge.judged(found)
         })
         .collect();
     // What is so no longer is served last: it explains, but does not answer.
@@ -328,34 +332,41 @@ fn found<'a>(
                 relevant: !said_later(item),
                 ..passage(&item.turn, item.bytes, item.score)
             };
-            judged(found, standings)
+            judge.judged(found)
         })
         .filter(|passage| passage.ended.is_none())
         .collect();
     (standing, passages)
 }
 
-/// The passage with what is known of what it says.
-fn judged<'a>(
-    passage: RecalledPassage<'a>,
-    standings: &HashMap<u64, Vec<(&str, Standing)>>,
-) -> RecalledPassage<'a> {
-    let mut judged = passage;
-    // What nobody learned from can be poisoned as well. The app's own words may speak to the model.
-    let may_be_shown = passage.relevant && !passage.already_in_request;
-    judged.quarantined = may_be_shown && passage.role != Role::System && addresses_model(passage.text);
-    let mut holds = false;
-    let known = standings.get(&passage.turn).into_iter().flatten();
-    for (_, standing) in known.filter(|(quote, _)| passage.text.contains(quote)) {
-        match standing {
-            Standing::Holds => holds = true,
-            Standing::Ended(end) => judged.ended = judged.ended.max(Some(*end)),
-            Standing::Quarantined => judged.quarantined = true,
+/// What is known of what passages say.
+struct Judge<'a> {
+    /// By turn: words of memories that rest on it, and how those stand.
+    standings: &'a HashMap<u64, Vec<(&'a str, Standing)>>,
+    addresses_model: &'a dyn Fn(&str) -> bool,
+}
+
+impl Judge<'_> {
+    /// The passage with it.
+    fn judged<'p>(&self, passage: RecalledPassage<'p>) -> RecalledPassage<'p> {
+        let mut judged = passage;
+        // What nobody learned from can be poisoned as well. The app's own words may speak to the model.
+        let may_be_shown = passage.relevant && !passage.already_in_request;
+        judged.quarantined =
+            may_be_shown && passage.role != Role::System && (self.addresses_model)(passage.text);
+        let mut holds = false;
+        let known = self.standings.get(&passage.turn).into_iter().flatten();
+        for (_, standing) in known.filter(|(quote, _)| passage.text.contains(quote)) {
+            match standing {
+                Standing::Holds => holds = true,
+                Standing::Ended(end) => judged.ended = judged.ended.max(Some(*end)),
+                Standing::Quarantined => judged.quarantined = true,
+            }
         }
+        // A passage that says something else besides is not over as a whole.
+        judged.ended = judged.ended.filter(|_| !holds);
+        judged
     }
-    // A passage that says something else besides is not over as a whole.
-    judged.ended = judged.ended.filter(|_| !holds);
-    judged
 }
 
 fn last_user_text(messages: &[Said]) -> Option<String> {
