@@ -33,6 +33,7 @@ mod opening;
 mod options;
 mod pool;
 mod profiles;
+mod rate;
 mod receipts;
 mod runtime;
 mod schema;

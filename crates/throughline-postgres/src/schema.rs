@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/001_store.sql"),
     include_str!("schema/002_usage.sql"),
     include_str!("schema/003_copy.sql"),
+    include_str!("schema/004_rates.sql"),
 ];
 
 /// How long one process waits for another to migrate, and a migration may take.

@@ -63,6 +63,7 @@ mod options;
 mod places;
 mod pool;
 mod profiles;
+mod rate;
 mod receipts;
 mod reply;
 mod rows;

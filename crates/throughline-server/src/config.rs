@@ -17,7 +17,7 @@ pub enum AuthMode {
     Keys,
 }
 
-/// Settings of the server. All limits hold for each server process.
+/// Settings of the server. All limits but the tenants' hold for each server process.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
     /// Who may call; [`ServerConfig::check_bind`] says which mode an address allows.
@@ -26,6 +26,8 @@ pub struct ServerConfig {
     pub body_bytes_max: usize,
     /// Requests in flight, their response bodies included; one more is answered with 503.
     pub requests_in_flight_max: usize,
+    /// Requests of one tenant in a minute, by all servers on one store together; one more is answered with 429. 0: no limit.
+    pub tenant_requests_a_minute_max: u32,
     /// How long a request of the native API may take, in milliseconds.
     pub request_ms_max: u64,
     /// Calls of the engine at once, each on a thread of its own; further ones wait.
@@ -51,6 +53,7 @@ impl Default for ServerConfig {
             auth: AuthMode::Keys,
             body_bytes_max: 8 * 1024 * 1024,
             requests_in_flight_max: 1_024,
+            tenant_requests_a_minute_max: 0,
             request_ms_max: 120_000,
             engine_calls_max: 64,
             upstream: None,

@@ -13,7 +13,7 @@ use throughline::memory::MemoryError;
 use throughline::ports::StoreError;
 
 /// What a client that is told to come back should wait, in seconds.
-const RETRY_AFTER_S: &str = "1";
+const RETRY_AFTER_S: u64 = 1;
 
 macro_rules! error_codes {
     ($($(#[doc = $doc:literal])* $name:ident = $code:literal, $status:ident, $hint:literal;)*) => {
@@ -89,6 +89,8 @@ error_codes! {
     IdempotencyMismatch = "idempotency_mismatch", CONFLICT, "Use a new key for new content; repeat a call with exactly the same body.";
     /// The body is larger than is accepted.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Split the request, or raise `body_bytes_max` of the server.";
+    /// The tenant has sent as many requests in this minute as it may.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Wait as long as `Retry-After` says; `server.tenant_requests_a_minute_max` sets the bound.";
     /// Something failed that should not.
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server's log has the details under the request id of this response.";
     /// What is kept in the store cannot be understood.
@@ -108,7 +110,7 @@ error_codes! {
     /// The store is busy or cannot be reached.
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "Wait and try again; writes can be repeated safely.";
     /// The store can be read but not written to.
-    StoreReadOnly = "store_read_only", SERVICE_UNAVAILABLE, "Check the rights of the data directory and that its file system is not mounted read-only.";
+    StoreReadOnly = "store_read_only", SERVICE_UNAVAILABLE, "The message says why: its memory has moved, the data directory or its file system may not be written to, or its server is a replica.";
     /// The request took longer than is allowed.
     Timeout = "timeout", GATEWAY_TIMEOUT, "Send less at once and try again; with an idempotency key a repeated write is safe.";
     /// No room is left for the store.
@@ -147,18 +149,25 @@ pub struct ApiError {
     pub message: String,
     /// The path of the field at fault, such as `turns[3].time`.
     pub param: Option<String>,
+    /// When it is worth another try, in seconds, if that is known.
+    pub retry_after_s: Option<u64>,
 }
 
 impl ApiError {
     /// An error that is no single field's fault.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), param: None }
+        Self { code, message: message.into(), param: None, retry_after_s: None }
     }
 
     /// A field at fault; the message names it.
     pub fn of_field(code: ErrorCode, param: impl Into<String>, message: impl AsRef<str>) -> Self {
         let param = param.into();
-        Self { code, message: format!("{param}: {}", message.as_ref()), param: Some(param) }
+        Self { param: Some(param.clone()), ..Self::new(code, format!("{param}: {}", message.as_ref())) }
+    }
+
+    /// With the time after which it is worth another try.
+    pub(crate) fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
     }
 
     /// A body that is not JSON, or not the JSON it should be.
@@ -189,6 +198,7 @@ impl ApiError {
         let kind = match self.code.status().as_u16() {
             401 => "authentication_error",
             403 => "permission_error",
+            429 => "rate_limit_error",
             400..=499 => "invalid_request_error",
             _ => "server_error",
         };
@@ -205,8 +215,10 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.code.status(), Json(self.native())).into_response();
-        if self.code.status() == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        let wait =
+            if self.code.status() == StatusCode::SERVICE_UNAVAILABLE { Some(RETRY_AFTER_S) } else { None };
+        if let Some(seconds) = self.retry_after_s.or(wait) {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         if self.code.status() == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

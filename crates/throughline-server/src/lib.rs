@@ -16,6 +16,7 @@ mod metrics;
 mod observe;
 mod openapi;
 mod proxy;
+mod rates;
 mod reach;
 mod serve;
 mod state;

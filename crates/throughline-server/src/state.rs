@@ -11,6 +11,7 @@ use crate::auth::Gate;
 use crate::config::ServerConfig;
 use crate::engine::Engine;
 use crate::proxy::{Recorder, Spool};
+use crate::rates::Rates;
 
 /// How far the embedding model is. Until it is ready, recall goes by words alone.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) config: ServerConfig,
     pub(crate) gate: Gate,
+    pub(crate) rates: Rates,
     pub(crate) recorder: Recorder,
     pub(crate) model: ModelStatus,
     pub(crate) learner: Arc<Learner>,
@@ -66,6 +68,7 @@ impl AppState {
         let engine = Engine::new(memory, config.engine_calls_max);
         Self(Arc::new(Shared {
             gate: Gate::new(config.auth),
+            rates: Rates::new(config.tenant_requests_a_minute_max),
             recorder: Recorder::start(&engine, spool, config.exchanges_open_max),
             engine,
             model: ModelStatus::default(),

@@ -30,6 +30,7 @@ mod number;
 mod options;
 mod profiles;
 mod queue;
+mod rate;
 mod readers;
 mod receipts;
 mod schema;

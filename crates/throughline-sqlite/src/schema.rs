@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/003_learning.sql"),
     include_str!("schema/004_usage.sql"),
     include_str!("schema/005_copy.sql"),
+    include_str!("schema/006_rates.sql"),
 ];
 
 /// What a file is, by its header.

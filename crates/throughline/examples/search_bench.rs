@@ -81,7 +81,7 @@ fn recall(folder: &Path, questions: usize, cold: usize) -> Result<Value, Box<dyn
     let (mut whole, mut search, mut dense, mut dense_found) = (vec![], vec![], vec![], vec![]);
     for question in &questions {
         let recalled = ask(&memory, question, RankingKind::Full)?;
-        whole.push(milliseconds(scripted::without_embedding(&recalled)));
+        whole.push(milliseconds(scripted::without_embedding(&recalled.timings)));
         search.push(milliseconds(stage(&recalled, "search")));
     }
     for question in &questions {
@@ -94,11 +94,8 @@ fn recall(folder: &Path, questions: usize, cold: usize) -> Result<Value, Box<dyn
     let memory = scripted::memory(&store, NO_CACHE_BYTES);
     let mut cold_times = vec![];
     for question in questions.iter().take(cold) {
-        cold_times.push(milliseconds(scripted::without_embedding(&ask(
-            &memory,
-            question,
-            RankingKind::Full,
-        )?)));
+        let recalled = ask(&memory, question, RankingKind::Full)?;
+        cold_times.push(milliseconds(scripted::without_embedding(&recalled.timings)));
     }
     Ok(json!({
         "whole_ms": whole, "search_ms": search, "dense_ms": dense, "dense_found": dense_found,

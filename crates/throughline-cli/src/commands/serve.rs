@@ -100,6 +100,8 @@ fn server_config(config: &Config, auth: AuthMode) -> Result<ServerConfig> {
         upstream: wire::upstream(config)?,
         body_bytes_max: config.body_bytes_max.size(),
         requests_in_flight_max: config.requests_in_flight_max.size(),
+        tenant_requests_a_minute_max: u32::try_from(config.tenant_requests_a_minute_max.0)
+            .unwrap_or(u32::MAX),
         request_ms_max: config.request_ms_max.0,
         engine_calls_max: config.engine_calls_max.size(),
         exchanges_open_max: config.exchanges_open_max.size(),

@@ -200,6 +200,8 @@ settings! {
     body_bytes_max: Count<1_024, 1_073_741_824> = Server "server.body_bytes_max", Default::Text("8388608");
     /// Requests in flight; one more is answered with 503.
     requests_in_flight_max: Count<1, 1_000_000> = Server "server.requests_in_flight_max", Default::Text("1024");
+    /// Requests that a tenant may send in a minute, to all servers on one store together; one more is answered with 429 and `Retry-After`. Each server takes them from the store in blocks of a twentieth. 0: no limit.
+    tenant_requests_a_minute_max: Count<0, 100_000_000> = Server "server.tenant_requests_a_minute_max", Default::Text("0");
     /// How long a request of the native API may take, in milliseconds.
     request_ms_max: Count<1, 3_600_000> = Server "server.request_ms_max", Default::Text("120000");
     /// Calls of the engine at once, each on a thread of its own; further ones wait.

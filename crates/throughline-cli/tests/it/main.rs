@@ -11,6 +11,7 @@ mod model;
 mod moving;
 mod outage;
 mod program;
+mod rates;
 mod serve;
 mod server;
 mod settings;

@@ -1,12 +1,12 @@
-//! The methods that count what was spent, handed to the module that knows them.
+//! The methods that count what was spent and asked, handed to the modules that know them.
 
 use std::ops::RangeInclusive;
 
 use throughline::model::{Day, TenantId, Usage, UsageStage, UserKey};
-use throughline::ports::{DayUsage, StoreError, UsageStore};
+use throughline::ports::{DayUsage, Minute, RateStore, StoreError, UsageStore};
 
 use super::PostgresStore;
-use crate::usage;
+use crate::{rate, usage};
 
 impl UsageStore for PostgresStore {
     fn add_usage(
@@ -29,5 +29,11 @@ impl UsageStore for PostgresStore {
         days: RangeInclusive<Day>,
     ) -> Result<Vec<DayUsage>, StoreError> {
         self.calls.read(async |c| usage::of_tenant(c, tenant, &days).await)
+    }
+}
+
+impl RateStore for PostgresStore {
+    fn take_requests(&self, tenant: &TenantId, minute: Minute, count: u32) -> Result<u64, StoreError> {
+        self.calls.read(async |c| rate::take(c, tenant, minute, count).await)
     }
 }

@@ -99,7 +99,7 @@ const EMPTY: &str = "DO $$
     BEGIN
         FOREACH name IN ARRAY ARRAY['scopes', 'sessions', 'turns', 'search', 'profiles', 'ledger', 'idempotency', 'receipts',
             'tombstones', 'jobs', 'embedding_models', 'model_roles', 'unread', 'outdated', 'identities', 'slot_schemas',
-            'api_keys', 'user_usage', 'tenant_usage', 'tenant_days'] LOOP
+            'api_keys', 'user_usage', 'tenant_usage', 'tenant_days', 'requests'] LOOP
             EXECUTE format('DELETE FROM throughline.%I', name);
         END LOOP;
         DELETE FROM throughline.meta WHERE meta.name = 'transit';

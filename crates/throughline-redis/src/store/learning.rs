@@ -7,7 +7,7 @@ use throughline::model::{
 };
 use throughline::ports::{
     ClaimedJob, DayUsage, Forget, Forgotten, Job, JobClaim, JobNumber, JobStore, LedgerAppend, LedgerStore,
-    ProfileEdit, StoreError, UsageStore,
+    Minute, ProfileEdit, RateStore, StoreError, UsageStore,
 };
 
 use super::RedisStore;
@@ -103,5 +103,11 @@ impl UsageStore for RedisStore {
         days: RangeInclusive<Day>,
     ) -> Result<Vec<DayUsage>, StoreError> {
         Ok(self.tenant_usage(tenant, &days)?)
+    }
+}
+
+impl RateStore for RedisStore {
+    fn take_requests(&self, tenant: &TenantId, minute: Minute, count: u32) -> Result<u64, StoreError> {
+        Ok(self.take_requests(tenant, minute, count)?)
     }
 }

@@ -107,13 +107,18 @@ impl FromRequestParts<AppState> for Principal {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        if let Some(credential) = credential(&parts.headers) {
-            return Ok(Self { tenant: state.gate.tenant(state, credential).await? });
-        }
-        if state.gate.check(state).await? {
-            return Err(ApiError::new(ErrorCode::KeyRequired, "the request carries no key of this server"));
-        }
-        Ok(Self { tenant: TenantId::single() })
+        let tenant = match credential(&parts.headers) {
+            Some(credential) => state.gate.tenant(state, credential).await?,
+            None if state.gate.check(state).await? => {
+                return Err(ApiError::new(
+                    ErrorCode::KeyRequired,
+                    "the request carries no key of this server",
+                ));
+            }
+            None => TenantId::single(),
+        };
+        state.rates.admit(&state.engine, &tenant).await?;
+        Ok(Self { tenant })
     }
 }
 

@@ -1,12 +1,12 @@
-//! The methods that count what was spent, handed to the module that knows them.
+//! The methods that count what was spent and asked, handed to the modules that know them.
 
 use std::ops::RangeInclusive;
 
 use throughline::model::{Day, TenantId, Usage, UsageStage, UserKey};
-use throughline::ports::{DayUsage, StoreError, UsageStore};
+use throughline::ports::{DayUsage, Minute, RateStore, StoreError, UsageStore};
 
 use super::SqliteStore;
-use crate::usage;
+use crate::{rate, usage};
 
 impl UsageStore for SqliteStore {
     fn add_usage(
@@ -30,5 +30,13 @@ impl UsageStore for SqliteStore {
         days: RangeInclusive<Day>,
     ) -> Result<Vec<DayUsage>, StoreError> {
         self.readers.read(|c| usage::of_tenant(c, tenant, &days))
+    }
+}
+
+impl RateStore for SqliteStore {
+    fn take_requests(&self, tenant: &TenantId, minute: Minute, count: u32) -> Result<u64, StoreError> {
+        let tenant = tenant.clone();
+        // No part of the memory: also while it is being moved.
+        self.writer.write(move |c| rate::take(c, &tenant, minute, count))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use throughline::memory::{Memory, Observation, Settings, TurnToObserve};
-use throughline::model::{Role, Scope, SessionId, TenantId, Timestamp, UserId};
+use throughline::model::{Role, Scope, SessionId, StageTiming, TenantId, Timestamp, UserId};
 use throughline::ports::{EmbedError, EmbedRole, Embedder, Embedding, EmbeddingModel};
 use throughline_sqlite::{SqliteOptions, SqliteStore};
 
@@ -120,7 +120,7 @@ pub(crate) fn observe(memory: &Memory, turns: &[String]) {
     }
 }
 
-/// How long a recall took without the scripted model, which is slow: its share is measured apart.
-pub(crate) fn without_embedding(recalled: &throughline::recall::Recalled) -> Duration {
-    recalled.timings.iter().filter(|timing| timing.stage != "embed").map(|timing| timing.took).sum()
+/// How long the stages took without the scripted model, which is slow: its share is measured apart.
+pub(crate) fn without_embedding(timings: &[StageTiming]) -> Duration {
+    timings.iter().filter(|timing| timing.stage != "embed").map(|timing| timing.took).sum()
 }

@@ -15,6 +15,7 @@ mod ledger;
 mod model;
 mod opening;
 mod profiles;
+mod rate;
 mod rows;
 mod scopes;
 mod support;
@@ -33,6 +34,7 @@ pub use ledger::*;
 pub use model::{ModelStore, ModelVectors};
 pub use opening::*;
 pub use profiles::*;
+pub use rate::*;
 pub use rows::*;
 pub use scopes::*;
 pub use switch::*;
@@ -151,6 +153,8 @@ macro_rules! store_conformance {
             who_did_not_know_of_the_other_comes_too_late,
             a_tombstone_stays_until_it_is_lifted,
             an_erased_user_leaves_nothing_learned_and_nothing_to_learn,
+            requests_are_counted_by_tenant_and_minute,
+            requests_taken_at_once_are_all_counted,
             usage_is_counted_by_user_stage_and_day,
             an_addition_tells_what_the_tenant_spent_on_the_day,
             usage_is_read_of_a_range_of_days,

@@ -8,6 +8,7 @@ mod embedder;
 mod ledger;
 mod llm;
 mod opening;
+mod rate;
 mod round_trips;
 mod store;
 mod usage;
@@ -31,6 +32,7 @@ pub use opening::{
     News, OPENING_ROWS_MAX, OPENING_TURN_BYTES_MAX, OPENING_TURNS_MAX, Opening, OpeningAsk, OpeningStore,
     Prefix, Since,
 };
+pub use rate::{Minute, RateStore};
 pub use round_trips::{count_round_trip, with_round_trips};
 pub use store::{
     ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, EmbeddingModels, Erased, FIRST_MODEL, Idempotency,

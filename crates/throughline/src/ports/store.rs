@@ -10,7 +10,7 @@ use crate::model::{
     AgentId, ChainHash, Content, Generation, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch,
     Receipt, ReceiptId, Revision, Role, Scope, SessionId, TenantId, Timestamp, Turn, UserKey,
 };
-use crate::ports::{EmbeddingModel, JobStore, OpeningStore, UsageStore};
+use crate::ports::{EmbeddingModel, JobStore, OpeningStore, RateStore, UsageStore};
 
 /// Why a store could not do it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -495,6 +495,6 @@ pub trait KeyStore: Send + Sync {
 }
 
 /// All a program needs of one store.
-pub trait Store: OpeningStore + WriteStore + KeyStore + JobStore + UsageStore {}
+pub trait Store: OpeningStore + WriteStore + KeyStore + JobStore + UsageStore + RateStore {}
 
-impl<T: OpeningStore + WriteStore + KeyStore + JobStore + UsageStore> Store for T {}
+impl<T: OpeningStore + WriteStore + KeyStore + JobStore + UsageStore + RateStore> Store for T {}

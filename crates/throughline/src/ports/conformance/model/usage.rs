@@ -1,9 +1,9 @@
-//! The usage of the model of a store: two lists, of users and of tenants.
+//! The usage of the model of a store: two lists, of users and of tenants, and one of requests.
 
 use std::ops::RangeInclusive;
 
 use crate::model::{Day, TenantId, Usage, UsageStage, UserKey};
-use crate::ports::{DayUsage, StoreError, UsageStore};
+use crate::ports::{DayUsage, Minute, RateStore, StoreError, UsageStore};
 
 use super::ModelStore;
 
@@ -11,6 +11,7 @@ use super::ModelStore;
 pub(super) struct Usages {
     users: Vec<(UserKey, DayUsage)>,
     tenants: Vec<(TenantId, DayUsage)>,
+    requests: Vec<(TenantId, Minute, u64)>,
 }
 
 impl Usages {
@@ -68,5 +69,15 @@ impl UsageStore for ModelStore {
         days: RangeInclusive<Day>,
     ) -> Result<Vec<DayUsage>, StoreError> {
         Ok(of(&self.state().usages.tenants, tenant, &days))
+    }
+}
+
+impl RateStore for ModelStore {
+    fn take_requests(&self, tenant: &TenantId, minute: Minute, count: u32) -> Result<u64, StoreError> {
+        self.write(|state| {
+            state.usages.requests.push((tenant.clone(), minute, count.into()));
+            let same = state.usages.requests.iter().filter(|taken| (&taken.0, taken.1) == (tenant, minute));
+            Ok(same.map(|taken| taken.2).sum())
+        })
     }
 }
