@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use throughline::ports::StoreError;
+use throughline::ports::{Connections, StoreError};
 use tokio_postgres::Client;
 
 use crate::address::Address;
@@ -59,6 +59,11 @@ impl Calls {
     /// The store, for people.
     pub(crate) fn place(&self) -> &str {
         self.pool.place()
+    }
+
+    /// What its connections are doing.
+    pub(crate) fn connections(&self) -> Connections {
+        self.pool.connections()
     }
 
     /// Runs what only reads, or is one statement that may be repeated.

@@ -35,6 +35,7 @@ mod pool;
 mod profiles;
 mod rate;
 mod receipts;
+mod replication;
 mod runtime;
 mod schema;
 mod scopes;

@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use throughline::ports::StoreError;
+use throughline::ports::{Connections, StoreError};
 use tokio_postgres::Client;
 
 use crate::address::Address;
@@ -26,6 +26,9 @@ struct State {
     idle: Vec<Client>,
     /// With those that are lent and those being made.
     open: usize,
+    /// How often and how long somebody waited for one that was lent.
+    waits: u64,
+    waited: Duration,
 }
 
 /// A connection, until it is dropped. It goes back to the pool if it was said to be clean.
@@ -56,6 +59,13 @@ impl Pool {
         &self.address.place
     }
 
+    /// What they are doing.
+    pub(crate) fn connections(&self) -> Connections {
+        let state = self.state();
+        let (open, idle) = (state.open as u64, state.idle.len() as u64);
+        Connections { open, in_use: open - idle, waits: state.waits, waited: state.waited }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -64,6 +74,7 @@ impl Pool {
     pub(crate) fn lend(&self) -> Result<Lent<'_>, Fault> {
         let deadline = Instant::now() + self.connect_max;
         let mut state = self.state();
+        let mut has_waited = false;
         loop {
             while let Some(client) = state.idle.pop() {
                 if !client.is_closed() {
@@ -82,7 +93,10 @@ impl Pool {
                     self.address.place, self.connections_max
                 ))));
             }
+            let waits_since = Instant::now();
             state = self.returned.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state.waits += u64::from(!std::mem::replace(&mut has_waited, true));
+            state.waited += waits_since.elapsed();
         }
         drop(state);
         let mut lent = Lent { pool: self, client: None, clean: false };

@@ -5,9 +5,9 @@ use throughline::model::{
     Revision, Scope, SessionId, TenantId, Timestamp, Turn, UserKey,
 };
 use throughline::ports::{
-    ApiKey, Append, Appended, EmbeddedRow, EmbeddingModel, EmbeddingModels, Erased, KeyStore, KnownTurn,
-    ModelNumber, NumberedModel, Opening, OpeningAsk, OpeningStore, ReadStore, RolledBack, SearchRow,
-    SessionSummary, StoreError, TurnsPage, UnembeddedRow, WriteStore,
+    ApiKey, Append, Appended, Connections, EmbeddedRow, EmbeddingModel, EmbeddingModels, Erased, KeyStore,
+    KnownTurn, ModelNumber, NumberedModel, Opening, OpeningAsk, OpeningStore, ReadStore, RolledBack,
+    SearchRow, SessionSummary, StoreError, TurnsPage, UnembeddedRow, WriteStore,
 };
 use tokio_postgres::Row;
 
@@ -16,7 +16,7 @@ use crate::calls::Calls;
 use crate::options::PostgresOptions;
 use crate::{
     append, credentials, embedding, erase, identities, jobs, journal, models, opening, profiles, receipts,
-    schema, scopes, search,
+    replication, schema, scopes, search,
 };
 
 mod copy;
@@ -175,6 +175,14 @@ impl ReadStore for PostgresStore {
 
     fn outdated(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
         self.calls.read(async |c| embedding::outdated(c, limit).await)
+    }
+
+    fn connections(&self) -> Connections {
+        self.calls.connections()
+    }
+
+    fn replication_lag_bytes(&self) -> Result<Option<u64>, StoreError> {
+        self.calls.read(replication::lag_bytes)
     }
 
     fn outbox_count(&self) -> Result<u64, StoreError> {

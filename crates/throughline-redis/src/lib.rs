@@ -65,6 +65,7 @@ mod pool;
 mod profiles;
 mod rate;
 mod receipts;
+mod replication;
 mod reply;
 mod rows;
 mod scope;

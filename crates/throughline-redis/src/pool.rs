@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::Connection;
+use throughline::ports::Connections;
 
 use crate::error::Fault;
 use crate::url::{Address, StoreUrl};
@@ -35,6 +36,9 @@ struct NodeState {
     idle: Vec<Connection>,
     /// With those that are lent.
     open: usize,
+    /// How often and how long somebody waited for one that was lent.
+    waits: u64,
+    waited: Duration,
 }
 
 /// A connection on loan. It goes back when it is dropped, unless [`broken`](Self::broken) was called.
@@ -88,11 +92,17 @@ impl Pools {
         let node = self.node(address);
         let all_lent =
             |state: &mut NodeState| state.idle.is_empty() && state.open >= self.limits.connections_max;
-        let wait_max = deadline.saturating_duration_since(Instant::now());
+        let begin = Instant::now();
+        let mut state = node.state();
+        let waits = all_lent(&mut state);
         let (mut state, waited) = node
             .returned
-            .wait_timeout_while(node.state(), wait_max, all_lent)
+            .wait_timeout_while(state, deadline.saturating_duration_since(begin), all_lent)
             .unwrap_or_else(PoisonError::into_inner);
+        if waits {
+            state.waits += 1;
+            state.waited += begin.elapsed();
+        }
         if waited.timed_out() && all_lent(&mut state) {
             return Err(Fault::Passing(format!(
                 "all {} connections to {address} are in use; raise their number",
@@ -109,6 +119,17 @@ impl Pools {
             lent.connection = Some(self.connect(address)?);
         }
         Ok(lent)
+    }
+
+    /// What all of them are doing.
+    pub(crate) fn connections(&self) -> Connections {
+        let nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |node: &Arc<Node>| {
+            let state = node.state();
+            let (open, idle) = (state.open as u64, state.idle.len() as u64);
+            Connections { open, in_use: open - idle, waits: state.waits, waited: state.waited }
+        };
+        nodes.values().map(of).fold(Connections::default(), Connections::and)
     }
 
     fn connect(&self, address: &Address) -> Result<Connection, Fault> {

@@ -8,9 +8,9 @@ use throughline::model::{
     Revision, Scope, SessionId, TenantId, Timestamp, Turn, UserKey,
 };
 use throughline::ports::{
-    ApiKey, Append, Appended, EmbeddedRow, EmbeddingModel, EmbeddingModels, Erased, KeyStore, KnownTurn,
-    ModelNumber, NumberedModel, Opening, OpeningAsk, OpeningStore, ReadStore, RolledBack, SearchRow,
-    SessionSummary, StoreError, TurnsPage, UnembeddedRow, WriteStore,
+    ApiKey, Append, Appended, Connections, EmbeddedRow, EmbeddingModel, EmbeddingModels, Erased, KeyStore,
+    KnownTurn, ModelNumber, NumberedModel, Opening, OpeningAsk, OpeningStore, ReadStore, RolledBack,
+    SearchRow, SessionSummary, StoreError, TurnsPage, UnembeddedRow, WriteStore,
 };
 
 use crate::client::{Call, Client};
@@ -242,6 +242,14 @@ impl ReadStore for RedisStore {
 
     fn outdated(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError> {
         Ok(self.outdated(limit)?)
+    }
+
+    fn connections(&self) -> Connections {
+        self.client.pools.connections()
+    }
+
+    fn replication_lag_bytes(&self) -> Result<Option<u64>, StoreError> {
+        Ok(self.replication_lag_bytes()?)
     }
 
     fn outbox_count(&self) -> Result<u64, StoreError> {

@@ -12,6 +12,7 @@ use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogr
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use throughline::memory::{Learned, Memory, MemoryError, Outcome};
 use throughline::model::{StageTiming, TenantId};
+use throughline::ports::Connections;
 
 use crate::error::{ApiError, ErrorCode};
 use crate::proxy::Spool;
@@ -31,6 +32,10 @@ const DELIVERED: &str = "throughline_delivered_turns_total";
 const SPOOL_EXCHANGES: &str = "throughline_spool_exchanges";
 const SPOOL_BYTES: &str = "throughline_spool_bytes";
 const STORE_UNREACHABLE: &str = "throughline_store_unreachable";
+const CONNECTIONS: &str = "throughline_store_connections";
+const CONNECTION_WAITS: &str = "throughline_store_connection_waits_total";
+const CONNECTION_WAIT_MS: &str = "throughline_store_connection_wait_milliseconds_total";
+const REPLICATION_LAG: &str = "throughline_store_replication_lag_bytes";
 const UPSTREAM_ERRORS: &str = "throughline_upstream_errors_total";
 const RECORD_QUEUE: &str = "throughline_record_queue";
 const UNEMBEDDED: &str = "throughline_unembedded_passages";
@@ -117,6 +122,19 @@ fn describe() {
     describe_counter!(DELIVERED, "Turns that were put aside and are written now.");
     describe_gauge!(SPOOL_EXCHANGES, "Exchanges on disk that wait for the store.");
     describe_gauge!(SPOOL_BYTES, "Bytes they take.");
+    describe_gauge!(
+        CONNECTIONS,
+        "Connections of this process to the store's server, by state: idle, in_use."
+    );
+    describe_counter!(
+        CONNECTION_WAITS,
+        "Calls that waited because all connections to the store's server were in use."
+    );
+    describe_counter!(CONNECTION_WAIT_MS, "How long they waited, all in all, in milliseconds.");
+    describe_gauge!(
+        REPLICATION_LAG,
+        "How far the furthest replica of the store's server is behind, in bytes of its log."
+    );
     describe_gauge!(STORE_UNREACHABLE, "1 while the store cannot be reached: chats go on without memory.");
     describe_counter!(UPSTREAM_ERRORS, "Failures of the upstream, by class.");
     describe_counter!(LEARNED_JOBS, "Learning jobs, by outcome: nothing, learned, failed, degraded, lost.");
@@ -293,6 +311,11 @@ pub(crate) async fn metrics(
     let (exchanges, bytes) = state.recorder.spool().map(Spool::size).unwrap_or_default();
     gauge!(SPOOL_EXCHANGES).set(exchanges as f64);
     gauge!(SPOOL_BYTES).set(bytes as f64);
+    let Connections { open, in_use, waits, waited } = state.engine.memory().store().connections();
+    gauge!(CONNECTIONS, "state" => "idle").set((open - in_use) as f64);
+    gauge!(CONNECTIONS, "state" => "in_use").set(in_use as f64);
+    counter!(CONNECTION_WAITS).absolute(waits);
+    counter!(CONNECTION_WAIT_MS).absolute(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
     // What the store cannot tell just now keeps its last value; the rest of the page is worth having.
     if let Err(error) = state.engine.call(gauges).await {
         tracing::warn!(error = error.message, "the store's gauges are stale");
@@ -305,5 +328,8 @@ fn gauges(memory: &Memory) -> Result<(), MemoryError> {
     gauge!(UNEMBEDDED).set(memory.store().unembedded_count()? as f64);
     gauge!(BY_WORDS_ALONE).set(f64::from(u8::from(memory.embedder()?.is_none())));
     gauge!(OUTBOX).set(memory.store().outbox_count()? as f64);
+    if let Some(bytes) = memory.store().replication_lag_bytes()? {
+        gauge!(REPLICATION_LAG).set(bytes as f64);
+    }
     Ok(())
 }

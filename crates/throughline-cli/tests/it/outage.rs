@@ -55,6 +55,7 @@ fn real_store_chats_go_on_while_it_is_away_and_what_was_said_is_in_it_when_it_is
     let server = serve(&program, &store, &upstream);
     server.say("ada", "My bicycle is green.");
     eventually("the first turn is written", || turns(&server, "ada").contains("bicycle"));
+    assert!(server.get("/metrics").contains("throughline_store_connections{state=\"idle\"}"));
 
     store.kill(0);
     is_away(&server);

@@ -65,6 +65,10 @@ fn real_a_call_without_a_free_connection_waits_and_then_says_what_to_do() {
         writing.unwrap().join().unwrap();
     });
     assert_eq!(told(&store, &ann), ["one", "two"]);
+    let connections = store.connections();
+    assert!(connections.waits > 0 && connections.waited > Duration::ZERO, "{connections:?}");
+    assert_eq!((connections.open, connections.in_use), (1, 0));
+    assert_eq!(store.replication_lag_bytes(), Ok(None));
 }
 
 #[test]

@@ -21,4 +21,5 @@ mod servers;
 mod sharing;
 mod support;
 mod vectors;
+mod watching;
 mod wipe;

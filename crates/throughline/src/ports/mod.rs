@@ -10,6 +10,7 @@ mod llm;
 mod opening;
 mod rate;
 mod round_trips;
+mod server_state;
 mod store;
 mod usage;
 mod vectors;
@@ -34,6 +35,7 @@ pub use opening::{
 };
 pub use rate::{Minute, RateStore};
 pub use round_trips::{count_round_trip, with_round_trips};
+pub use server_state::Connections;
 pub use store::{
     ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, EmbeddingModels, Erased, FIRST_MODEL, Idempotency,
     KeyStore, KnownTurn, ModelNumber, NumberedModel, Parent, PassageDraft, ReadStore, RolledBack, SearchRow,
