@@ -19,6 +19,7 @@ const NEXTEST_VERSION: &str = "0.9.143";
 const DENY_VERSION: &str = "0.20.2";
 
 const PYTHON_PINS: &str = "tests/requirements/python.txt";
+const QDRANT_PINS: &str = "tests/requirements/qdrant.txt";
 const NODE_MANIFEST: &str = "tests/clients/node/package.json";
 const NODE_PINS: &str = "tests/clients/node/package-lock.json";
 const LLM_PINS: &str = "tests/requirements/llm-0.5b.txt";
@@ -38,6 +39,7 @@ impl<'a> Setup<'a> {
         self.nextest()?;
         self.cargo_deny()?;
         self.python()?;
+        self.qdrant_client()?;
         self.node()?;
         self.llm()?;
         self.embedder(&self.program()?)?;
@@ -80,17 +82,26 @@ impl<'a> Setup<'a> {
 
     /// The interpreter of a virtual environment with the pinned client libraries and servers.
     pub(crate) fn python(&self) -> Result<PathBuf> {
-        let directory = self.directory.join("python");
+        self.environment("python", PYTHON_PINS, "Python packages")
+    }
+
+    /// The interpreter of a virtual environment with Qdrant's client, whose local mode stands in for the server.
+    pub(crate) fn qdrant_client(&self) -> Result<PathBuf> {
+        self.environment("qdrant", QDRANT_PINS, "Qdrant's client")
+    }
+
+    fn environment(&self, name: &str, pins_file: &str, what: &str) -> Result<PathBuf> {
+        let directory = self.directory.join(name);
         let interpreter = directory.join("bin/python");
-        let pins = self.repository.read(PYTHON_PINS)?;
-        self.once(&directory, &pins, "Python packages", || {
+        let pins = self.repository.read(pins_file)?;
+        self.once(&directory, &pins, what, || {
             let mut venv = process::command("python3", self.repository.root());
             process::run(venv.args(["-m", "venv", "--clear"]).arg(&directory))
                 .context("Python 3.11 or newer with venv is needed (Debian: apt-get install python3-venv)")?;
             let mut pip = process::command(&interpreter, self.repository.root());
             // The file lists the whole closure with hashes: nothing is left to resolve.
             let arguments = ["install", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"];
-            process::run(pip.args(["-m", "pip"]).args(arguments).args(["--requirement", PYTHON_PINS]))
+            process::run(pip.args(["-m", "pip"]).args(arguments).args(["--requirement", pins_file]))
         })?;
         Ok(interpreter)
     }

@@ -94,9 +94,17 @@ fn against_stores(repository: &Repository, setup: &Setup<'_>, steps: &mut Steps)
     let data = tempfile::tempdir()?;
     let running = steps
         .prepare("start Redis and Valkey", || programs.start(&redis::OF_TESTS, data.path(), repository))?;
+    let python = steps.prepare("Qdrant's client", || setup.qdrant_client())?;
+    let logs = setup.logs()?;
+    let qdrant = steps.prepare("start the local mode of Qdrant's client", || {
+        let python = python.to_str().context("the path of the repository is not UTF-8")?;
+        let arguments = [python, "tests/support/qdrant_local.py", "{port}"];
+        Service::start("qdrant", repository.root(), &logs, &arguments, "/")
+    })?;
     let mut cargo = setup.cargo()?;
     postgres.tell(&mut cargo);
     cargo
+        .env("THROUGHLINE_TEST_QDRANT_URL", qdrant.url().replacen("http", "qdrant", 1))
         .env("THROUGHLINE_TEST_REDIS_URLS", &running.urls)
         .env("THROUGHLINE_TEST_REDIS_PROGRAMS", &running.programs);
     cargo.args(["nextest", "run", "--workspace", "--profile", "stores"]);

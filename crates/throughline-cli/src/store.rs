@@ -24,6 +24,7 @@ pub(crate) fn open_for_copying(config: &Config) -> Result<Arc<dyn CopyStore>> {
         Some(url) => match url.engine() {
             Engine::Redis => redis::open(&Access::new(config, url), config),
             Engine::Postgres => postgres::open(&Access::new(config, url)),
+            Engine::Qdrant => Err(vectors_alone(url)),
         },
     };
     opened.with_context(|| format!("the memory in {} cannot be opened", place(config)))
@@ -36,8 +37,14 @@ pub(crate) fn exists(config: &Config) -> Result<bool> {
         Some(url) => match url.engine() {
             Engine::Redis => redis::exists(&Access::new(config, url), config),
             Engine::Postgres => postgres::exists(&Access::new(config, url)),
+            Engine::Qdrant => Err(vectors_alone(url)),
         },
     }
+}
+
+fn vectors_alone(url: &StoreUrl) -> anyhow::Error {
+    Failure::usage(format!("{} cannot keep memory: Qdrant is an index of vectors", url.shown()))
+        .hint("give it as `--vectors`, beside a store".to_owned())
 }
 
 /// The embedded store in a folder.
@@ -96,7 +103,7 @@ impl<'a> Access<'a> {
 }
 
 #[cfg_attr(
-    all(feature = "postgres", feature = "redis"),
+    all(feature = "postgres", feature = "redis", feature = "qdrant"),
     expect(dead_code, reason = "told by the engines that are not built in")
 )]
 pub(crate) fn not_built_in(url: &StoreUrl, feature: &str) -> anyhow::Error {

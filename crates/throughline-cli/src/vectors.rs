@@ -37,6 +37,7 @@ fn open(url: &StoreUrl, owner: &str, config: &Config) -> Result<Arc<dyn VectorIn
     match url.engine() {
         Engine::Postgres => postgres(url, password, call_max, owner),
         Engine::Redis => redis(url, password, call_max, owner, config),
+        Engine::Qdrant => qdrant(url, password, call_max, owner),
     }
 }
 
@@ -82,4 +83,21 @@ fn redis(
 #[cfg(not(feature = "redis"))]
 fn redis(url: &StoreUrl, _: Option<&str>, _: Duration, _: &str, _: &Config) -> Result<Arc<dyn VectorIndex>> {
     Err(crate::store::not_built_in(url, "redis"))
+}
+
+#[cfg(feature = "qdrant")]
+fn qdrant(
+    url: &StoreUrl,
+    api_key: Option<&str>,
+    call_max: Duration,
+    owner: &str,
+) -> Result<Arc<dyn VectorIndex>> {
+    use throughline_qdrant::{QdrantVectors, VECTOR_GRAPH_ROWS_MIN};
+
+    Ok(Arc::new(QdrantVectors::open(url.expose(), api_key, call_max, owner, VECTOR_GRAPH_ROWS_MIN)?))
+}
+
+#[cfg(not(feature = "qdrant"))]
+fn qdrant(url: &StoreUrl, _: Option<&str>, _: Duration, _: &str) -> Result<Arc<dyn VectorIndex>> {
+    Err(crate::store::not_built_in(url, "qdrant"))
 }

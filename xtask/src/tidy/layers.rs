@@ -16,11 +16,12 @@ const TEST_KIT: &str = "throughline-testkit";
 const BENCH: &str = "throughline-bench";
 
 /// For each crate, the crates of this workspace it may depend on.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     (ENGINE, &[]),
     ("throughline-sqlite", &[ENGINE]),
     ("throughline-postgres", &[ENGINE]),
     ("throughline-redis", &[ENGINE]),
+    ("throughline-qdrant", &[ENGINE]),
     ("throughline-embed", &[ENGINE]),
     ("throughline-llm", &[ENGINE]),
     ("throughline-eval", &[ENGINE]),
@@ -32,6 +33,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
             "throughline-sqlite",
             "throughline-postgres",
             "throughline-redis",
+            "throughline-qdrant",
             "throughline-embed",
             "throughline-llm",
             "throughline-eval",
@@ -53,7 +55,7 @@ const OWNED: [(&str, &[&str]); 15] = [
     ("hyper", &[]),
     ("indicatif", &[PROGRAM, BENCH]),
     ("redis", &["throughline-redis"]),
-    ("reqwest", &["throughline-llm", "throughline-embed", PROGRAM]),
+    ("reqwest", &["throughline-llm", "throughline-embed", "throughline-qdrant", PROGRAM]),
     ("rusqlite", &["throughline-sqlite", BENCH]),
     ("safetensors", &["throughline-embed"]),
     ("tokenizers", &["throughline-embed"]),

@@ -136,7 +136,7 @@ settings! {
     store_key_prefix: String = Memory "store.key_prefix", Default::Text("tl:");
     /// What stands before `user:{ID}:memory`, the JSON document of the structured memory that other programs may read and change on a Redis or Valkey server.
     store_memory_prefix: String = Memory "store.memory_prefix", Default::Text("");
-    /// The server with an index of the vectors of large scopes: `postgres://…` with pgvector 0.8 or newer, or Redis 8 (`redis://…`, `redis+cluster://…`, …). It may be that of the store. Without it the first look at a large scope goes by sketches in memory.
+    /// The server with an index of the vectors of large scopes: `postgres://…` with pgvector 0.8 or newer, Redis 8 (`redis://…`, `redis+cluster://…`, …), or, experimental, Qdrant 1.17 or newer (`qdrant://…`, over TLS `qdrants://…`). It may be that of the store. Without it the first look at a large scope goes by sketches in memory.
     vectors: Option<StoreUrl> = Memory "vectors.url", Default::Unset, flag "vectors";
     /// The password for that server, used in place of one in the URL.
     vectors_password: Option<Secret> = Memory "vectors.password", Default::Unset;

@@ -13,10 +13,12 @@ pub(crate) enum Engine {
     Redis,
     /// Postgres.
     Postgres,
+    /// Qdrant, for vectors alone.
+    Qdrant,
 }
 
 /// Every scheme that is known, and what it names.
-const SCHEMES: [(&str, Engine); 8] = [
+const SCHEMES: [(&str, Engine); 10] = [
     ("redis", Engine::Redis),
     ("rediss", Engine::Redis),
     ("redis+sentinel", Engine::Redis),
@@ -25,6 +27,8 @@ const SCHEMES: [(&str, Engine); 8] = [
     ("rediss+cluster", Engine::Redis),
     ("postgres", Engine::Postgres),
     ("postgresql", Engine::Postgres),
+    ("qdrant", Engine::Qdrant),
+    ("qdrants", Engine::Qdrant),
 ];
 
 /// A store's address. `Debug` and [`Value::shown`] leave credentials out.
@@ -121,7 +125,7 @@ mod tests {
         assert!(error.starts_with("`mysql` is no store") && error.contains("redis+sentinel://"), "{error}");
         assert!(!error.contains("hunter2"));
         let error = StoreUrl::read("hunter2").unwrap_err();
-        assert!(error.contains("postgresql://") && !error.contains("hunter2"), "{error}");
+        assert!(error.contains("qdrants://") && !error.contains("hunter2"), "{error}");
         let error = StoreUrl::read("hunter2@x://").unwrap_err();
         assert!(!error.contains("hunter2"), "{error}");
     }
