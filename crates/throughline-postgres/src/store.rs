@@ -7,7 +7,7 @@ use throughline::model::{
 use throughline::ports::{
     ApiKey, Append, Appended, Connections, EmbeddedRow, EmbeddingModel, EmbeddingModels, Erased, KeyStore,
     KnownTurn, ModelNumber, NumberedModel, Opening, OpeningAsk, OpeningStore, ReadStore, RolledBack,
-    SearchRow, SessionSummary, StoreError, TurnsPage, UnembeddedRow, WriteStore,
+    SearchRow, SessionSummary, StoreError, TurnsPage, UnembeddedRow, WatchStore, WriteStore,
 };
 use tokio_postgres::Row;
 
@@ -177,14 +177,6 @@ impl ReadStore for PostgresStore {
         self.calls.read(async |c| embedding::outdated(c, limit).await)
     }
 
-    fn connections(&self) -> Connections {
-        self.calls.connections()
-    }
-
-    fn replication_lag_bytes(&self) -> Result<Option<u64>, StoreError> {
-        self.calls.read(replication::lag_bytes)
-    }
-
     fn outbox_count(&self) -> Result<u64, StoreError> {
         self.calls.read(jobs::sessions)
     }
@@ -274,5 +266,15 @@ impl KeyStore for PostgresStore {
 
     fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
         credentials::revoke(&self.calls, id, now)
+    }
+}
+
+impl WatchStore for PostgresStore {
+    fn connections(&self) -> Connections {
+        self.calls.connections()
+    }
+
+    fn replication_lag_bytes(&self) -> Result<Option<u64>, StoreError> {
+        self.calls.read(replication::lag_bytes)
     }
 }

@@ -10,7 +10,7 @@ use throughline::model::{
 use throughline::ports::{
     ApiKey, Append, Appended, Connections, EmbeddedRow, EmbeddingModel, EmbeddingModels, Erased, KeyStore,
     KnownTurn, ModelNumber, NumberedModel, Opening, OpeningAsk, OpeningStore, ReadStore, RolledBack,
-    SearchRow, SessionSummary, StoreError, TurnsPage, UnembeddedRow, WriteStore,
+    SearchRow, SessionSummary, StoreError, TurnsPage, UnembeddedRow, WatchStore, WriteStore,
 };
 
 use crate::client::{Call, Client};
@@ -244,14 +244,6 @@ impl ReadStore for RedisStore {
         Ok(self.outdated(limit)?)
     }
 
-    fn connections(&self) -> Connections {
-        self.client.pools.connections()
-    }
-
-    fn replication_lag_bytes(&self) -> Result<Option<u64>, StoreError> {
-        Ok(self.replication_lag_bytes()?)
-    }
-
     fn outbox_count(&self) -> Result<u64, StoreError> {
         Ok(self.outbox_count()?)
     }
@@ -344,5 +336,15 @@ impl KeyStore for RedisStore {
 
     fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
         Ok(self.revoke_key(id, now)?)
+    }
+}
+
+impl WatchStore for RedisStore {
+    fn connections(&self) -> Connections {
+        self.client.pools.connections()
+    }
+
+    fn replication_lag_bytes(&self) -> Result<Option<u64>, StoreError> {
+        Ok(self.replication_lag_bytes()?)
     }
 }

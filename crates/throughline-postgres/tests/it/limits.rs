@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use throughline::ports::{ReadStore as _, StoreError, WriteStore as _};
+use throughline::ports::{ReadStore as _, StoreError, WatchStore as _, WriteStore as _};
 use throughline_postgres::{PostgresOptions, PostgresStore};
 use tokio_postgres::NoTls;
 

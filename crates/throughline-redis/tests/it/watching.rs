@@ -1,6 +1,6 @@
 //! What a store tells of its servers.
 
-use throughline::ports::ReadStore as _;
+use throughline::ports::WatchStore as _;
 
 use crate::support::open;
 

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use throughline::model::{Day, TenantId, Usage, UsageStage, UserKey};
-use throughline::ports::{DayUsage, Minute, RateStore, StoreError, UsageStore};
+use throughline::ports::{DayUsage, Minute, RateStore, StoreError, UsageStore, WatchStore};
 
 use super::SqliteStore;
 use crate::{rate, usage};
@@ -40,3 +40,6 @@ impl RateStore for SqliteStore {
         self.writer.write(move |c| rate::take(c, &tenant, minute, count))
     }
 }
+
+/// It has no server.
+impl WatchStore for SqliteStore {}

@@ -35,14 +35,22 @@ pub use opening::{
 };
 pub use rate::{Minute, RateStore};
 pub use round_trips::{count_round_trip, with_round_trips};
-pub use server_state::Connections;
+pub use server_state::{Connections, WatchStore};
 pub use store::{
     ApiKey, Append, Appended, AppendedTurn, EmbeddedRow, EmbeddingModels, Erased, FIRST_MODEL, Idempotency,
     KeyStore, KnownTurn, ModelNumber, NumberedModel, Parent, PassageDraft, ReadStore, RolledBack, SearchRow,
-    SessionSummary, Store, StoreError, TurnDraft, TurnsPage, UnembeddedRow, WriteStore,
+    SessionSummary, StoreError, TurnDraft, TurnsPage, UnembeddedRow, WriteStore,
 };
 pub use usage::{ALL_DAYS, DayUsage, UsageStore, usage_day};
 pub use vectors::{
     NearestVectors, VECTOR_CHANGES_MAX, VectorChange, VectorConditions, VectorEntry, VectorIndex, VectorKey,
     VectorMark, VectorSet,
 };
+
+/// All a program needs of one store.
+pub trait Store:
+    OpeningStore + WriteStore + KeyStore + JobStore + UsageStore + RateStore + WatchStore
+{
+}
+
+impl<T: OpeningStore + WriteStore + KeyStore + JobStore + UsageStore + RateStore + WatchStore> Store for T {}

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::StoreError;
+
 /// The connections of this process to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Connections {
@@ -25,5 +27,19 @@ impl Connections {
             waits: self.waits + other.waits,
             waited: self.waited + other.waited,
         }
+    }
+}
+
+/// Looks at the server of a store; an embedded one has none.
+pub trait WatchStore: Send + Sync {
+    /// The connections of this process to it. Asks nobody.
+    fn connections(&self) -> Connections {
+        Connections::default()
+    }
+
+    /// How far the replica that is furthest behind is behind, in bytes of the server's log; none if there is no replica, or the server
+    /// does not tell us.
+    fn replication_lag_bytes(&self) -> Result<Option<u64>, StoreError> {
+        Ok(None)
     }
 }

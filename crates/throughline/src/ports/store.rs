@@ -10,7 +10,7 @@ use crate::model::{
     AgentId, ChainHash, Content, Generation, Identity, IdentityVersion, MessageHash, Profile, ProfileEpoch,
     Receipt, ReceiptId, Revision, Role, Scope, SessionId, TenantId, Timestamp, Turn, UserKey,
 };
-use crate::ports::{Connections, EmbeddingModel, JobStore, OpeningStore, RateStore, UsageStore};
+use crate::ports::EmbeddingModel;
 
 /// Why a store could not do it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -393,17 +393,6 @@ pub trait ReadStore: Send + Sync {
     /// [`WriteStore::put_embedded`] takes them off this list.
     fn outdated(&self, limit: usize) -> Result<Vec<UnembeddedRow>, StoreError>;
 
-    /// The connections of this process to the store's server. Asks nobody; none of an embedded store.
-    fn connections(&self) -> Connections {
-        Connections::default()
-    }
-
-    /// How far the replica that is furthest behind is behind, in bytes of the server's log; none if there is no replica, or the server
-    /// does not tell us.
-    fn replication_lag_bytes(&self) -> Result<Option<u64>, StoreError> {
-        Ok(None)
-    }
-
     /// How many sessions wait to be learned from, with those that are being learned from; dead jobs wait for nothing.
     fn outbox_count(&self) -> Result<u64, StoreError>;
 
@@ -504,8 +493,3 @@ pub trait KeyStore: Send + Sync {
     /// Stops accepting a key. False if there is none of that id, or it was revoked before.
     fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError>;
 }
-
-/// All a program needs of one store.
-pub trait Store: OpeningStore + WriteStore + KeyStore + JobStore + UsageStore + RateStore {}
-
-impl<T: OpeningStore + WriteStore + KeyStore + JobStore + UsageStore + RateStore> Store for T {}

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::model::{Day, TenantId, Usage, UsageStage, UserKey};
-use crate::ports::{DayUsage, Minute, RateStore, StoreError, UsageStore};
+use crate::ports::{DayUsage, Minute, RateStore, StoreError, UsageStore, WatchStore};
 
 use super::ModelStore;
 
@@ -81,3 +81,5 @@ impl RateStore for ModelStore {
         })
     }
 }
+
+impl WatchStore for ModelStore {}
